@@ -1,0 +1,220 @@
+"""Activations in NumPy, under Keras's names and with Keras's constants.
+
+A fitted network predicts with these, so that prediction needs no TensorFlow and a single
+row takes microseconds. Each function takes a float array whose units are on the last axis,
+may overwrite it, and returns the activated array, of the same dtype.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import erf, expit, log_expit, log_softmax, softmax
+
+Activation = Callable[[np.ndarray], np.ndarray]
+
+SQRT_HALF = math.sqrt(0.5)
+# Klambauer et al. 2017, "Self-Normalizing Neural Networks", section 2.
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+
+def linear(z: np.ndarray) -> np.ndarray:
+    return z
+
+
+def relu(z: np.ndarray) -> np.ndarray:
+    return np.maximum(z, 0, out=z)
+
+
+def relu6(z: np.ndarray) -> np.ndarray:
+    return np.clip(z, 0, 6, out=z)
+
+
+def leaky_relu(z: np.ndarray) -> np.ndarray:
+    return np.maximum(z, 0.2 * z, out=z)
+
+
+def elu(z: np.ndarray) -> np.ndarray:
+    # For z > 0 the second term is zero, and for z <= 0 the first is.
+    return np.maximum(z, 0) + np.expm1(np.minimum(z, 0, out=z))
+
+
+def selu(z: np.ndarray) -> np.ndarray:
+    below = SELU_ALPHA * np.expm1(np.minimum(z, 0))
+    return SELU_SCALE * (np.maximum(z, 0, out=z) + below)
+
+
+def exponential(z: np.ndarray) -> np.ndarray:
+    return np.exp(z, out=z)
+
+
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    return expit(z, out=z)
+
+
+def log_sigmoid(z: np.ndarray) -> np.ndarray:
+    return log_expit(z, out=z)
+
+
+def hard_sigmoid(z: np.ndarray) -> np.ndarray:
+    return np.clip(z / 6 + 0.5, 0, 1)
+
+
+def sparse_sigmoid(z: np.ndarray) -> np.ndarray:
+    return np.clip(0.5 * (z + 1), 0, 1)
+
+
+def silu(z: np.ndarray) -> np.ndarray:
+    return z * expit(z)
+
+
+def hard_silu(z: np.ndarray) -> np.ndarray:
+    return z * hard_sigmoid(z)
+
+
+def gelu(z: np.ndarray) -> np.ndarray:
+    return 0.5 * z * (1 + erf(SQRT_HALF * z))
+
+
+def mish(z: np.ndarray) -> np.ndarray:
+    return z * np.tanh(np.logaddexp(z, 0))
+
+
+def tanh(z: np.ndarray) -> np.ndarray:
+    return np.tanh(z, out=z)
+
+
+def hard_tanh(z: np.ndarray) -> np.ndarray:
+    return np.clip(z, -1, 1, out=z)
+
+
+def tanh_shrink(z: np.ndarray) -> np.ndarray:
+    return z - np.tanh(z)
+
+
+def soft_shrink(z: np.ndarray) -> np.ndarray:
+    return z - np.clip(z, -0.5, 0.5)
+
+
+def hard_shrink(z: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(z) > 0.5, z, 0)
+
+
+def softplus(z: np.ndarray) -> np.ndarray:
+    return np.logaddexp(z, 0, out=z)
+
+
+def sparse_plus(z: np.ndarray) -> np.ndarray:
+    return np.where(z < 1, 0.25 * np.square(np.maximum(z + 1, 0)), z)
+
+
+def squareplus(z: np.ndarray) -> np.ndarray:
+    return 0.5 * (z + np.sqrt(np.square(z) + 4))
+
+
+def softsign(z: np.ndarray) -> np.ndarray:
+    return z / (1 + np.abs(z))
+
+
+def glu(z: np.ndarray) -> np.ndarray:
+    values, gates = np.split(z, 2, axis=-1)
+    return values * expit(gates)
+
+
+def last_axis_softmax(z: np.ndarray) -> np.ndarray:
+    return softmax(z, axis=-1)
+
+
+def last_axis_log_softmax(z: np.ndarray) -> np.ndarray:
+    return log_softmax(z, axis=-1)
+
+
+def sparsemax(z: np.ndarray) -> np.ndarray:
+    """Project each row onto the simplex: Martins and Astudillo 2016, algorithm 1."""
+    ordered = -np.sort(-z, axis=-1)
+    excess = np.cumsum(ordered, axis=-1) - 1
+    rank = np.arange(1, z.shape[-1] + 1, dtype=z.dtype)
+    support = np.sum(rank * ordered > excess, axis=-1, keepdims=True)
+    threshold = np.take_along_axis(excess, support - 1, axis=-1) / support
+    return np.maximum(z - threshold, 0).astype(z.dtype, copy=False)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "celu": elu,  # with Keras's default alpha = 1 the two are one function
+    "elu": elu,
+    "exponential": exponential,
+    "gelu": gelu,
+    "glu": glu,
+    "hard_shrink": hard_shrink,
+    "hard_sigmoid": hard_sigmoid,
+    "hard_silu": hard_silu,
+    "hard_tanh": hard_tanh,
+    "leaky_relu": leaky_relu,
+    "linear": linear,
+    "log_sigmoid": log_sigmoid,
+    "log_softmax": last_axis_log_softmax,
+    "mish": mish,
+    "relu": relu,
+    "relu6": relu6,
+    "selu": selu,
+    "sigmoid": sigmoid,
+    "silu": silu,
+    "soft_shrink": soft_shrink,
+    "softmax": last_axis_softmax,
+    "softplus": softplus,
+    "softsign": softsign,
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": sparse_sigmoid,
+    "sparsemax": sparsemax,
+    "squareplus": squareplus,
+    "tanh": tanh,
+    "tanh_shrink": tanh_shrink,
+}
+
+# Second names: scikit-learn's, and those that Keras itself takes for one function.
+SYNONYMS = {
+    "identity": "linear",
+    "logistic": "sigmoid",
+    "exp": "exponential",
+    "swish": "silu",
+    "hard_swish": "hard_silu",
+}
+
+# Names whose activation is (close to) a rectifier, for which He et al. 2015
+# (https://arxiv.org/abs/1502.01852) derive the initial spread of the weights.
+RECTIFIERS = frozenset(
+    "celu elu gelu hard_silu leaky_relu mish relu relu6 silu softplus sparse_plus "
+    "squareplus".split()
+)
+
+
+def known_names() -> list[str]:
+    """Every name that `activation` takes, sorted."""
+    return sorted([*ACTIVATIONS, *SYNONYMS])
+
+
+def canonical(activation: str | Callable) -> str | Callable:
+    """Keras's one name for an activation; a function of the user's own stays itself.
+
+    A function of Keras's is replaced by its name where Keras uses it under that name, so
+    that it pickles without Keras.
+    """
+    if not isinstance(activation, str):
+        module = getattr(activation, "__module__", None) or ""
+        name = getattr(activation, "__name__", "")
+        return name if module.startswith("keras.") and name in ACTIVATIONS else activation
+    return SYNONYMS.get(activation, activation)
+
+
+def numpy_activation(activation: str | Callable) -> Activation:
+    """The NumPy function behind a canonical activation.
+
+    A callable that is not ours may want tensors and give tensors: it runs on the array and
+    its result is made an array again.
+    """
+    if isinstance(activation, str):
+        return ACTIVATIONS[activation]
+    return lambda z: np.asarray(activation(z), dtype=z.dtype)

@@ -1,0 +1,143 @@
+"""The parameters and attributes that all estimators document, written once."""
+
+from __future__ import annotations
+
+from textwrap import indent
+from typing import TypeVar
+
+T = TypeVar("T", bound=type)
+
+ARCHITECTURE = """\
+hidden_layer_sizes : int or sequence of int, default=(100,)
+    Units of each hidden layer; () is a linear model.
+n_hidden : int, default=None
+    If set, the number of hidden layers, at least 0; layers beyond those of
+    `hidden_layer_sizes` are as wide as its last one. For searches.
+n_neurons : int, default=None
+    If set, the units of every hidden layer, at least 1. For searches.
+activation : str or callable, default="relu"
+    Activation of the hidden layers: any name that Keras knows ("relu", "elu", "selu",
+    "gelu", "silu", "tanh", ...), scikit-learn's "logistic" and "identity", or a function
+    of an array of units.
+kernel_initializer : str or keras.initializers.Initializer, default="auto"
+    First values of the kernels; biases start at zero. "auto" is He's uniform one for
+    rectifiers [1]_, LeCun's normal one for "selu" [2]_, and Glorot's uniform one for all
+    other activations and for the output layer [3]_. An object's seed is replaced by one
+    that derives from `random_state`.
+dropout : float or sequence of float, default=0.0
+    Share of units, in [0, 1), that each hidden layer drops at random in training [4]_: one
+    number for all layers or one for each."""
+
+TRAINING = """\
+l1 : float, default=0.0
+    Weight of the sum of the kernels' absolute values in the objective.
+l2 : float, default=0.0
+    Weight of the sum of the kernels' squares in the objective, not halved, as in Keras.
+optimizer : str or keras.optimizers.Optimizer, default="adam"
+    Any Keras optimizer by name, or an object, which is copied and never changed.
+learning_rate : float, default=1e-3
+    Step size, above 0; `scipy.stats.loguniform(3e-4, 3e-2)` is a good space to search. An
+    optimizer object keeps its own rate where this is left at its default.
+momentum : float, default=None
+    In [0, 1), for optimizers that have it; None leaves the optimizer's own.
+nesterov : bool, default=None
+    Whether momentum looks ahead, for optimizers that have it; None leaves the optimizer's
+    own.
+weight_decay : float, default=None
+    Share of every weight that a step takes away, times the learning rate; None leaves the
+    optimizer's own.
+batch_size : int or "auto", default="auto"
+    Rows per step; "auto" is `min(200, n_samples)`. The last batch of an epoch may be
+    smaller and counts by its true size.
+epochs : int, default=200
+    Passes over the training rows, at most.
+shuffle : bool, default=True
+    Whether every epoch goes through the rows in a new order.
+early_stopping : bool, default=False
+    Whether to stop when the validation score (`score` of the validation data) has not
+    improved. Without validation data in `fit`, `validation_fraction` of the rows is held
+    out. If False, the training loss is watched instead, unless `fit` was given validation
+    data: then all epochs are run.
+validation_fraction : float, default=0.1
+    Share of the rows that `early_stopping` holds out, in (0, 1).
+n_iter_no_change : int or numpy.inf, default=10
+    Training stops after more than this many epochs in a row without an improvement by
+    `tol`; `numpy.inf` never stops it.
+tol : float, default=1e-4
+    Least improvement that counts, of the training loss or of the validation score.
+warm_start : bool, default=False
+    Whether `fit` goes on from the weights and the optimizer's state of the last call.
+callbacks : list of keras.callbacks.Callback, default=None
+    Called as by `keras.Model.fit`, each fit with copies of its own. A callback with a hook
+    for batches makes epochs run batch by batch, which is slower.
+random_state : int, RandomState instance or None, default=None
+    Seed of the initial weights, the order of rows, dropout and the held-out rows. Equal
+    integers give equal bits. None draws one seed from NumPy's global generator, as
+    everywhere in scikit-learn; nothing else touches it.
+verbose : int, default=0
+    1 shows a progress bar over epochs; 0 prints nothing."""
+
+ATTRIBUTES = """\
+n_features_in_ : int
+    Number of features.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Names of the features, where all are strings.
+coefs_ : list of ndarray, float32
+    Kernels; the i-th has shape (units of layer i, units of layer i + 1).
+intercepts_ : list of ndarray, float32
+    Biases; the i-th belongs to layer i + 1.
+model_ : keras.Sequential
+    A Keras model with the fitted weights, built anew at each access.
+n_iter_ : int
+    Epochs run by the last call.
+history_ : dict of lists
+    "loss" (penalties included), "learning_rate" and, with validation data, "val_loss" of
+    every epoch; calls that go on from earlier ones add to the lists.
+loss_curve_ : list of float
+    `history_["loss"]`.
+loss_ : float
+    The last of `loss_curve_`.
+best_loss_ : float or None
+    The lowest training loss of the last call; None where validation data were watched.
+validation_scores_ : list of float or None
+    `score` of the validation data after every epoch; None without validation data.
+best_validation_score_ : float or None
+    The highest score of the last call, whose weights are kept.
+stop_reason_ : str
+    Why training ended, and what to change if that was too early."""
+
+NOTES = """
+Notes
+-----
+With validation data the weights of the best epoch are kept, the later one of two equals;
+without, the last ones are. A loss that is not finite ends training with a
+`ConvergenceWarning`, and Ctrl-C ends it with a warning: both keep the best weights so far.
+
+Programs compiled for one network are used again by every fit of the same network, batch
+size and optimizer in the process, whatever the learning rate, penalties and dropout rates.
+
+References
+----------
+.. [1] He et al. 2015, "Delving Deep into Rectifiers", https://arxiv.org/abs/1502.01852
+.. [2] Klambauer et al. 2017, "Self-Normalizing Neural Networks",
+   https://arxiv.org/abs/1706.02515
+.. [3] Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward
+   neural networks", https://proceedings.mlr.press/v9/glorot10a.html
+.. [4] Srivastava et al. 2014, "Dropout", https://jmlr.org/papers/v15/srivastava14a.html
+"""
+
+SECTIONS = {
+    "{architecture}": ARCHITECTURE,
+    "{training}": TRAINING,
+    "{attributes}": ATTRIBUTES,
+    "{notes}": NOTES,
+}
+
+
+def with_shared_sections(cls: T) -> T:
+    """Fill the shared sections into the docstring of an estimator."""
+    doc = cls.__doc__ or ""
+    for marker, section in SECTIONS.items():
+        doc = doc.replace(" " * 4 + marker, indent(section, " " * 4))
+    cls.__doc__ = doc
+    return cls

@@ -1,0 +1,69 @@
+"""Keras callbacks, as a watcher of the loop."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import keras
+
+from skmlp._engine.program import Program
+
+# hooks that Keras calls for every batch of training; the first two are old names
+BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+
+
+class KerasCallbacks:
+    """Calls copies of the user's callbacks as `keras.Model.fit` would.
+
+    Epoch-level hooks run between compiled epochs. Where a callback has a hook for batches,
+    the epoch runs batch by batch, which is slower.
+    """
+
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], epochs: int) -> None:
+        self._callbacks = [copy.deepcopy(callback) for callback in callbacks]
+        self._epochs = epochs
+        self.wants_batches = any(map(has_batch_hook, self._callbacks))
+
+    def on_begin(self, program: Program, n_batches: int) -> None:
+        self._model = program.model
+        self._model.stop_training = False
+        self._list = keras.callbacks.CallbackList(
+            self._callbacks,
+            model=self._model,
+            epochs=self._epochs,
+            steps=n_batches,
+            verbose=0,
+        )
+        self._list.on_train_begin()
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        self._list.on_epoch_begin(epoch)
+
+    def on_batch_begin(self, batch: int) -> None:
+        self._list.on_train_batch_begin(batch)
+
+    def on_batch_end(self, batch: int, loss: float) -> None:
+        self._list.on_train_batch_end(batch, {"loss": loss})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
+        self._list.on_epoch_end(epoch, dict(logs))
+        return bool(self._model.stop_training)
+
+    def on_end(self, logs: dict[str, float]) -> None:
+        self._list.on_train_end(dict(logs))
+
+
+def has_batch_hook(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback does anything between batches.
+
+    Keras's checkpoints and TensorBoard logs have such hooks, idle at their usual frequency.
+    """
+    frequency = getattr(callback, "save_freq", getattr(callback, "update_freq", None))
+    if type(callback).__module__.startswith("keras.") and frequency == "epoch":
+        return False
+    return any(
+        getattr(getattr(callback, hook), "__func__", None)
+        is not getattr(keras.callbacks.Callback, hook)
+        for hook in BATCH_HOOKS
+    )

@@ -1,0 +1,51 @@
+"""When training ends, and why: pure values, tested with lists of floats."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+
+class StopReason(Enum):
+    """Why training ended; the value is what the user reads."""
+
+    EPOCHS = "All epochs were run; raise 'epochs' if the loss was still falling."
+    NO_IMPROVEMENT = (
+        "The monitored value did not improve by 'tol' for more than 'n_iter_no_change' "
+        "epochs; raise 'n_iter_no_change' or lower 'tol' to train longer."
+    )
+    CALLBACK = "A callback asked to stop."
+    NOT_FINITE = (
+        "The loss became NaN or infinite; lower 'learning_rate', scale X (and y), or set "
+        "'clipnorm' in an optimizer object."
+    )
+    INTERRUPTED = "Training was interrupted by the keyboard."
+
+    @property
+    def is_mishap(self) -> bool:
+        """Whether training broke off, so that the best weights are kept, not the last."""
+        return self in (StopReason.NOT_FINITE, StopReason.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Counts epochs without improvement, by scikit-learn's rule.
+
+    An epoch that is not better than the best so far by at least `tol` counts; one that is
+    sets the count to zero; training ends when the count is above `limit`. Values are better
+    when lower (a score is watched with its sign turned). `limit=math.inf` never ends it.
+    """
+
+    limit: float
+    tol: float
+    best: float = math.inf
+    waited: int = 0
+
+    def after(self, value: float) -> Patience:
+        waited = self.waited + 1 if value > self.best - self.tol else 0
+        return Patience(self.limit, self.tol, min(self.best, value), waited)
+
+    @property
+    def exhausted(self) -> bool:
+        return self.waited > self.limit

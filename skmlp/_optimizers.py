@@ -1,0 +1,84 @@
+"""Optimizers: a Keras optimizer from a name or an object, with the given numbers set."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from skmlp._keras_objects import find_class, frozen_config
+
+DEFAULT_LEARNING_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class OptimizerRecipe:
+    """How to make an optimizer, as often as needed; the user's object is never touched.
+
+    The learning rate is a run-time value of a program and so not part of the key, unless a
+    schedule of the object's own sets it: then `learning_rate` is None. What Keras makes a
+    constant of its graph (momentum, betas, decay) belongs to the key.
+    """
+
+    key: Hashable
+    name: str = field(compare=False)  # class and constants: whose state a fit can go on with
+    learning_rate: float | None = field(compare=False)
+    cls: type = field(compare=False)
+    config: dict[str, Any] = field(compare=False)
+
+    def build(self) -> keras.optimizers.Optimizer:
+        return self.cls.from_config(dict(self.config))  # type: ignore[attr-defined]
+
+
+def optimizer_recipe(
+    optimizer: str | keras.optimizers.Optimizer,
+    learning_rate: float,
+    **settings: float | bool | None,
+) -> OptimizerRecipe:
+    """Recipe from the constructor's parameters; a setting that is None is left as it is.
+
+    Raises ValueError for a name that Keras does not know, a setting that the optimizer does
+    not have, and a learning rate beside a schedule.
+    """
+    if isinstance(optimizer, str):
+        base = keras.optimizers.Optimizer
+        cls = find_class(keras.optimizers, base, optimizer, "optimizer")
+        config = {**cls(name="optimizer").get_config(), "learning_rate": learning_rate}
+    else:
+        cls, config = type(optimizer), optimizer.get_config()
+        if learning_rate != DEFAULT_LEARNING_RATE:
+            config = _with_rate(config, learning_rate)
+    config = _with_settings(config, settings, cls.__name__)
+
+    rate = config["learning_rate"]
+    is_constant = not isinstance(rate, dict)
+    constants = {k: v for k, v in config.items() if k != "learning_rate" or not is_constant}
+    # The configuration of a user's class may not say all that the object does.
+    says_all = isinstance(optimizer, str) or cls.__module__.startswith("keras.")
+    name = f"{cls.__module__}.{cls.__qualname__} {frozen_config(constants)}"
+    key = name if says_all else (name, optimizer)
+    return OptimizerRecipe(key, name, float(rate) if is_constant else None, cls, config)
+
+
+def _with_rate(config: dict[str, Any], learning_rate: float) -> dict[str, Any]:
+    if isinstance(config["learning_rate"], dict):
+        raise ValueError(
+            "'learning_rate' must be left at its default where the optimizer object brings a "
+            f"schedule of its own; got {learning_rate}; drop one of the two."
+        )
+    return {**config, "learning_rate": learning_rate}
+
+
+def _with_settings(
+    config: dict[str, Any], settings: dict[str, float | bool | None], optimizer: str
+) -> dict[str, Any]:
+    given = {name: value for name, value in settings.items() if value is not None}
+    for name, value in given.items():
+        if name not in config:
+            raise ValueError(
+                f"'{name}' must be None for an optimizer that has no such setting; got "
+                f"{value} with {optimizer}; drop it or choose another optimizer."
+            )
+    return {**config, **given}

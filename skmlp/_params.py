@@ -1,0 +1,99 @@
+"""The rules of the constructor parameters, as a table, and what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from skmlp._activations import ACTIVATIONS, RECTIFIERS, SYNONYMS, canonical, known_names
+from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
+
+OUTPUT_ACTIVATIONS = sorted(set([*ACTIVATIONS, *SYNONYMS]) - {"glu"})
+
+COMMON_CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "n_hidden": [Interval(Integral, 0, None, closed="left"), None],
+    "n_neurons": [Interval(Integral, 1, None, closed="left"), None],
+    "activation": [StrOptions(set(known_names())), callable],
+    "kernel_initializer": [str, HasMethods("get_config")],
+    "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+    "loss": [str, callable],
+    "l1": [Interval(Real, 0, None, closed="left")],
+    "l2": [Interval(Real, 0, None, closed="left")],
+    "optimizer": [str, HasMethods(["get_config", "apply"])],
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "momentum": [Interval(Real, 0, 1, closed="left"), None],
+    "nesterov": ["boolean", None],
+    "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "epochs": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [
+        Interval(Integral, 1, None, closed="left"),
+        Options(Real, {np.inf}),
+    ],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "warm_start": ["boolean"],
+    "callbacks": [list, tuple, HasMethods(["on_epoch_end", "set_model"]), None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+def hidden_units(
+    hidden_layer_sizes: int | Sequence[int], n_hidden: int | None, n_neurons: int | None
+) -> tuple[int, ...]:
+    """Units of each hidden layer, after `n_hidden` and `n_neurons` had their say.
+
+    `n_neurons` replaces every width. `n_hidden` replaces the depth: layers beyond those of
+    `hidden_layer_sizes` are as wide as its last one.
+    """
+    sizes = [hidden_layer_sizes] if np.ndim(hidden_layer_sizes) == 0 else hidden_layer_sizes
+    units = list(sizes)
+    if not all(isinstance(size, Integral) and size >= 1 for size in units):
+        raise ValueError(
+            "'hidden_layer_sizes' must hold one whole number of units, at least 1, for each "
+            f"hidden layer; got {hidden_layer_sizes!r}; use () for no hidden layer."
+        )
+    depth = len(units) if n_hidden is None else n_hidden
+    if n_neurons is not None:
+        return (int(n_neurons),) * depth
+    if depth and not units:
+        raise ValueError(
+            f"'n_hidden' cannot tell the width of its layers: got {n_hidden} with "
+            "hidden_layer_sizes=(); set 'n_neurons' too."
+        )
+    units += units[-1:] * (depth - len(units))
+    return tuple(int(size) for size in units[:depth])
+
+
+def dropout_rates(dropout: float | Sequence[float], n_layers: int) -> tuple[float, ...]:
+    """One rate in [0, 1) for each hidden layer."""
+    if np.ndim(dropout) == 0:
+        return (float(dropout),) * n_layers  # type: ignore[arg-type]
+    rates = tuple(float(rate) for rate in dropout)  # type: ignore[union-attr]
+    if len(rates) != n_layers:
+        raise ValueError(
+            f"'dropout' must be a number or one number for each hidden layer; got "
+            f"{len(rates)} numbers for {n_layers} hidden layers."
+        )
+    if not all(0 <= rate < 1 for rate in rates):
+        raise ValueError(f"'dropout' must hold numbers in [0, 1); got {dropout!r}.")
+    return rates
+
+
+def automatic_initializer(activation: str | Callable) -> str:
+    """The name of the Keras initializer that suits the activation after a kernel.
+
+    He et al. 2015 for rectifiers, LeCun et al. 1998 as Klambauer et al. 2017 use it for
+    selu, and Glorot and Bengio 2010 for all others.
+    """
+    name = canonical(activation)
+    if name in RECTIFIERS:
+        return "he_uniform"
+    return "lecun_normal" if name == "selu" else "glorot_uniform"
