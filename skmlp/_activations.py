@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import overload
 
 import numpy as np
 from scipy.special import erf, expit, log_expit, log_softmax, softmax
@@ -185,10 +186,20 @@ SYNONYMS = {
 
 # Names whose activation is (close to) a rectifier, for which He et al. 2015
 # (https://arxiv.org/abs/1502.01852) derive the initial spread of the weights.
-RECTIFIERS = frozenset(
-    "celu elu gelu hard_silu leaky_relu mish relu relu6 silu softplus sparse_plus "
-    "squareplus".split()
-)
+RECTIFIERS = {
+    "celu",
+    "elu",
+    "gelu",
+    "hard_silu",
+    "leaky_relu",
+    "mish",
+    "relu",
+    "relu6",
+    "silu",
+    "softplus",
+    "sparse_plus",
+    "squareplus",
+}
 
 
 def known_names() -> list[str]:
@@ -196,6 +207,10 @@ def known_names() -> list[str]:
     return sorted([*ACTIVATIONS, *SYNONYMS])
 
 
+@overload
+def canonical(activation: str) -> str: ...
+@overload
+def canonical(activation: Callable) -> str | Callable: ...
 def canonical(activation: str | Callable) -> str | Callable:
     """Keras's one name for an activation; a function of the user's own stays itself.
 

@@ -46,6 +46,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     _parameter_constraints: dict[str, list[Any]] = COMMON_CONSTRAINTS
     _y_is_numeric: bool
     _state: FittedState
+    history_: dict[str, list[float]]
 
     # What a subclass says
 

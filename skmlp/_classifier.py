@@ -18,7 +18,6 @@ from skmlp._encoding import EncodedData
 from skmlp._params import COMMON_CONSTRAINTS
 from skmlp._sklearn import StrOptions, fit_context, is_first_call
 
-
 MULTILABEL = "multilabel-indicator"
 
 
@@ -68,6 +67,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     MLPRegressor : The same for numbers.
     sklearn.neural_network.MLPClassifier : scikit-learn's own, without a GPU or dropout.
     {notes}
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris

@@ -106,7 +106,7 @@ best_validation_score_ : float or None
 stop_reason_ : str
     Why training ended, and what to change if that was too early."""
 
-NOTES = """
+NOTES = """\
 Notes
 -----
 With validation data the weights of the best epoch are kept, the later one of two equals;
@@ -123,8 +123,7 @@ References
    https://arxiv.org/abs/1706.02515
 .. [3] Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward
    neural networks", https://proceedings.mlr.press/v9/glorot10a.html
-.. [4] Srivastava et al. 2014, "Dropout", https://jmlr.org/papers/v15/srivastava14a.html
-"""
+.. [4] Srivastava et al. 2014, "Dropout", https://jmlr.org/papers/v15/srivastava14a.html"""
 
 SECTIONS = {
     "{architecture}": ARCHITECTURE,

@@ -56,7 +56,8 @@ class EncodedData:
 
 def encode_features(estimator: Any, X: Any) -> np.ndarray | sparse.spmatrix:
     """X to predict for, as float32, dense or CSR, after scikit-learn's checks of values,
-    columns and names."""
+    columns and names.
+    """
     return validate_data(
         estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=False
     )

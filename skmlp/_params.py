@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from skmlp._activations import ACTIVATIONS, RECTIFIERS, SYNONYMS, canonical, known_names
 from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
 
-OUTPUT_ACTIVATIONS = sorted(set([*ACTIVATIONS, *SYNONYMS]) - {"glu"})
+OUTPUT_ACTIVATIONS = sorted({*ACTIVATIONS, *SYNONYMS} - {"glu"})
 
 COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -46,16 +46,15 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
 
 
 def hidden_units(
-    hidden_layer_sizes: int | Sequence[int], n_hidden: int | None, n_neurons: int | None
+    hidden_layer_sizes: Any, n_hidden: int | None, n_neurons: int | None
 ) -> tuple[int, ...]:
     """Units of each hidden layer, after `n_hidden` and `n_neurons` had their say.
 
     `n_neurons` replaces every width. `n_hidden` replaces the depth: layers beyond those of
     `hidden_layer_sizes` are as wide as its last one.
     """
-    sizes = [hidden_layer_sizes] if np.ndim(hidden_layer_sizes) == 0 else hidden_layer_sizes
-    units = list(sizes)
-    if not all(isinstance(size, Integral) and size >= 1 for size in units):
+    units = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
+    if not all(isinstance(size, Integral) and int(size) >= 1 for size in units):
         raise ValueError(
             "'hidden_layer_sizes' must hold one whole number of units, at least 1, for each "
             f"hidden layer; got {hidden_layer_sizes!r}; use () for no hidden layer."
@@ -72,11 +71,11 @@ def hidden_units(
     return tuple(int(size) for size in units[:depth])
 
 
-def dropout_rates(dropout: float | Sequence[float], n_layers: int) -> tuple[float, ...]:
+def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
     """One rate in [0, 1) for each hidden layer."""
     if np.ndim(dropout) == 0:
-        return (float(dropout),) * n_layers  # type: ignore[arg-type]
-    rates = tuple(float(rate) for rate in dropout)  # type: ignore[union-attr]
+        return (float(dropout),) * n_layers
+    rates = tuple(float(rate) for rate in dropout)
     if len(rates) != n_layers:
         raise ValueError(
             f"'dropout' must be a number or one number for each hidden layer; got "

@@ -77,7 +77,7 @@ def train_network(
         run = train(
             program,
             place(data.X, data.y, data.unit_weight(), program.capacity),
-            validation_data and _validation(validation_data, job.spec, score),
+            _validation(validation_data, job.spec, score) if validation_data else None,
             _plan(job, start.epochs, validation_data is not None),
             _knobs(job),
             [*watchers, *_keras_callbacks(job)],

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from skmlp._engine.program import Knobs, Program, Rows, Weights
+from skmlp._engine.program import Knobs, Program, Rows
 from skmlp._engine.stopping import Patience, StopReason
 
 

@@ -62,7 +62,7 @@ def place(X: np.ndarray, y: np.ndarray, weight: np.ndarray, capacity: int) -> Ro
         return np.concatenate([rows, rows[filler]])
 
     weight = np.concatenate([weight, np.zeros(capacity - n_rows, dtype=np.float32)])
-    return Rows(*map(tf.constant, (padded(X), padded(y), weight)), n_rows)
+    return Rows(tf.constant(padded(X)), tf.constant(padded(y)), tf.constant(weight), n_rows)
 
 
 class Program:

@@ -1,0 +1,352 @@
+"""Measure skmlp against its peers in one run and print a table of ratios.
+
+    python benchmarks/run.py [part of a row's name ...]
+
+Every row times its contenders in turn, several times over, and compares medians: timings on
+a shared machine drift, ratios drift less. Rows: see `ROWS` at the end. California housing is
+fetched by scikit-learn; the images of digits are MNIST's, from the file that `MNIST_NPZ`
+names (keys X_train and y_train) or else from Keras's download.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from functools import cache
+from statistics import median
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import psutil
+import tensorflow as tf
+from scipy.stats import loguniform
+from sklearn.datasets import fetch_california_housing
+from sklearn.model_selection import KFold, ParameterSampler, train_test_split
+from sklearn.neural_network import MLPClassifier as ScikitLearnClassifier
+from sklearn.neural_network import MLPRegressor as ScikitLearnRegressor
+from sklearn.preprocessing import StandardScaler
+
+from skmlp import MLPClassifier, MLPRegressor
+
+Timings = dict[str, float]  # contender -> seconds
+HANDS_OFF = {"tol": 0, "n_iter_no_change": np.inf}
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def alternate(contenders: dict[str, Callable[[], float]], rounds: int) -> Timings:
+    """Median of the seconds that each contender returns, over rounds in turn."""
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            taken[name].append(contender())
+    return {name: median(values) for name, values in taken.items()}
+
+
+@cache
+def california() -> tuple[np.ndarray, np.ndarray]:
+    """The training part of the usual split in three: 11,610 standardised rows."""
+    X, y = fetch_california_housing(return_X_y=True)
+    X, _, y, _ = train_test_split(X, y, random_state=42)
+    X, _, y, _ = train_test_split(X, y, random_state=42)
+    return StandardScaler().fit_transform(X).astype(np.float32), y.astype(np.float32)
+
+
+@cache
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    path = os.environ.get("MNIST_NPZ")
+    if path:
+        with np.load(path) as data:
+            X, y = data["X_train"], data["y_train"]
+    else:
+        (X, y), _ = keras.datasets.mnist.load_data()
+    return X[:20_000].reshape(-1, 784).astype(np.float32) / 255, y[:20_000]
+
+
+def keras_network(n_features: int, units: tuple[int, ...], n_outputs: int) -> keras.Model:
+    layers = [keras.layers.Dense(n, activation="relu") for n in units]
+    last = keras.layers.Dense(n_outputs, activation="softmax" if n_outputs > 1 else None)
+    return keras.Sequential([keras.Input((n_features,)), *layers, last])
+
+
+def warm_epoch(fit: Callable[[int], object], more: int) -> Callable[[], float]:
+    """Seconds of one epoch of a fit: `more` epochs more against one, so set-up cancels."""
+
+    def measure() -> float:
+        one = seconds(lambda: fit(1))
+        return max(seconds(lambda: fit(1 + more)) - one, 1e-9) / more
+
+    fit(1)
+    return measure
+
+
+def hand_written_epoch() -> Callable[[], float]:
+    """The arithmetic of the first row in one function without Keras: the lower bound."""
+    X, y = map(tf.constant, california())
+    y = y[:, None]
+    n_batches = len(X) // 32
+    rng = np.random.default_rng(0)
+    shapes = [(8, 30), (30,), (30, 30), (30,), (30, 1), (1,)]
+    weights = [tf.Variable(rng.normal(0, 0.1, shape).astype(np.float32)) for shape in shapes]
+
+    @tf.function(jit_compile=True, autograph=False)
+    def epoch(order: tf.Tensor) -> tf.Tensor:
+        def batch(i, total, *w):
+            index = tf.slice(order, [i * 32], [32])
+            with tf.GradientTape() as tape:
+                tape.watch(w)
+                hidden = tf.nn.relu(tf.gather(X, index) @ w[0] + w[1])
+                hidden = tf.nn.relu(hidden @ w[2] + w[3])
+                loss = tf.reduce_mean((hidden @ w[4] + w[5] - tf.gather(y, index)) ** 2)
+            gradients = tape.gradient(loss, w)
+            steps = [a - 0.01 * g for a, g in zip(w, gradients, strict=True)]
+            return i + 1, total + loss, *steps
+
+        start = (0, tf.constant(0.0), *(w.value() for w in weights))
+        _, total, *trained = tf.while_loop(lambda i, *_: i < n_batches, batch, start)
+        for variable, value in zip(weights, trained, strict=True):
+            variable.assign(value)
+        return total / n_batches
+
+    def work() -> float:
+        return float(epoch(tf.constant(rng.permutation(len(X)).astype(np.int32))))
+
+    work()
+    return lambda: seconds(lambda: [work() for _ in range(20)]) / 20
+
+
+CALIFORNIA = {"hidden_layer_sizes": (30, 30), "batch_size": 32, "random_state": 0}
+
+
+def fit_california(epochs: int) -> MLPRegressor:
+    regressor = MLPRegressor(
+        **CALIFORNIA, optimizer="sgd", learning_rate=0.01, epochs=epochs, **HANDS_OFF
+    )
+    return regressor.fit(*california())
+
+
+def fit_california_scikit_learn(epochs: int) -> ScikitLearnRegressor:
+    regressor = ScikitLearnRegressor(
+        **CALIFORNIA,
+        solver="sgd",
+        momentum=0,
+        learning_rate_init=0.01,
+        max_iter=epochs,
+        **HANDS_OFF,
+    )
+    return regressor.fit(*california())
+
+
+def california_epoch() -> Timings:
+    model = keras_network(8, (30, 30), 1)
+    model.compile(optimizer=keras.optimizers.SGD(0.01), loss="mse")
+
+    def fit_keras(epochs: int) -> None:
+        model.fit(*california(), batch_size=32, epochs=epochs, verbose=0)
+
+    contenders = {
+        "skmlp": warm_epoch(fit_california, 40),
+        "scikit-learn": warm_epoch(fit_california_scikit_learn, 5),
+        "keras.Model.fit": warm_epoch(fit_keras, 3),
+        "hand-written": hand_written_epoch(),
+    }
+    return alternate(contenders, 5)
+
+
+def california_from_cold() -> Timings:
+    from skmlp._engine import STORE
+
+    def cold() -> float:
+        STORE.clear()
+        return seconds(lambda: fit_california(100))
+
+    return alternate(
+        {
+            "skmlp": cold,
+            "scikit-learn": lambda: seconds(lambda: fit_california_scikit_learn(100)),
+        },
+        3,
+    )
+
+
+def digits_epoch() -> Timings:
+    X, y = digits()
+    model = keras_network(784, (500,), 10)
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    common = {"hidden_layer_sizes": (500,), "batch_size": 128, "random_state": 0, **HANDS_OFF}
+    contenders = {
+        "skmlp": warm_epoch(
+            lambda epochs: MLPClassifier(**common, epochs=epochs).fit(X, y), 5
+        ),
+        "scikit-learn": warm_epoch(
+            lambda epochs: ScikitLearnClassifier(**common, max_iter=epochs).fit(X, y), 2
+        ),
+        "keras.Model.fit": warm_epoch(
+            lambda epochs: model.fit(X, y, batch_size=128, epochs=epochs, verbose=0), 2
+        ),
+    }
+    return alternate(contenders, 3)
+
+
+def predict_one_row() -> Timings:
+    X = california()[0].astype(np.float64)
+    ours, theirs = fit_california(2), fit_california_scikit_learn(2)
+    model = ours.model_
+
+    def each(predict: Callable, calls: int) -> Callable[[], float]:
+        predict(X[:1])
+        return lambda: seconds(lambda: [predict(X[:1]) for _ in range(calls)]) / calls
+
+    contenders = {
+        "skmlp": each(ours.predict, 500),
+        "scikit-learn": each(theirs.predict, 500),
+        "keras.Model.predict": each(lambda rows: model.predict(rows, verbose=0), 10),
+    }
+    return alternate(contenders, 5)
+
+
+def predict_a_million_rows() -> Timings:
+    X = np.random.default_rng(0).normal(size=(1_000_000, 8))
+    ours, theirs = fit_california(2), fit_california_scikit_learn(2)
+    return alternate(
+        {
+            "skmlp": lambda: seconds(lambda: ours.predict(X)),
+            "scikit-learn": lambda: seconds(lambda: theirs.predict(X)),
+        },
+        7,
+    )
+
+
+def second_fit() -> Timings:
+    from skmlp._engine import STORE
+
+    def first() -> float:
+        STORE.clear()
+        return seconds(lambda: fit_california(5))
+
+    return alternate({"second fit": lambda: seconds(lambda: fit_california(5)), "first": first}, 3)
+
+
+SEARCH = {
+    "n_hidden": [0, 1, 2, 3],
+    "n_neurons": np.arange(1, 100),
+    "learning_rate": loguniform(3e-4, 3e-2),
+}
+
+
+def experiment_d6() -> Timings:
+    """Ten candidates, three folds, 100 epochs at most, patience 10 on the validation rows.
+
+    Keras gets the same candidates, folds, batches and stopping rule. Its search is run on
+    the first three of the thirty fits and scaled by the epochs that ours ran on all.
+    """
+    from skmlp._engine import STORE
+
+    X, y = fetch_california_housing(return_X_y=True)
+    X, _, y, _ = train_test_split(X, y, random_state=42)
+    X, X_val, y, y_val = train_test_split(X, y, random_state=42)
+    scaler = StandardScaler().fit(X)
+    X, X_val = scaler.transform(X), scaler.transform(X_val)
+    folds = list(KFold(3).split(X))
+    fits = [
+        (candidate, train)
+        for candidate in ParameterSampler(SEARCH, 10, random_state=42)
+        for train, _ in folds
+    ]
+    epochs_run: list[int] = []
+
+    def ours() -> float:
+        STORE.clear()
+        start = time.perf_counter()
+        for candidate, train in fits:
+            regressor = MLPRegressor(
+                **candidate, optimizer="sgd", batch_size=32, epochs=100, tol=0, random_state=0,
+                early_stopping=True,
+            )
+            regressor.fit(X[train], y[train], X_val=X_val, y_val=y_val)
+            epochs_run.append(regressor.n_iter_)
+        return time.perf_counter() - start
+
+    def keras_search() -> float:
+        few = fits[::12][:3]
+        epochs = 0
+        start = time.perf_counter()
+        for candidate, train in few:
+            units = (int(candidate["n_neurons"]),) * int(candidate["n_hidden"])
+            model = keras_network(8, units, 1)
+            model.compile(optimizer=keras.optimizers.SGD(candidate["learning_rate"]), loss="mse")
+            history = model.fit(
+                X[train], y[train], batch_size=32, epochs=100, verbose=0,
+                validation_data=(X_val, y_val),
+                callbacks=[keras.callbacks.EarlyStopping(patience=10)],
+            )
+            epochs += len(history.history["loss"])
+        per_epoch = (time.perf_counter() - start) / epochs
+        return per_epoch * sum(epochs_run[-len(fits) :])
+
+    return {"skmlp": ours(), "keras.Model.fit (scaled)": keras_search()}
+
+
+def two_hundred_fits() -> Timings:
+    """Seconds of the last fits and of the tenth, and growth of memory after the tenth."""
+    process = psutil.Process()
+    taken = []
+    for i in range(200):
+        taken.append(seconds(lambda: fit_california(2)))
+        if i == 9:
+            resident = process.memory_info().rss
+    print(f"    memory grew by {(process.memory_info().rss - resident) / 1e6:.1f} MB")
+    return {"last ten fits": median(taken[-10:]), "tenth fit (5-15)": median(taken[5:15])}
+
+
+def import_time() -> Timings:
+    def importing(module: str) -> Callable[[], float]:
+        command = [sys.executable, "-c", f"import {module}"]
+        return lambda: seconds(lambda: subprocess.run(command, check=True))
+
+    return alternate(
+        {"import skmlp": importing("skmlp"), "sklearn": importing("sklearn.neural_network")}, 9
+    )
+
+
+ROWS: dict[str, tuple[Callable[[], Timings], str]] = {
+    "california, one warm epoch": (
+        california_epoch,
+        "keras.Model.fit 30, scikit-learn 6, hand-written at least 0.5",
+    ),
+    "california, 100 epochs from cold": (california_from_cold, "scikit-learn 4"),
+    "digits, one warm epoch": (digits_epoch, "keras.Model.fit 3, scikit-learn 4"),
+    "predict 1 row": (predict_one_row, "scikit-learn 1, keras.Model.predict 200"),
+    "predict 1,000,000 rows": (predict_a_million_rows, "scikit-learn 1.5"),
+    "second fit of equal shape": (second_fit, "first 5"),
+    "experiment D6": (experiment_d6, "keras.Model.fit 20"),
+    "200 fits": (two_hundred_fits, "tenth 1; memory below 50 MB"),
+    "import": (import_time, "sklearn at least 0.83"),
+}
+
+
+def main(wanted: list[str]) -> None:
+    warnings.simplefilter("ignore")
+    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {os.cpu_count()} cores")
+    for name, (measure, goal) in ROWS.items():
+        if wanted and not any(part in name for part in wanted):
+            continue
+        (ours, ours_seconds), *peers = measure().items()
+        print(f"{name}: {ours} {ours_seconds * 1e3:.4g} ms   [goal: {goal}]")
+        for peer, taken in peers:
+            print(f"    {peer:26} {taken * 1e3:12.4g} ms   ratio {taken / ours_seconds:8.3g}")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
