@@ -185,9 +185,7 @@ def digits_epoch() -> Timings:
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
     common = {"hidden_layer_sizes": (500,), "batch_size": 128, "random_state": 0, **HANDS_OFF}
     contenders = {
-        "skmlp": warm_epoch(
-            lambda epochs: MLPClassifier(**common, epochs=epochs).fit(X, y), 5
-        ),
+        "skmlp": warm_epoch(lambda epochs: MLPClassifier(**common, epochs=epochs).fit(X, y), 5),
         "scikit-learn": warm_epoch(
             lambda epochs: ScikitLearnClassifier(**common, max_iter=epochs).fit(X, y), 2
         ),
@@ -234,7 +232,9 @@ def second_fit() -> Timings:
         STORE.clear()
         return seconds(lambda: fit_california(5))
 
-    return alternate({"second fit": lambda: seconds(lambda: fit_california(5)), "first": first}, 3)
+    return alternate(
+        {"second fit": lambda: seconds(lambda: fit_california(5)), "first": first}, 3
+    )
 
 
 SEARCH = {
@@ -270,7 +270,12 @@ def experiment_d6() -> Timings:
         start = time.perf_counter()
         for candidate, train in fits:
             regressor = MLPRegressor(
-                **candidate, optimizer="sgd", batch_size=32, epochs=100, tol=0, random_state=0,
+                **candidate,
+                optimizer="sgd",
+                batch_size=32,
+                epochs=100,
+                tol=0,
+                random_state=0,
                 early_stopping=True,
             )
             regressor.fit(X[train], y[train], X_val=X_val, y_val=y_val)
@@ -284,9 +289,15 @@ def experiment_d6() -> Timings:
         for candidate, train in few:
             units = (int(candidate["n_neurons"]),) * int(candidate["n_hidden"])
             model = keras_network(8, units, 1)
-            model.compile(optimizer=keras.optimizers.SGD(candidate["learning_rate"]), loss="mse")
+            model.compile(
+                optimizer=keras.optimizers.SGD(candidate["learning_rate"]), loss="mse"
+            )
             history = model.fit(
-                X[train], y[train], batch_size=32, epochs=100, verbose=0,
+                X[train],
+                y[train],
+                batch_size=32,
+                epochs=100,
+                verbose=0,
                 validation_data=(X_val, y_val),
                 callbacks=[keras.callbacks.EarlyStopping(patience=10)],
             )

@@ -109,7 +109,7 @@ class Program:
         return _values(self.optimizer.variables)
 
     def learning_rate(self) -> float:
-        return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+        return float(tf.convert_to_tensor(self.optimizer.learning_rate))
 
     # Compiled work
 
@@ -206,7 +206,7 @@ def dropped_out(x: tf.Tensor, rate: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _values(variables: Sequence[Any]) -> Weights:
-    return tuple(keras.ops.convert_to_numpy(variable).copy() for variable in variables)
+    return tuple(variable.value.numpy() for variable in variables)
 
 
 def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:

@@ -1,0 +1,40 @@
+"""Data that several test modules share."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from sklearn.datasets import fetch_california_housing, load_iris, make_multilabel_classification
+from sklearn.preprocessing import scale
+
+
+@pytest.fixture(scope="session")
+def housing():
+    """Standardised California housing, (20640, 8) and (20640,)."""
+    try:
+        X, y = fetch_california_housing(return_X_y=True)
+    except OSError:
+        pytest.skip("California housing is not cached and cannot be downloaded")
+    order = np.random.RandomState(0).permutation(len(X))
+    return scale(X)[order], y[order]
+
+
+@pytest.fixture(scope="session")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return scale(X), y
+
+
+@pytest.fixture(scope="session")
+def multilabel():
+    X, Y = make_multilabel_classification(150, n_classes=3, random_state=0)
+    return scale(X), Y
+
+
+@pytest.fixture(scope="session")
+def sine():
+    """A smooth regression target of two features, (150, 2) and (150,)."""
+    X = np.random.RandomState(0).uniform(-2, 2, (150, 2))
+    return X, np.sin(X[:, 0]) + 0.5 * X[:, 1]
