@@ -66,6 +66,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     --------
     MLPRegressor : The same for numbers.
     sklearn.neural_network.MLPClassifier : scikit-learn's own, without a GPU or dropout.
+
     {notes}
 
     Examples

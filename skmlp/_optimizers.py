@@ -45,7 +45,7 @@ def optimizer_recipe(
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer
         cls = find_class(keras.optimizers, base, optimizer, "optimizer")
-        config = {**cls(name="optimizer").get_config(), "learning_rate": learning_rate}
+        config = {**cls(name="optimizer").get_config(), "learning_rate": float(learning_rate)}
     else:
         cls, config = type(optimizer), optimizer.get_config()
         if learning_rate != DEFAULT_LEARNING_RATE:
@@ -68,7 +68,7 @@ def _with_rate(config: dict[str, Any], learning_rate: float) -> dict[str, Any]:
             "'learning_rate' must be left at its default where the optimizer object brings a "
             f"schedule of its own; got {learning_rate}; drop one of the two."
         )
-    return {**config, "learning_rate": learning_rate}
+    return {**config, "learning_rate": float(learning_rate)}
 
 
 def _with_settings(

@@ -56,6 +56,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
     --------
     MLPClassifier : The same for labels.
     sklearn.neural_network.MLPRegressor : scikit-learn's own, without a GPU or dropout.
+
     {notes}
 
     Examples

@@ -1,0 +1,212 @@
+"""One table: every estimator and kind of target, every promise of the contract."""
+
+import copy
+import io
+import pickle
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from skmlp import MLPClassifier, MLPRegressor
+
+SMALL = {"hidden_layer_sizes": (8,), "epochs": 4, "random_state": 0}
+KINDS = ["regression", "outputs", "binary", "multiclass", "multilabel"]
+
+
+@pytest.fixture(params=KINDS)
+def problem(request, sine, iris, multilabel):
+    """(unfitted estimator, X, y) for each kind of target."""
+    X, y = sine
+    return {
+        "regression": (MLPRegressor(**SMALL), X, y),
+        "outputs": (MLPRegressor(**SMALL), X, np.column_stack([y, -y])),
+        "binary": (MLPClassifier(**SMALL), X, np.where(y > 0, "up", "down")),
+        "multiclass": (MLPClassifier(**SMALL), *iris),
+        "multilabel": (MLPClassifier(**SMALL), *multilabel),
+    }[request.param]
+
+
+def outputs(estimator, X):
+    """What the estimator says about X in most detail."""
+    return getattr(estimator, "predict_proba", estimator.predict)(X)
+
+
+def test_parameters_are_untouched_and_clones_are_equal(problem):
+    estimator, X, y = problem
+    before = copy.deepcopy(estimator.get_params())
+    estimator.fit(X, y)
+    assert estimator.get_params() == before
+    again = clone(estimator)
+    with pytest.raises(AttributeError):
+        check_is_fitted(again)
+    np.testing.assert_array_equal(outputs(again.fit(X, y), X), outputs(estimator, X))
+
+
+def test_copies_predict_the_same(problem):
+    estimator, X, y = problem
+    estimator.fit(X, y)
+    file = io.BytesIO()
+    joblib.dump(estimator, file)
+    file.seek(0)
+    copies = [
+        pickle.loads(pickle.dumps(estimator)),
+        joblib.load(file),
+        copy.deepcopy(estimator),
+        copy.copy(estimator),
+    ]
+    for other in copies:
+        np.testing.assert_array_equal(outputs(other, X), outputs(estimator, X))
+        assert other.history_ == estimator.history_
+
+
+def test_unfitted_copies_can_be_fitted(problem):
+    estimator, X, y = problem
+    thawed = pickle.loads(pickle.dumps(estimator))
+    np.testing.assert_array_equal(outputs(thawed.fit(X, y), X), outputs(estimator.fit(X, y), X))
+
+
+def test_model_gives_the_same_outputs(problem):
+    estimator, X, y = problem
+    estimator.fit(X, y)
+    ours = outputs(estimator, X)
+    theirs = estimator.model_.predict(X, verbose=0)
+    if theirs.shape[1] == 1:
+        ours = ours[:, -1:] if ours.ndim == 2 else ours[:, None]
+    np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_have_the_shapes_of_scikit_learn(problem):
+    estimator, X, y = problem
+    estimator.fit(X, y)
+    n_outputs = estimator.n_outputs_
+    assert [coef.shape for coef in estimator.coefs_] == [(X.shape[1], 8), (8, n_outputs)]
+    assert [bias.shape for bias in estimator.intercepts_] == [(8,), (n_outputs,)]
+
+
+def test_dtype_of_predictions_follows_the_rows(problem):
+    estimator, X, y = problem
+    estimator.fit(X, y)
+    assert outputs(estimator, X).dtype == np.float64
+    assert outputs(estimator, X.astype(np.float32)).dtype == np.float32
+    np.testing.assert_allclose(
+        outputs(estimator, X.astype(np.float32)), outputs(estimator, X), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_inputs_of_all_kinds_give_the_same_network(problem):
+    estimator, X, y = problem
+    expected = outputs(estimator.fit(X, y), X)
+    names = [f"x{i}" for i in range(X.shape[1])]
+    for rows in (
+        X.tolist(),
+        np.asfortranarray(X),
+        pd.DataFrame(X, columns=names),
+        pl.DataFrame(X, schema=names),
+        sparse.csr_array(X),
+        sparse.csc_matrix(X),
+    ):
+        other = clone(estimator).fit(rows, y)
+        np.testing.assert_array_equal(outputs(other, rows), expected)
+    assert (
+        list(clone(estimator).fit(pl.DataFrame(X, schema=names), y).feature_names_in_) == names
+    )
+
+
+def test_integers_are_converted(problem):
+    estimator, X, y = problem
+    X = (10 * X).astype(int)
+    np.testing.assert_array_equal(
+        outputs(clone(estimator).fit(X, y), X),
+        outputs(clone(estimator).fit(X.astype(float), y), X.astype(float)),
+    )
+
+
+def test_weight_two_is_the_row_twice_and_zero_is_the_row_removed(problem):
+    estimator, X, y = problem
+    times = np.random.RandomState(0).randint(0, 4, len(X))
+    estimator.set_params(batch_size=1000, shuffle=False, epochs=20)
+    weighted = clone(estimator).fit(X, y, sample_weight=times)
+    repeated = clone(estimator).fit(np.repeat(X, times, axis=0), np.repeat(y, times, axis=0))
+    np.testing.assert_allclose(outputs(weighted, X), outputs(repeated, X), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-5)
+
+
+def test_weights_of_any_scale_mean_the_same(problem):
+    estimator, X, y = problem
+    weight = np.random.RandomState(0).uniform(0.5, 2, len(X))
+    one = outputs(clone(estimator).fit(X, y, sample_weight=weight), X)
+    other = outputs(clone(estimator).fit(X, y, sample_weight=1024 * weight), X)
+    np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def test_two_and_three_epochs_are_five(problem):
+    """`warm_start` goes on with the optimizer's state and the orders of rows."""
+    estimator, X, y = problem
+    estimator.set_params(batch_size=16, dropout=0.2)
+    five = clone(estimator).set_params(epochs=5).fit(X, y)
+    parts = clone(estimator).set_params(epochs=2, warm_start=True).fit(X, y)
+    parts.set_params(epochs=3).fit(X, y)
+    np.testing.assert_array_equal(outputs(parts, X), outputs(five, X))
+    assert parts.loss_curve_ == five.loss_curve_
+    assert parts.n_iter_ == 3
+
+
+def test_partial_fit_is_an_epoch_at_a_time(problem):
+    estimator, X, y = problem
+    whole = clone(estimator).set_params(epochs=3, batch_size=16).fit(X, y)
+    parts = clone(estimator).set_params(batch_size=16)
+    classes = {"classes": whole.classes_} if hasattr(whole, "classes_") else {}
+    for _ in range(3):
+        parts.partial_fit(X, y, **classes)
+    np.testing.assert_array_equal(outputs(parts, X), outputs(whole, X))
+    assert parts.loss_curve_ == whole.loss_curve_
+
+
+def test_partial_fit_without_tensorflow_state_in_the_pickle(problem):
+    estimator, X, y = problem
+    estimator.set_params(batch_size=16)
+    straight = clone(estimator).set_params(epochs=3).fit(X, y)
+    estimator.set_params(epochs=2).fit(X, y)
+    thawed = pickle.loads(pickle.dumps(estimator)).partial_fit(X, y)
+    np.testing.assert_array_equal(outputs(thawed, X), outputs(straight, X))
+
+
+def test_one_row_at_a_time_gives_the_same_predictions(problem):
+    estimator, X, y = problem
+    estimator.fit(X, y)
+    single = np.concatenate([outputs(estimator, row[None]) for row in X[:20]])
+    np.testing.assert_allclose(single, outputs(estimator, X)[:20], rtol=1e-12)
+
+
+def test_a_fitted_pickle_is_small():
+    X = np.random.RandomState(0).normal(size=(100, 8))
+    regressor = MLPRegressor(random_state=0, tol=0).fit(X, X[:, 0])
+    assert regressor.n_iter_ == 200
+    assert len(pickle.dumps(regressor)) < 30_000
+
+
+def test_a_pickle_predicts_where_tensorflow_cannot_be_imported(problem, tmp_path):
+    estimator, X, y = problem
+    estimator.fit(X, y)
+    (tmp_path / "estimator.pkl").write_bytes(pickle.dumps(estimator))
+    np.save(tmp_path / "X.npy", X)
+    script = (
+        "import pickle, sys\n"
+        "sys.modules.update(tensorflow=None, keras=None)\n"
+        "import numpy as np\n"
+        "estimator = pickle.load(open('estimator.pkl', 'rb'))\n"
+        "assert not hasattr(estimator, 'model_')\n"
+        "assert '<div' in estimator._repr_html_()\n"
+        "predict = getattr(estimator, 'predict_proba', estimator.predict)\n"
+        "np.save('predicted.npy', predict(np.load('X.npy')))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "predicted.npy"), outputs(estimator, X))
