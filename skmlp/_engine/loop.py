@@ -55,6 +55,9 @@ class Run:
     reason: StopReason = StopReason.EPOCHS
     best_value: float = math.inf
     best: list[tf.Tensor] = field(default_factory=list)
+    # A training loss is that of the weights on the way through its epoch: one bad step at
+    # the end does not show in it. The weights that entered the best epoch are safe.
+    safe: list[tf.Tensor] = field(default_factory=list)
 
     def record(self, logs: dict[str, float], score: float | None) -> None:
         for name, value in logs.items():
@@ -81,7 +84,7 @@ def train(
     off; else the last's. The best are those of the lowest training loss or the highest
     validation score, the later ones of two that are equal.
     """
-    run = Run(best=program.snapshot())
+    run = Run(best=program.snapshot(), safe=program.snapshot())
     patience = plan.patience
     try:
         for watcher in watchers:
@@ -89,6 +92,7 @@ def train(
         for epoch in range(plan.epochs):
             for watcher in watchers:
                 watcher.on_epoch_begin(epoch)
+            entered = program.snapshot()
             order = epoch_order(program, rows, plan, epoch)
             loss = run_epoch(program, rows, order, plan.first_epoch + epoch, knobs, watchers)
             logs, score = {"loss": loss}, None
@@ -99,6 +103,7 @@ def train(
             value = loss if score is None else -score
             if is_finite and value <= run.best_value:
                 run.best_value, run.best = value, program.snapshot()
+                run.safe = entered if validation is None else run.best
             run.record(logs, score)
 
             # Every watcher hears of the epoch, also when one has asked to stop.
@@ -120,7 +125,9 @@ def train(
     program.finish()
     for watcher in watchers:
         watcher.on_end(logs)
-    if validation is not None or run.reason.is_mishap:
+    if run.reason is StopReason.NOT_FINITE:
+        program.restore(run.safe)
+    elif run.reason is StopReason.INTERRUPTED or validation is not None:
         program.restore(run.best)
     return run
 

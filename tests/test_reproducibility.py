@@ -1,0 +1,103 @@
+"""Same `random_state`, same bits, wherever and after whatever a fit runs."""
+
+import hashlib
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from skmlp import MLPClassifier, MLPRegressor
+
+X = np.random.RandomState(0).normal(size=(150, 4))
+Y = X[:, 0] - X[:, 1] ** 2
+REGRESSOR = MLPRegressor(
+    (8, 8), dropout=0.2, batch_size=16, epochs=5, early_stopping=True, random_state=7
+)
+
+
+def fingerprint(estimator, y=Y):
+    """Hash of all that training leaves behind."""
+    estimator = clone(estimator).fit(X, y)
+    bits = hashlib.sha256()
+    for array in (*estimator._state.weights, *estimator._state.optimizer):
+        bits.update(array.tobytes())
+    bits.update(repr((estimator.history_, estimator.validation_scores_)).encode())
+    bits.update(estimator.predict(X).tobytes())
+    return bits.hexdigest()
+
+
+def test_same_bits_before_and_after_other_fits():
+    before = fingerprint(REGRESSOR)
+    # The same program, with more rows, another rate, no dropout to speak of, other weights
+    other = clone(REGRESSOR).set_params(learning_rate=0.1, dropout=0.7, random_state=1)
+    other.fit(np.vstack([X, X[:10]]), np.r_[Y, Y[:10]])
+    fingerprint(MLPClassifier((3,), epochs=2), Y > 0)
+    assert fingerprint(REGRESSOR) == before
+    assert fingerprint(clone(REGRESSOR).set_params(random_state=8)) != before
+
+
+def test_bits_do_not_depend_on_the_program_that_is_lent():
+    from skmlp._engine import STORE
+
+    STORE.clear()
+    before = fingerprint(REGRESSOR)
+    STORE.clear()
+    larger = np.vstack([X, X])[:190]
+    clone(REGRESSOR).fit(larger, larger[:, 0])
+    built = STORE.built
+    assert fingerprint(REGRESSOR) == before
+    assert STORE.built == built  # it took the larger program
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_same_bits_in_parallel(backend):
+    alone = fingerprint(REGRESSOR)
+    both = Parallel(n_jobs=2, backend=backend)(
+        delayed(fingerprint)(REGRESSOR) for _ in range(4)
+    )
+    assert set(both) == {alone}
+
+
+def test_same_bits_in_another_process(tmp_path):
+    script = tmp_path / "again.py"
+    source = __file__
+    script.write_text(
+        "import importlib.util\n"
+        f"spec = importlib.util.spec_from_file_location('again', {source!r})\n"
+        "module = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(module)\n"
+        "print(module.fingerprint(module.REGRESSOR))\n"
+    )
+    printed = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.split()[-1] == fingerprint(REGRESSOR)
+
+
+def test_global_random_state_is_untouched():
+    tf.random.set_seed(3)
+    first = tf.random.uniform([3]).numpy()
+    tf.random.set_seed(3)
+    numpy_state, python_state = np.random.get_state()[1].copy(), random.getstate()
+    fingerprint(REGRESSOR)
+    fingerprint(MLPClassifier((5,), kernel_initializer="he_normal", random_state=0), Y > 0)
+    clone(REGRESSOR).fit(X, Y).model_.summary(print_fn=lambda line: None)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
+    assert random.getstate() == python_state
+    np.testing.assert_array_equal(tf.random.uniform([3]).numpy(), first)
+
+
+def test_random_state_of_all_kinds():
+    seeded = [MLPRegressor((3,), epochs=1, random_state=np.random.RandomState(0)) for _ in "ab"]
+    assert fingerprint(seeded[0]) == fingerprint(seeded[1])
+    unseeded = MLPRegressor((3,), epochs=1)
+    assert fingerprint(unseeded) != fingerprint(unseeded)
+    generator = np.random.RandomState(0)
+    shared = MLPRegressor((3,), epochs=1, random_state=generator)
+    first = shared.fit(X, Y).predict(X)
+    assert np.any(shared.fit(X, Y).predict(X) != first)
