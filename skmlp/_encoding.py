@@ -58,9 +58,10 @@ def encode_features(estimator: Any, X: Any) -> np.ndarray | sparse.spmatrix:
     """X to predict for, as float32, dense or CSR, after scikit-learn's checks of values,
     columns and names.
     """
-    return validate_data(
-        estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=False
-    )
+    with np.errstate(over="ignore"):  # the check that follows the cast tells of it
+        return validate_data(
+            estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=False
+        )
 
 
 def output_dtype(X: Any) -> type[np.floating]:
@@ -72,17 +73,18 @@ def encode_features_and_target(
     estimator: Any, X: Any, y: Any, *, reset: bool, y_numeric: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Dense float32 X and y as an array, after scikit-learn's checks of both together."""
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse="csr",
-        dtype=np.float32,
-        order="C",
-        multi_output=True,
-        y_numeric=y_numeric,
-        reset=reset,
-    )
+    with np.errstate(over="ignore"):  # the check that follows the cast tells of it
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=np.float32,
+            order="C",
+            multi_output=True,
+            y_numeric=y_numeric,
+            reset=reset,
+        )
     y = y.toarray() if sparse.issparse(y) else y
     # Batches are gathered inside the compiled epoch, which takes dense arrays only.
     return (X.toarray() if sparse.issparse(X) else X), y

@@ -179,7 +179,8 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        target = y.reshape(len(y), -1).astype(np.float32)
+        with np.errstate(over="ignore"):
+            target = y.reshape(len(y), -1).astype(np.float32)
         if not np.isfinite(target).all():
             raise ValueError(
                 "'y' must fit into float32; got values up to "

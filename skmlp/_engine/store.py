@@ -7,7 +7,7 @@ to folds, clones and candidates of a search. Two fits at once in two threads get
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from skmlp._engine.program import Program, Recipe
@@ -45,9 +45,9 @@ class ProgramStore:
         with self._lock:
             self._idle.clear()
 
-    def idle_keys(self) -> list[Hashable]:
+    def idle(self) -> list[Program]:
         with self._lock:
-            return [program.recipe.key for program in self._idle]
+            return list(self._idle)
 
     def _take(self, recipe: Recipe, n_rows: int) -> Program | None:
         with self._lock:

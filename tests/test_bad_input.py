@@ -1,0 +1,206 @@
+"""Bad input gets one clear sentence, and a fitted estimator loses nothing."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from skmlp import MLPClassifier, MLPRegressor
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(40, 3))
+Y = X[:, 0]
+LABELS = np.where(Y > 0, "up", "down")
+REGRESSOR = MLPRegressor((4,), epochs=2, random_state=0)
+CLASSIFIER = MLPClassifier((4,), epochs=2, random_state=0)
+
+
+def with_value(array, value):
+    array = np.array(array, dtype=float)
+    array[3] = value
+    return array
+
+
+BAD_DATA = {
+    "NaN in X": (with_value(X, np.nan), Y, {}, "contains NaN"),
+    "infinity in X": (with_value(X, np.inf), Y, {}, "contains infinity"),
+    "X beyond float32": (with_value(X, 1e300), Y, {}, "too large for dtype"),
+    "NaN in y": (X, with_value(Y, np.nan), {}, "contains NaN"),
+    "infinity in y": (X, with_value(Y, -np.inf), {}, "contains infinity"),
+    "y beyond float32": (X, with_value(Y, 1e300), {}, "'y' must fit into float32"),
+    "no rows": (X[:0], Y[:0], {}, "0 sample"),
+    "complex X": (X + 1j, Y, {}, "Complex data not supported"),
+    "text in X": (np.full((40, 3), "a", dtype=object), Y, {}, "could not convert"),
+    "y of the wrong length": (X, Y[:-1], {}, "inconsistent numbers of samples"),
+    "y of three axes": (X, Y.reshape(-1, 1, 1), {}, "dim 3"),
+    "y is missing": (X, None, {}, "requires y"),
+    "negative weight": (
+        X,
+        Y,
+        {"sample_weight": with_value(np.ones(40), -1)},
+        "Negative values",
+    ),
+    "weights of zero": (X, Y, {"sample_weight": np.zeros(40)}, "non-zero|must be positive"),
+    "weights of the wrong length": (X, Y, {"sample_weight": np.ones(3)}, "sample_weight.shape"),
+    "X_val without y_val": (X, Y, {"X_val": X}, "'X_val' and 'y_val'"),
+    "weights without X_val": (X, Y, {"sample_weight_val": Y}, "'X_val' and 'y_val'"),
+    "two validation sets": (X, Y, {"X_val": X, "y_val": Y, "validation_data": (X, Y)}, "both"),
+    "validation_data is no pair": (X, Y, {"validation_data": (X,)}, r"tuple \(X, y\)"),
+    "other columns in X_val": (X, Y, {"X_val": X[:, :2], "y_val": Y}, "expecting 3 features"),
+    "other outputs in y_val": (X, Y, {"X_val": X, "y_val": X[:, :2]}, "as many columns"),
+    "one validation row": (X, Y, {"X_val": X[:1], "y_val": Y[:1]}, "at least 2 validation"),
+    "no validation weight": (
+        X,
+        Y,
+        {"X_val": X, "y_val": Y, "sample_weight_val": np.zeros(40)},
+        "non-zero|'sample_weight_val' must be positive",
+    ),
+    "no epochs": (X, Y, {"epochs": 0}, "'epochs' must be a whole number, at least 1; got 0"),
+    "no callbacks": (X, Y, {"callbacks": [print]}, "'callbacks' must hold"),
+}
+
+BAD_PARAMETERS = {
+    "activation": ("swoosh", "'activation' parameter"),
+    "hidden_layer_sizes": ((4, 0), "'hidden_layer_sizes' must hold"),
+    "n_hidden": (-1, "'n_hidden' parameter"),
+    "n_neurons": (0, "'n_neurons' parameter"),
+    "kernel_initializer": ("he", "'kernel_initializer' must be one of .*heuniform"),
+    "dropout": (1.0, "'dropout' parameter"),
+    "loss": ("square", "'loss' must be one of absolute_error"),
+    "optimizer": ("adamant", "'optimizer' must be one of .*adam, .*got 'adamant'"),
+    "learning_rate": (0, "'learning_rate' parameter"),
+    "momentum": (0.9, "'momentum' must be None .*Adam"),
+    "nesterov": (True, "'nesterov' must be None"),
+    "weight_decay": (-0.1, "'weight_decay' parameter"),
+    "batch_size": (0, "'batch_size' parameter"),
+    "epochs": (0, "'epochs' parameter"),
+    "tol": (-1, "'tol' parameter"),
+    "n_iter_no_change": (0.5, "'n_iter_no_change' parameter"),
+    "l1": (-1, "'l1' parameter"),
+    "l2": ("much", "'l2' parameter"),
+    "validation_fraction": (1.0, "'validation_fraction' parameter"),
+    "random_state": ("seed", "'random_state' parameter"),
+    "callbacks": (3, "'callbacks' parameter"),
+}
+
+
+def refused(estimator, X, y, message, **fit):
+    """The error is one sentence (or scikit-learn's), and the estimator is as it was."""
+    before = {name: id(value) for name, value in vars(estimator).items()}
+    with pytest.raises((ValueError, TypeError), match=message):
+        estimator.fit(X, y, **fit)
+    assert {name: id(value) for name, value in vars(estimator).items()} == before
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data(case):
+    rows, y, fit, message = BAD_DATA[case]
+    refused(clone(REGRESSOR), rows, y, message, **fit)
+    fitted = clone(REGRESSOR).fit(X, Y)
+    expected = fitted.predict(X)
+    refused(fitted, rows, y, message, **fit)
+    np.testing.assert_array_equal(fitted.predict(X), expected)
+
+
+@pytest.mark.parametrize("name", BAD_PARAMETERS)
+def test_bad_parameters(name):
+    value, message = BAD_PARAMETERS[name]
+    fitted = clone(REGRESSOR).fit(X, Y)
+    refused(fitted.set_params(**{name: value}), X, Y, message)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"dropout": (0.1, 0.2)}, "'dropout' must be .* 2 numbers for 1 hidden"),
+        ({"dropout": (1.5,)}, r"'dropout' must hold numbers in \[0, 1\)"),
+        ({"hidden_layer_sizes": (), "n_hidden": 2}, "'n_hidden' cannot tell the width"),
+        ({"loss": lambda y, p: keras.ops.mean(y - p)}, "'loss' must give one value for each"),
+        ({"early_stopping": True, "validation_fraction": 0.99}, "'validation_fraction' must"),
+        ({"early_stopping": True, "validation_fraction": 0.01}, "at least 2 validation rows"),
+        (
+            {
+                "optimizer": keras.optimizers.SGD(
+                    keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+                ),
+                "learning_rate": 0.1,
+            },
+            "'learning_rate' must be left at its default",
+        ),
+    ],
+)
+def test_contradictions(parameters, message):
+    if parameters.get("validation_fraction") == 0.99:
+        refused(clone(REGRESSOR).set_params(**parameters), X[:3], Y[:3], message)
+    else:
+        refused(clone(REGRESSOR).set_params(**parameters), X, Y, message)
+
+
+def test_poisson_needs_targets_that_are_not_negative():
+    refused(clone(REGRESSOR).set_params(loss="poisson"), X, Y, "'y' must not be negative")
+
+
+def test_bad_labels():
+    refused(clone(CLASSIFIER), X, Y, "Unknown label type: continuous")
+    refused(clone(CLASSIFIER), X, np.full(40, "up"), "at least two classes; got one class")
+    unseen = np.where(Y > 1, "far up", LABELS)
+    refused(clone(CLASSIFIER), X, LABELS, "known classes only.*far up", X_val=X, y_val=unseen)
+    categorical = keras.losses.CategoricalCrossentropy()
+    refused(clone(CLASSIFIER).set_params(loss=categorical), X, LABELS, "use 'log_loss'")
+    rare = np.r_[["up"], np.full(39, "down")]
+    stopping = clone(CLASSIFIER).set_params(early_stopping=True)
+    refused(stopping, X, rare, "rows of every class")
+    indicators = np.column_stack([Y > 0, Y > 1]).astype(int)
+    refused(clone(CLASSIFIER), X, LABELS, "known classes|as in the first", X_val=X, y_val=Y > 0)
+    refused(clone(CLASSIFIER), X, LABELS, "binary; got multilabel", X_val=X, y_val=indicators)
+
+
+def test_class_weights_must_leave_something():
+    weightless = clone(CLASSIFIER).set_params(class_weight={"up": 0, "down": 0})
+    refused(weightless, X, LABELS, "positive for at least one row")
+
+
+def test_bad_rows_to_predict():
+    fitted = clone(REGRESSOR).fit(pd.DataFrame(X, columns=list("abc")), Y)
+    with pytest.raises(ValueError, match="expecting 3 features"):
+        clone(REGRESSOR).fit(X, Y).predict(X[:, :2])
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.predict(pd.DataFrame(X, columns=list("abd")))
+    with pytest.raises(ValueError, match="contains NaN"):
+        fitted.predict(pd.DataFrame(with_value(X, np.nan), columns=list("abc")))
+
+
+@pytest.mark.parametrize("attribute", ["coefs_", "intercepts_", "model_"])
+def test_unfitted_estimators_say_so(attribute):
+    with pytest.raises(AttributeError, match="not fitted"):
+        getattr(clone(REGRESSOR), attribute)
+
+
+def test_partial_fit_refuses_what_it_cannot_do():
+    with pytest.raises(ValueError, match="'early_stopping' must be False"):
+        clone(REGRESSOR).set_params(early_stopping=True).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="classes must be passed"):
+        clone(CLASSIFIER).partial_fit(X, LABELS)
+    with pytest.raises(ValueError, match="'class_weight' must not be 'balanced'"):
+        clone(CLASSIFIER).set_params(class_weight="balanced").partial_fit(X, LABELS)
+    fitted = clone(CLASSIFIER).fit(X, LABELS)
+    with pytest.raises(ValueError, match="known classes only"):
+        fitted.partial_fit(X, np.where(Y > 1, "far up", LABELS))
+    assert list(fitted.classes_) == ["down", "up"]
+    assert fitted.n_iter_ == 2
+
+
+def test_going_on_needs_the_same_network():
+    fitted = clone(REGRESSOR).set_params(warm_start=True).fit(X, Y)
+    refused(fitted.set_params(hidden_layer_sizes=(5,)), X, Y, "must stay as they were")
+
+
+def test_a_failing_callback_leaves_the_estimator_as_it_was():
+    class Failing(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise ValueError("no space left")
+
+    fitted = clone(REGRESSOR).fit(X, Y)
+    refused(fitted, X[:, :2], Y, "no space left", callbacks=[Failing()])
+    assert fitted.n_features_in_ == 3

@@ -1,0 +1,294 @@
+"""The engine's own promises: rules tested with lists of floats, and what is compiled when."""
+
+import math
+import threading
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from skmlp import MLPClassifier, MLPRegressor
+from skmlp._engine import STORE, Patience, StopReason
+from skmlp._engine.store import ProgramStore, capacity_for
+
+X = np.random.RandomState(0).normal(size=(90, 3))
+Y = X[:, 0] + X[:, 1] * X[:, 2]
+REGRESSOR = MLPRegressor((6,), batch_size=16, epochs=3, random_state=0)
+
+
+def epochs_until_stop(values, limit, tol):
+    patience = Patience(limit, tol)
+    for epoch, value in enumerate(values, 1):
+        patience = patience.after(value)
+        if patience.exhausted:
+            return epoch
+    return None
+
+
+@pytest.mark.parametrize(
+    ("values", "limit", "tol", "stops"),
+    [
+        ([5, 4, 3, 2, 1], 1, 0.5, None),
+        ([5, 5, 5, 5, 5], 2, 0.1, 4),
+        ([5, 4.95, 4.9, 4.85], 2, 0.1, 4),  # better every time, never by tol
+        ([5, 5, 5, 1, 1, 1, 1], 2, 0.1, 7),
+        ([5, 5, 5], 10, 0, None),
+        ([1, 1, 1], math.inf, 0, None),
+        ([-0.5, -0.6, -0.6, -0.6], 1, 0.01, 4),  # scores, their sign turned
+        ([3, 3, 3, 3], 1, 0, None),  # as good as the best is not above best - 0
+    ],
+)
+def test_patience(values, limit, tol, stops):
+    assert epochs_until_stop(values, limit, tol) == stops
+
+
+def test_stop_reasons_name_a_remedy():
+    assert "'learning_rate'" in StopReason.NOT_FINITE.value
+    assert "'epochs'" in StopReason.EPOCHS.value
+    assert [reason for reason in StopReason if reason.is_mishap] == [
+        StopReason.NOT_FINITE,
+        StopReason.INTERRUPTED,
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"learning_rate": 0.1},
+        {"random_state": 1, "epochs": 5, "tol": 0.1},
+        {"kernel_initializer": "he_normal"},
+        {"dropout": 0.4},
+        {"l2": 0.3},
+    ],
+)
+def test_a_second_fit_traces_nothing_new(change):
+    regressor = clone(REGRESSOR).set_params(dropout=0.1, l2=0.1)
+    regressor.fit(X, Y)
+    built, traces = STORE.built, [program.traces for program in STORE.idle()]
+    clone(regressor).set_params(**change).fit(X[:-1], Y[:-1])
+    assert STORE.built == built
+    assert sorted(program.traces for program in STORE.idle()) == sorted(traces)
+
+
+def test_equal_optimizer_objects_share_a_program():
+    STORE.clear()
+    built = STORE.built
+    for rate in (0.01, 0.02):
+        optimizer = keras.optimizers.Adam(rate, beta_1=0.8)
+        clone(REGRESSOR).set_params(optimizer=optimizer).fit(X, Y)
+    assert STORE.built == built + 1
+    other = keras.optimizers.Adam(0.01, beta_1=0.7)
+    clone(REGRESSOR).set_params(optimizer=other).fit(X, Y)
+    assert STORE.built == built + 2
+
+
+def test_the_store_is_bounded_and_forgets_the_oldest():
+    store = ProgramStore(max_idle=2)
+    built = []
+
+    class Stub:
+        def __init__(self, recipe, n_rows):
+            self.recipe, self.capacity = recipe, capacity_for(n_rows)
+            built.append(recipe)
+
+    store._build = Stub
+    for recipe in ("a", "b", "a", "c"):
+        with store.lend(recipe, 10):
+            pass
+    assert built == ["a", "b", "c"]
+    assert [program.recipe for program in store.idle()] == ["a", "c"]
+    with store.lend("a", 10) as one, store.lend("a", 10) as two:
+        assert one is not two
+    with pytest.raises(ZeroDivisionError), store.lend("c", 10):
+        raise ZeroDivisionError
+    assert "c" not in [program.recipe for program in store.idle()]
+    with store.lend("a", 1000) as larger:
+        assert larger.capacity > 1000
+    with store.lend("a", 1001) as again:
+        assert again is larger
+
+
+def test_threads_train_at_once_and_do_not_mix(sine):
+    expected = clone(REGRESSOR).fit(X, Y).predict(X)
+    other = clone(REGRESSOR).set_params(random_state=1).fit(X, -Y).predict(X)
+    results = {}
+
+    def train(name, seed, y):
+        results[name] = clone(REGRESSOR).set_params(random_state=seed).fit(X, y).predict(X)
+
+    threads = [
+        threading.Thread(target=train, args=(i, i % 2, [Y, -Y][i % 2])) for i in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in range(6):
+        np.testing.assert_array_equal(results[i], [expected, other][i % 2])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["adadelta", "adafactor", "adagrad", "adamax", "ftrl", "lamb", "lion", "nadam", "Muon"],
+)
+def test_every_optimizer_of_keras_trains(name):
+    if not hasattr(keras.optimizers, name.capitalize()):
+        pytest.skip(f"this version of Keras has no {name}")
+    regressor = clone(REGRESSOR).set_params(optimizer=name, learning_rate=0.003, epochs=4)
+    losses = regressor.fit(X, Y).loss_curve_
+    assert losses[-1] < losses[0]
+
+
+def test_an_optimizer_object_keeps_its_settings_and_is_never_changed():
+    optimizer = keras.optimizers.SGD(0.02, momentum=0.5)
+    config = optimizer.get_config()
+    regressor = clone(REGRESSOR).set_params(optimizer=optimizer)
+    by_object = regressor.fit(X, Y)
+    by_name = clone(REGRESSOR).set_params(optimizer="sgd", momentum=0.5, learning_rate=0.02)
+    np.testing.assert_array_equal(by_object.predict(X), by_name.fit(X, Y).predict(X))
+    assert regressor.optimizer is optimizer
+    assert optimizer.get_config() == config
+    assert not optimizer.built
+    searched = clone(regressor).set_params(learning_rate=0.07).fit(X, Y)
+    np.testing.assert_allclose(searched.history_["learning_rate"], 0.07, rtol=1e-6)
+
+
+def test_a_schedule_inside_an_optimizer_object():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=6, decay_rate=0.5)
+    regressor = clone(REGRESSOR).set_params(optimizer=keras.optimizers.SGD(schedule))
+    rates = regressor.fit(X, Y).history_["learning_rate"]
+    np.testing.assert_allclose(rates, [0.05, 0.025, 0.0125], rtol=1e-5)  # 6 batches an epoch
+
+
+def test_dropout_is_for_training_only_and_keeps_the_mean():
+    import tensorflow as tf
+
+    from skmlp._engine.program import dropped_out
+
+    x = tf.ones((400, 501))
+    for rate in (0.0, 0.3, 0.9):
+        masks = [dropped_out(x, tf.constant(rate), tf.constant([7, i])).numpy() for i in (0, 1)]
+        kept = masks[0] > 0
+        assert np.mean(kept) == pytest.approx(1 - rate, abs=0.005)
+        assert np.unique(masks[0][kept]) == pytest.approx(1 / (1 - rate))
+        assert np.array_equal(*masks) == (rate == 0)
+    regressor = clone(REGRESSOR).set_params(dropout=0.5, epochs=1).fit(X, Y)
+    np.testing.assert_array_equal(regressor.predict(X), regressor.predict(X))
+    np.testing.assert_allclose(
+        regressor.model_.predict(X, verbose=0)[:, 0], regressor.predict(X), atol=1e-6
+    )
+
+
+def test_dropout_one_rate_per_layer():
+    regressor = clone(REGRESSOR).set_params(hidden_layer_sizes=(6, 5), dropout=(0.0, 0.25))
+    layers = regressor.fit(X, Y).model_.layers
+    assert [layer.rate for layer in layers if hasattr(layer, "rate")] == [0.25]
+
+
+def test_a_batch_larger_than_the_data_is_a_full_batch():
+    one = clone(REGRESSOR).set_params(batch_size=90).fit(X, Y)
+    other = clone(REGRESSOR).set_params(batch_size=30_000).fit(X, Y)
+    np.testing.assert_allclose(one.predict(X), other.predict(X), rtol=1e-4, atol=1e-6)
+
+
+def test_a_users_own_classes_are_told_apart():
+    """Two objects of a user's class may differ in what their configuration does not say."""
+
+    class Scaled(keras.losses.Loss):
+        def __init__(self, scale):
+            super().__init__(name="scaled")
+            self.scale = scale
+
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(self.scale * keras.ops.square(y_true - y_pred), axis=-1)
+
+    first = [
+        clone(REGRESSOR).set_params(loss=Scaled(s)).fit(X, Y).loss_curve_[0] for s in (1, 9)
+    ]
+    assert first[1] > 4 * first[0]
+
+
+def test_functions_for_activation_and_loss():
+    def cube(x):
+        return x**3
+
+    def quartic(y_true, y_pred):
+        return keras.ops.mean((y_true - y_pred) ** 4, axis=-1)
+
+    regressor = clone(REGRESSOR).set_params(activation=cube, loss=quartic, learning_rate=1e-3)
+    regressor.fit(X, Y)
+    np.testing.assert_allclose(
+        regressor.model_.predict(X, verbose=0)[:, 0], regressor.predict(X), rtol=1e-4, atol=1e-5
+    )
+
+
+class TestCallbacks:
+    """Hooks are called as by `keras.Model.fit`, on copies."""
+
+    class Counting(keras.callbacks.Callback):
+        log = None  # shared by copies
+
+        def on_train_begin(self, logs=None):
+            self.log.append("train begin")
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.log.append(f"begin {epoch}")
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.log.append(f"end {epoch} {sorted(logs)}")
+            assert self.model.optimizer.built
+
+        def on_train_end(self, logs=None):
+            self.log.append("train end")
+
+    class CountingBatches(Counting):
+        def on_train_batch_end(self, batch, logs=None):
+            self.log.append(f"batch {batch}")
+
+    def keras_log(self, callback_class):
+        log = []
+        cls = type("Keras", (callback_class,), {"log": log})
+        model = clone(REGRESSOR).fit(X, Y).model_
+        model.compile("adam", "mse")
+        model.fit(X, Y, batch_size=16, epochs=3, callbacks=[cls()], verbose=0)
+        return [entry.replace("'loss'", "'learning_rate', 'loss'") for entry in log]
+
+    def test_epoch_hooks(self):
+        log = []
+        cls = type("Ours", (self.Counting,), {"log": log})
+        callback = cls()
+        clone(REGRESSOR).fit(X, Y, callbacks=[callback])
+        assert log == self.keras_log(self.Counting)
+        assert callback.model is None
+
+    def test_batch_hooks_run_the_same_training_batch_by_batch(self):
+        log = []
+        cls = type("Ours", (self.CountingBatches,), {"log": log})
+        regressor = clone(REGRESSOR).fit(X, Y, callbacks=[cls()])
+        assert log == self.keras_log(self.CountingBatches)
+        whole = clone(REGRESSOR).fit(X, Y)
+        np.testing.assert_array_equal(regressor.coefs_[0], whole.coefs_[0])
+        np.testing.assert_allclose(regressor.loss_curve_, whole.loss_curve_, rtol=1e-6)
+
+    def test_early_stopping_and_the_learning_rate(self):
+        stopping = keras.callbacks.EarlyStopping("loss", patience=2, min_delta=1e9)
+        halving = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+        regressor = clone(REGRESSOR).set_params(epochs=50, callbacks=[stopping, halving])
+        regressor.fit(X, Y)
+        assert regressor.n_iter_ == 3
+        assert regressor.stop_reason_ == StopReason.CALLBACK.value
+        np.testing.assert_allclose(
+            regressor.history_["learning_rate"], [5e-4, 2.5e-4, 1.25e-4], rtol=1e-5
+        )
+        assert stopping.model is None
+
+    def test_a_checkpoint_holds_the_network_with_its_output(self, tmp_path):
+        path = tmp_path / "best.keras"
+        checkpoint = keras.callbacks.ModelCheckpoint(path, monitor="loss", save_best_only=True)
+        labels = Y > 0
+        classifier = MLPClassifier((6,), epochs=3, random_state=0, callbacks=checkpoint)
+        probability = classifier.fit(X, labels).predict_proba(X)[:, 1]
+        saved = keras.models.load_model(path)
+        np.testing.assert_allclose(saved.predict(X, verbose=0)[:, 0], probability, atol=1e-6)
