@@ -120,11 +120,6 @@ def softsign(z: np.ndarray) -> np.ndarray:
     return z / (1 + np.abs(z))
 
 
-def glu(z: np.ndarray) -> np.ndarray:
-    values, gates = np.split(z, 2, axis=-1)
-    return values * expit(gates)
-
-
 def last_axis_softmax(z: np.ndarray) -> np.ndarray:
     return softmax(z, axis=-1)
 
@@ -134,13 +129,16 @@ def last_axis_log_softmax(z: np.ndarray) -> np.ndarray:
 
 
 def sparsemax(z: np.ndarray) -> np.ndarray:
-    """Project each row onto the simplex: Martins and Astudillo 2016, algorithm 1."""
+    """Keras's sparsemax, which is that of Martins and Astudillo 2016 up to its threshold.
+
+    Keras sums the cumulated values over the support where the paper takes the last one.
+    """
     ordered = -np.sort(-z, axis=-1)
-    excess = np.cumsum(ordered, axis=-1) - 1
-    rank = np.arange(1, z.shape[-1] + 1, dtype=z.dtype)
-    support = np.sum(rank * ordered > excess, axis=-1, keepdims=True)
-    threshold = np.take_along_axis(excess, support - 1, axis=-1) / support
-    return np.maximum(z - threshold, 0).astype(z.dtype, copy=False)
+    cumulated = np.cumsum(ordered, axis=-1)
+    support = 1 + np.arange(1, z.shape[-1] + 1) * ordered > cumulated
+    excess = np.where(support, cumulated, 0).sum(axis=-1, keepdims=True) - 1
+    threshold = (excess / support.sum(axis=-1, keepdims=True)).astype(z.dtype)
+    return np.maximum(z - threshold, 0)
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -148,7 +146,6 @@ ACTIVATIONS: dict[str, Activation] = {
     "elu": elu,
     "exponential": exponential,
     "gelu": gelu,
-    "glu": glu,
     "hard_shrink": hard_shrink,
     "hard_sigmoid": hard_sigmoid,
     "hard_silu": hard_silu,

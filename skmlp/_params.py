@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._activations import ACTIVATIONS, RECTIFIERS, SYNONYMS, canonical, known_names
+from skmlp._activations import RECTIFIERS, canonical, known_names
 from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
-
-OUTPUT_ACTIVATIONS = sorted({*ACTIVATIONS, *SYNONYMS} - {"glu"})
 
 COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],

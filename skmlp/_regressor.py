@@ -9,11 +9,11 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import column_or_1d
 
-from skmlp._activations import canonical
+from skmlp._activations import canonical, known_names
 from skmlp._base import BaseMLP, all_or_nothing
 from skmlp._docstrings import with_shared_sections
 from skmlp._encoding import EncodedData
-from skmlp._params import COMMON_CONSTRAINTS, OUTPUT_ACTIVATIONS
+from skmlp._params import COMMON_CONSTRAINTS
 from skmlp._sklearn import StrOptions, fit_context
 
 
@@ -75,7 +75,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
 
     _parameter_constraints: dict[str, list[Any]] = {
         **COMMON_CONSTRAINTS,
-        "output_activation": [StrOptions(set(OUTPUT_ACTIVATIONS)), None],
+        "output_activation": [StrOptions(set(known_names())), None],
     }
     _y_is_numeric = True
 

@@ -1,0 +1,45 @@
+"""NumPy's activations against Keras's."""
+
+import keras
+import numpy as np
+import pytest
+
+from skmlp import MLPRegressor
+from skmlp._activations import ACTIVATIONS, SYNONYMS, canonical, numpy_activation
+
+Z = np.linspace(-12, 12, 482).reshape(-1, 2).astype(np.float32)
+# Keras cannot use these by name in a layer either: `threshold` has arguments without
+# defaults, and `glu` halves the units without saying so.
+OF_KERAS = {
+    name
+    for name, function in vars(keras.activations).items()
+    if callable(function) and name.islower() and name not in ("get", "serialize", "deserialize")
+} - {"threshold", "glu"}
+
+
+def test_every_name_of_keras_is_known():
+    assert ACTIVATIONS.keys() | SYNONYMS.keys() >= OF_KERAS
+
+
+@pytest.mark.parametrize("name", sorted(OF_KERAS))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_are_those_of_keras(name, dtype):
+    activated = numpy_activation(canonical(name))(Z.astype(dtype))
+    assert activated.dtype == dtype
+    expected = keras.ops.convert_to_numpy(keras.activations.get(name)(Z))
+    np.testing.assert_allclose(activated, expected, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", sorted(OF_KERAS & {"elu", "selu", "softmax", "mish"}))
+def test_hidden_layers_predict_like_keras(name):
+    X = np.random.RandomState(0).normal(size=(30, 3))
+    regressor = MLPRegressor((4, 6), activation=name, epochs=2, random_state=0).fit(X, X[:, 0])
+    np.testing.assert_allclose(
+        regressor.model_.predict(X, verbose=0)[:, 0], regressor.predict(X), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_names_of_scikit_learn_and_functions_of_keras_are_names_of_keras():
+    assert canonical("logistic") == canonical(keras.activations.sigmoid) == "sigmoid"
+    assert canonical("identity") == "linear"
+    assert canonical(np.tanh) is np.tanh

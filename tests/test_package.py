@@ -1,0 +1,54 @@
+"""What a user gets: the installed files, examples in docstrings and in the README."""
+
+import doctest
+import importlib
+import importlib.metadata
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import skmlp
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_installed_files_are_complete():
+    installed = {str(file) for file in importlib.metadata.files("skmlp") or ()}
+    if any("editable" in file for file in installed):
+        pytest.skip("an editable installation has no files of its own")
+    source = {str(p.relative_to(ROOT)) for p in (ROOT / "skmlp").rglob("*.py")}
+    assert source <= installed
+    assert "skmlp/py.typed" in installed
+    assert not any(file.startswith(("tests/", "examples/")) for file in installed)
+    assert Path(skmlp.__file__).parent != ROOT / "skmlp"
+
+
+def test_version_and_public_names():
+    assert importlib.metadata.version("skmlp") == skmlp.__version__
+    assert set(skmlp.__all__) == {"MLPClassifier", "MLPRegressor", "__version__"}
+
+
+@pytest.mark.parametrize(
+    "name", ["skmlp", *(m.name for m in pkgutil.walk_packages(skmlp.__path__, "skmlp."))]
+)
+def test_docstring_examples(name):
+    results = doctest.testmod(importlib.import_module(name))
+    assert results.failed == 0
+
+
+def test_public_docstrings_name_every_parameter():
+    for cls in (skmlp.MLPClassifier, skmlp.MLPRegressor):
+        documented = re.findall(r"^    (\w+) : ", cls.__doc__, flags=re.M)
+        assert "{" not in re.sub(r"\{class: weight\}|\\\w+\{.*", "", cls.__doc__)
+        assert list(cls().get_params()) != []
+        assert set(cls().get_params()) <= set(documented)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_of_the_pages_run(page):
+    """The blocks of a page are one script."""
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S)
+    exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "__main__"})
