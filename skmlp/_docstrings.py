@@ -80,7 +80,7 @@ verbose : int, default=0
 ATTRIBUTES = """\
 n_features_in_ : int
     Number of features.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, where all are strings.
 coefs_ : list of ndarray, float32
     Kernels; the i-th has shape (units of layer i, units of layer i + 1).
