@@ -20,10 +20,11 @@ activation : str or callable, default="relu"
     "gelu", "silu", "tanh", ...), scikit-learn's "logistic" and "identity", or a function
     of an array of units.
 kernel_initializer : str or keras.initializers.Initializer, default="auto"
-    First values of the kernels; biases start at zero. "auto" is He's uniform one for
-    rectifiers [1]_, LeCun's normal one for "selu" [2]_, and Glorot's uniform one for all
-    other activations and for the output layer [3]_. An object's seed is replaced by one
-    that derives from `random_state`.
+    First values of the kernels; biases start at zero. "auto" is He's uniform one, over the
+    mean of inputs and outputs, for rectifiers [1]_, LeCun's normal one for "selu" [2]_, and
+    Glorot's uniform one for all other activations [3]_; the output layer starts at a tenth
+    of Glorot's spread. An object's seed is replaced by one that derives from
+    `random_state`.
 dropout : float or sequence of float, default=0.0
     Share of units, in [0, 1), that each hidden layer drops at random in training [4]_: one
     number for all layers or one for each."""

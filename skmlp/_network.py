@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from skmlp._keras_objects import find_class
-from skmlp._params import automatic_initializer
+from skmlp._params import automatic_scaling
 from skmlp._spec import NetworkSpec
 
 
@@ -39,17 +39,19 @@ def initial_weights(
 ) -> tuple[np.ndarray, ...]:
     """Kernels drawn by the initializer with seeds of their own, biases zero; float32.
 
-    `shapes` are those of the model's variables: kernel, bias, kernel, ... "auto" suits each
-    kernel to the activation behind it; the output layer's is Glorot's.
+    `shapes` are those of the model's variables: kernel, bias, kernel, ...
     """
     seeds = np.random.SeedSequence(seed).generate_state(len(shapes) // 2) >> 1
-    activations = [spec.activation] * len(spec.hidden_units) + ["linear"]
+    activations = [spec.activation] * len(spec.hidden_units) + [None]
     weights: list[np.ndarray] = []
     for kernel, bias, activation, layer_seed in zip(
-        shapes[0::2], shapes[1::2], activations, seeds, strict=True
+        shapes[0::2], shapes[1::2], activations, seeds.tolist(), strict=True
     ):
-        named = automatic_initializer(activation) if initializer == "auto" else initializer
-        draw = seeded_initializer(named, int(layer_seed))
+        if initializer == "auto":
+            scaling = automatic_scaling(activation)
+            draw = keras.initializers.VarianceScaling(**scaling, seed=layer_seed)
+        else:
+            draw = seeded_initializer(initializer, layer_seed)
         weights.append(np.asarray(draw(kernel, dtype="float32")))
         weights.append(np.zeros(bias, dtype=np.float32))
     return tuple(weights)

@@ -84,13 +84,18 @@ def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
     return rates
 
 
-def automatic_initializer(activation: str | Callable) -> str:
-    """The name of the Keras initializer that suits the activation after a kernel.
+def automatic_scaling(activation: str | Callable | None) -> dict[str, Any]:
+    """How kernel_initializer="auto" spreads the kernel before an activation.
 
-    He et al. 2015 for rectifiers, LeCun et al. 1998 as Klambauer et al. 2017 use it for
-    selu, and Glorot and Bengio 2010 for all others.
+    The arguments of `keras.initializers.VarianceScaling`: He et al. 2015 for rectifiers,
+    over the mean of inputs and outputs, LeCun et al. 1998 as Klambauer et al. 2017 use it
+    for selu, Glorot and Bengio 2010 for others. The output layer (None) starts at a tenth
+    of Glorot's spread, so that first predictions are near zero.
     """
+    if activation is None:
+        return {"scale": 0.01, "mode": "fan_avg", "distribution": "uniform"}
     name = canonical(activation)
-    if name in RECTIFIERS:
-        return "he_uniform"
-    return "lecun_normal" if name == "selu" else "glorot_uniform"
+    if name == "selu":
+        return {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"}
+    scale = 2.0 if name in RECTIFIERS else 1.0
+    return {"scale": scale, "mode": "fan_avg", "distribution": "uniform"}

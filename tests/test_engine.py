@@ -136,7 +136,7 @@ def test_threads_train_at_once_and_do_not_mix(sine):
 def test_every_optimizer_of_keras_trains(name):
     if not hasattr(keras.optimizers, name.capitalize()):
         pytest.skip(f"this version of Keras has no {name}")
-    regressor = clone(REGRESSOR).set_params(optimizer=name, learning_rate=0.003, epochs=4)
+    regressor = clone(REGRESSOR).set_params(optimizer=name, learning_rate=0.02, epochs=8)
     losses = regressor.fit(X, Y).loss_curve_
     assert losses[-1] < losses[0]
 

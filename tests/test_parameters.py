@@ -6,7 +6,7 @@ import pytest
 
 from skmlp import MLPRegressor
 from skmlp._network import initial_weights
-from skmlp._params import automatic_initializer, hidden_units
+from skmlp._params import hidden_units
 from skmlp._spec import NetworkSpec
 
 
@@ -31,33 +31,34 @@ def test_hidden_units(sizes, n_hidden, n_neurons, units):
 
 
 @pytest.mark.parametrize(
-    ("activation", "initializer"),
+    ("activation", "spread"),
     [
-        ("relu", "he_uniform"),
-        ("elu", "he_uniform"),
-        ("swish", "he_uniform"),
-        ("selu", "lecun_normal"),
-        ("tanh", "glorot_uniform"),
-        ("logistic", "glorot_uniform"),
-        (np.tanh, "glorot_uniform"),
+        ("relu", np.sqrt(2 * 6 / 500)),  # He, over the mean of inputs and outputs
+        ("elu", np.sqrt(2 * 6 / 500)),
+        ("swish", np.sqrt(2 * 6 / 500)),
+        ("tanh", np.sqrt(6 / 500)),  # Glorot
+        ("logistic", np.sqrt(6 / 500)),
+        (np.tanh, np.sqrt(6 / 500)),
     ],
 )
-def test_automatic_initializer(activation, initializer):
-    assert automatic_initializer(activation) == initializer
-
-
-def test_initial_weights_have_the_spread_of_their_initializer():
-    spec = NetworkSpec(200, (300,), "relu", (0.0,), 100, "linear")
-    shapes = [(200, 300), (300,), (300, 100), (100,)]
-    hidden, hidden_bias, output, output_bias = initial_weights(shapes, spec, "auto", seed=0)
-    assert np.abs(hidden).max() == pytest.approx(np.sqrt(6 / 200), rel=1e-3)  # He
-    assert np.abs(output).max() == pytest.approx(np.sqrt(6 / 400), rel=1e-3)  # Glorot
+def test_automatic_initial_weights(activation, spread):
+    hidden, hidden_bias, output, output_bias = automatic_weights(activation, seed=0)
+    assert np.abs(hidden).max() == pytest.approx(spread, rel=1e-3)
+    assert np.abs(output).max() == pytest.approx(0.1 * np.sqrt(6 / 400), rel=1e-3)
     assert not hidden_bias.any()
     assert not output_bias.any()
-    again = initial_weights(shapes, spec, "auto", seed=0)
-    other = initial_weights(shapes, spec, keras.initializers.HeUniform(seed=5), seed=1)
-    np.testing.assert_array_equal(again[0], hidden)
-    assert np.any(other[0] != hidden)
+    np.testing.assert_array_equal(automatic_weights(activation, seed=0)[0], hidden)
+    assert np.any(automatic_weights(activation, seed=1)[0] != hidden)
+
+
+def test_automatic_initial_weights_of_selu():
+    hidden = automatic_weights("selu", seed=0)[0]
+    assert hidden.std() == pytest.approx(np.sqrt(1 / 200), rel=0.01)  # LeCun
+
+
+def automatic_weights(activation, seed):
+    spec = NetworkSpec(200, (300,), activation, (0.0,), 100, "linear")
+    return initial_weights([(200, 300), (300,), (300, 100), (100,)], spec, "auto", seed)
 
 
 def test_initializers_of_all_kinds():
