@@ -8,5 +8,7 @@ version = release
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "numpydoc"]
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
+# References of inherited scikit-learn docstrings to its own pages
+suppress_warnings = ["ref.ref", "ref.term"]
 exclude_patterns = ["_build"]
 html_theme = "alabaster"

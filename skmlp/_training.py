@@ -23,6 +23,7 @@ from skmlp._engine import (
     Recipe,
     Rows,
     Run,
+    StopReason,
     Validation,
     Watcher,
     place,
@@ -82,12 +83,14 @@ def train_network(
             _knobs(job),
             [*watchers, *_keras_callbacks(job)],
         )
+        # After a loss that was not finite the optimizer's averages are not finite either.
+        usable = run.reason is not StopReason.NOT_FINITE
         state = FittedState(
             spec=job.spec,
             weights=program.weights(),
             seed=job.seed,
-            optimizer=program.optimizer_state(),
-            optimizer_name=optimizer.name,
+            optimizer=program.optimizer_state() if usable else (),
+            optimizer_name=optimizer.name if usable else "",
             epochs=start.epochs + len(run.history["loss"]),
         )
     return state, run

@@ -170,6 +170,17 @@ def test_a_loss_that_is_not_finite_keeps_the_best_weights_and_warns(split):
     assert "NaN or infinite" in regressor.stop_reason_
     assert np.isfinite(regressor.best_loss_)
     assert np.all(np.isfinite(regressor.predict(X)))
+    regressor.set_params(learning_rate=0.01, optimizer="adam").partial_fit(X, y)
+    assert np.isfinite(regressor.loss_)
+
+
+def test_training_goes_on_after_an_adam_that_diverged(split):
+    X, _, y, _ = split
+    regressor = MLPRegressor((8,), learning_rate=1e30, epochs=20, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        regressor.fit(X, y)
+    losses = [regressor.set_params(learning_rate=0.01).partial_fit(X, y).loss_ for _ in "abc"]
+    assert losses[2] < losses[0]
 
 
 def test_divergence_after_good_epochs_keeps_the_best_of_them(split):
