@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textwrap import indent
+from inspect import cleandoc
 from typing import TypeVar
 
 T = TypeVar("T", bound=type)
@@ -136,8 +136,8 @@ SECTIONS = {
 
 def with_shared_sections(cls: T) -> T:
     """Fill the shared sections into the docstring of an estimator."""
-    doc = cls.__doc__ or ""
+    doc = cleandoc(cls.__doc__ or "")
     for marker, section in SECTIONS.items():
-        doc = doc.replace(" " * 4 + marker, indent(section, " " * 4))
+        doc = doc.replace(marker, section)
     cls.__doc__ = doc
     return cls

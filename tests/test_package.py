@@ -41,7 +41,7 @@ def test_docstring_examples(name):
 
 def test_public_docstrings_name_every_parameter():
     for cls in (skmlp.MLPClassifier, skmlp.MLPRegressor):
-        documented = re.findall(r"^    (\w+) : ", cls.__doc__, flags=re.M)
+        documented = re.findall(r"^(\w+) : ", cls.__doc__, flags=re.M)
         assert "{" not in re.sub(r"\{class: weight\}|\\\w+\{.*", "", cls.__doc__)
         assert list(cls().get_params()) != []
         assert set(cls().get_params()) <= set(documented)

@@ -21,8 +21,11 @@ REGRESSOR = MLPRegressor(
 
 
 def fingerprint(estimator, y=Y):
-    """Hash of all that training leaves behind."""
-    estimator = clone(estimator).fit(X, y)
+    """Hash of all that a fit leaves behind."""
+    return fingerprint_of_fitted(clone(estimator).fit(X, y))
+
+
+def fingerprint_of_fitted(estimator):
     bits = hashlib.sha256()
     for array in (*estimator._state.weights, *estimator._state.optimizer):
         bits.update(array.tobytes())
@@ -57,10 +60,9 @@ def test_bits_do_not_depend_on_the_program_that_is_lent():
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_same_bits_in_parallel(backend):
     alone = fingerprint(REGRESSOR)
-    both = Parallel(n_jobs=2, backend=backend)(
-        delayed(fingerprint)(REGRESSOR) for _ in range(4)
-    )
-    assert set(both) == {alone}
+    fits = (delayed(clone(REGRESSOR).fit)(X, Y) for _ in range(4))
+    fitted = Parallel(n_jobs=2, backend=backend)(fits)
+    assert {fingerprint_of_fitted(estimator) for estimator in fitted} == {alone}
 
 
 def test_same_bits_in_another_process(tmp_path):
