@@ -286,8 +286,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         return model
 
     def _state_or_raise(self) -> FittedState:
-        if not self.__sklearn_is_fitted__():  # spares one row's prediction a look at the tags
-            check_is_fitted(self)
+        check_is_fitted(self)
         return self._state
 
     def __sklearn_tags__(self) -> Tags:

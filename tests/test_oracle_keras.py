@@ -147,20 +147,21 @@ def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6)
 
 
+# One epoch whose steps move nothing: its loss is that of the fitted weights.
+STANDING_STILL = {
+    "batch_size": 32,
+    "epochs": 1,
+    "shuffle": False,
+    "optimizer": "sgd",
+    "learning_rate": 1e-30,
+    "random_state": 0,
+}
+
+
 @pytest.mark.parametrize("loss", ["huber", "log_cosh", "absolute_error", "mape", "poisson"])
 def test_losses_by_name_are_those_of_keras(loss):
     y = np.abs(SIGNAL) + 0.5
-    regressor = MLPRegressor(
-        (7,),
-        loss=loss,
-        batch_size=32,
-        epochs=1,
-        shuffle=False,
-        optimizer="sgd",
-        learning_rate=1e-30,
-        random_state=0,
-    )
-    regressor.fit(X, y)
+    regressor = MLPRegressor((7,), loss=loss, **STANDING_STILL).fit(X, y)
     of_keras = keras.losses.get("mean_absolute_error" if loss == "absolute_error" else loss)
     predicted = regressor.predict(X)[:, None].astype(np.float32)
     expected = np.mean(of_keras(y[:, None].astype(np.float32), predicted))
@@ -169,17 +170,7 @@ def test_losses_by_name_are_those_of_keras(loss):
 
 @pytest.mark.parametrize("loss", ["squared_error", keras.losses.CategoricalFocalCrossentropy()])
 def test_classification_losses_are_those_of_keras(loss):
-    classifier = MLPClassifier(
-        (7,),
-        loss=loss,
-        batch_size=32,
-        epochs=1,
-        shuffle=False,
-        optimizer="sgd",
-        learning_rate=1e-30,
-        random_state=0,
-    )
-    classifier.fit(X, CLASSES)
+    classifier = MLPClassifier((7,), loss=loss, **STANDING_STILL).fit(X, CLASSES)
     of_keras = keras.losses.MeanSquaredError() if loss == "squared_error" else loss
     probability = classifier.predict_proba(X).astype(np.float32)
     expected = float(of_keras(np.eye(3, dtype=np.float32)[CLASSES], probability))
