@@ -33,10 +33,9 @@ def raw_outputs(
     does not depend on the rows beside it. Else they are done in float32, as in training.
     """
     n_samples = X.shape[0]
-    widest = max(bias.size for bias in state.biases)
-    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // widest)
+    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(state.spec.shape()[1:]))
     if n_samples <= rows:
-        n_weights = sum(kernel.size for kernel in state.kernels)
+        n_weights = sum(weight.size for weight in state.weights)
         precision = dtype if n_weights <= SMALL_NETWORK else np.float32
         weights = [weight.astype(precision, copy=False) for weight in state.weights]
         return _forward(state, weights, X.astype(precision)).astype(dtype, copy=False)
