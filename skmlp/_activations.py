@@ -14,12 +14,19 @@ from typing import overload
 import numpy as np
 from scipy.special import erf, expit, log_expit, log_softmax, softmax
 
-Activation = Callable[[np.ndarray], np.ndarray]
+NumpyActivation = Callable[[np.ndarray], np.ndarray]
 
 SQRT_HALF = math.sqrt(0.5)
 # Klambauer et al. 2017, "Self-Normalizing Neural Networks", section 2.
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
+# Maas et al. 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic Models";
+# Keras's own default is 0.2 for the function and 0.3 for the layer.
+LEAKY_SLOPE = 0.01
+# Xu et al. 2015, https://arxiv.org/abs/1505.00853: slopes 1/a with a uniform in [3, 8] in
+# training; here, as in PyTorch, the slope itself is uniform between those ends.
+RRELU_RANGE = (1 / 8, 1 / 3)
+RRELU_MEAN_SLOPE = sum(RRELU_RANGE) / 2
 
 
 def linear(z: np.ndarray) -> np.ndarray:
@@ -35,7 +42,15 @@ def relu6(z: np.ndarray) -> np.ndarray:
 
 
 def leaky_relu(z: np.ndarray) -> np.ndarray:
-    return np.maximum(z, 0.2 * z, out=z)
+    return np.maximum(z, LEAKY_SLOPE * z, out=z)
+
+
+def rrelu(z: np.ndarray) -> np.ndarray:
+    return np.maximum(z, RRELU_MEAN_SLOPE * z, out=z)
+
+
+def prelu(z: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    return np.where(z > 0, z, slopes * z)
 
 
 def elu(z: np.ndarray) -> np.ndarray:
@@ -141,7 +156,7 @@ def sparsemax(z: np.ndarray) -> np.ndarray:
     return np.maximum(z - threshold, 0)
 
 
-ACTIVATIONS: dict[str, Activation] = {
+ACTIVATIONS: dict[str, NumpyActivation] = {
     "celu": elu,  # with Keras's default alpha = 1 the two are one function
     "elu": elu,
     "exponential": exponential,
@@ -157,6 +172,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "mish": mish,
     "relu": relu,
     "relu6": relu6,
+    "rrelu": rrelu,
     "selu": selu,
     "sigmoid": sigmoid,
     "silu": silu,
@@ -181,6 +197,9 @@ SYNONYMS = {
     "hard_swish": "hard_silu",
 }
 
+# Activations that are layers in Keras: for hidden units only.
+LAYERS = {"leaky_relu", "prelu", "rrelu"}
+
 # Names whose activation is (close to) a rectifier, for which He et al. 2015
 # (https://arxiv.org/abs/1502.01852) derive the initial spread of the weights.
 RECTIFIERS = {
@@ -190,8 +209,10 @@ RECTIFIERS = {
     "hard_silu",
     "leaky_relu",
     "mish",
+    "prelu",
     "relu",
     "relu6",
+    "rrelu",
     "silu",
     "softplus",
     "sparse_plus",
@@ -201,7 +222,12 @@ RECTIFIERS = {
 
 def known_names() -> list[str]:
     """Every name that `activation` takes, sorted."""
-    return sorted([*ACTIVATIONS, *SYNONYMS])
+    return sorted({*ACTIVATIONS, *SYNONYMS, *LAYERS})
+
+
+def output_names() -> list[str]:
+    """Every name that `output_activation` takes, sorted."""
+    return sorted({*ACTIVATIONS, *SYNONYMS} - LAYERS)
 
 
 @overload
@@ -211,18 +237,19 @@ def canonical(activation: Callable) -> str | Callable: ...
 def canonical(activation: str | Callable) -> str | Callable:
     """Keras's one name for an activation; a function of the user's own stays itself.
 
-    A function of Keras's is replaced by its name where Keras uses it under that name, so
-    that it pickles without Keras.
+    A function of Keras's is replaced by its name where the two are the same, so that it
+    pickles without Keras.
     """
     if not isinstance(activation, str):
         module = getattr(activation, "__module__", None) or ""
         name = getattr(activation, "__name__", "")
-        return name if module.startswith("keras.") and name in ACTIVATIONS else activation
+        is_ours = name in ACTIVATIONS and name not in LAYERS
+        return name if module.startswith("keras.") and is_ours else activation
     return SYNONYMS.get(activation, activation)
 
 
-def numpy_activation(activation: str | Callable) -> Activation:
-    """The NumPy function behind a canonical activation.
+def numpy_activation(activation: str | Callable) -> NumpyActivation:
+    """The NumPy function behind a canonical activation without weights.
 
     A callable that is not ours may want tensors and give tensors: it runs on the array and
     its result is made an array again.

@@ -6,16 +6,19 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
+from itertools import chain
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp._activations import canonical, numpy_activation
+from skmlp._activations import numpy_activation
+from skmlp._checkpoint import Checkpoint, checkpoint_path, digest, read
 from skmlp._encoding import (
     EncodedData,
     check_total_weight,
@@ -26,8 +29,15 @@ from skmlp._encoding import (
     hold_out,
     output_dtype,
 )
-from skmlp._inference import raw_outputs
-from skmlp._params import COMMON_CONSTRAINTS, dropout_rates, hidden_units
+from skmlp._inference import hidden_outputs, raw_outputs
+from skmlp._params import (
+    COMMON_CONSTRAINTS,
+    activations,
+    dropout_rates,
+    hidden_units,
+    normalization,
+    settings_text,
+)
 from skmlp._progress import EpochWatcher, ProgressBar, ScikitLearnCallbacks
 from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._spec import NetworkSpec
@@ -37,15 +47,24 @@ if TYPE_CHECKING:
     import keras
     from typing_extensions import Self
 
+    from skmlp._metrics import Measure
     from skmlp._training import Job
 
 
-class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMLP(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+    ABC,
+):
     """Fitting and raw outputs; a subclass says what targets and outputs mean."""
 
     _parameter_constraints: dict[str, list[Any]] = COMMON_CONSTRAINTS
     _y_is_numeric: bool
+    _learned_from_data: tuple[str, ...]
     _state: FittedState
+    label_smoothing: float = 0.0  # a parameter of classifiers
     history_: dict[str, list[float]]
 
     # What a subclass says
@@ -53,6 +72,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     @abstractmethod
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         """Targets as the engine takes them; with `reset`, learn what they look like."""
+
+    @abstractmethod
+    def _decode_target(self, target: np.ndarray) -> np.ndarray:
+        """The reverse of `_encode_target`."""
 
     @abstractmethod
     def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -125,7 +148,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         """
         with all_or_nothing(self):
             start = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
-            seed = self._seed(start)
+            seed = self._seed(start, self._saved_seed())
             is_new = start is None
             data = self._encode(X, y, sample_weight, reset=is_new, reset_target=is_new)
             held = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
@@ -141,6 +164,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                     data, self.validation_fraction, stratify=strata, seed=seed
                 )
             job = self._job(start, seed, epochs=epochs, callbacks=callbacks)
+            if self.checkpoint_dir is not None:
+                job = replace(job, checkpoint=self._checkpoint(job, data, validation))
             return self._train(job, data, validation, {"X": X, "y": y})
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool) -> Self:
@@ -152,12 +177,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             )
         start = self._state if self.__sklearn_is_fitted__() else None
         data = self._encode(X, y, sample_weight, reset=start is None, reset_target=reset_target)
-        job = self._job(start, self._seed(start), epochs=1)
+        job = replace(self._job(start, self._seed(start), epochs=1), is_part=True)
         return self._train(job, data, None, {"X": X, "y": y})
 
-    def _seed(self, start: FittedState | None) -> int:
+    def _seed(self, start: FittedState | None, saved: int | None = None) -> int:
+        """Seed of a fit: of the one it goes on with, or from `random_state`."""
         if start is not None:
-            return start.seed
+            return start.progress.seed
+        if saved is not None and not isinstance(self.random_state, Integral):
+            return saved
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _encode(
@@ -185,27 +213,53 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         callbacks: Sequence[Any] | None = None,
     ) -> Job:
         """What to train; refuses to go on with a network of another shape."""
-        from skmlp._training import Job  # imports TensorFlow
+        from skmlp._metrics import named_measures  # imports TensorFlow
+        from skmlp._training import Job
 
+        spec = self._spec()
+        if start is not None and start.spec.weighted() != spec.weighted():
+            raise ValueError(
+                "'hidden_layer_sizes', 'n_hidden', 'n_neurons', 'normalization' and "
+                "activations with weights must stay as they were to go on with trained "
+                f"weights; got layers of {spec.shape()} units for {start.spec.shape()}; set "
+                "warm_start=False to start afresh."
+            )
+        return Job(
+            params=self,
+            spec=spec,
+            start=start,
+            seed=seed,
+            epochs=checked_epochs(self.epochs if epochs is None else epochs),
+            callbacks=as_list(self.callbacks if callbacks is None else callbacks),
+            score=self._validation_score(spec),
+            metrics=named_measures(self.metrics, self, spec),
+        )
+
+    def _validation_score(self, spec: NetworkSpec) -> Measure | None:
+        """What tells the best epoch; None for the loss."""
+        from skmlp._metrics import scorer_measure
+
+        if self.scoring == "loss":
+            return None
+        if self.scoring is not None:
+            return scorer_measure(self.scoring, self, spec)
+        activate = numpy_activation(spec.output_activation)
+        return lambda data, raw: self._score_predictions(data, activate(raw.copy()))
+
+    def _spec(self) -> NetworkSpec:
+        """The network that the parameters describe, for the targets that were learned."""
         units = hidden_units(self.hidden_layer_sizes, self.n_hidden, self.n_neurons)
         n_outputs, output_activation = self._output_layer()
-        spec = NetworkSpec(
+        return NetworkSpec(
             n_features=self.n_features_in_,
             hidden_units=units,
-            activation=canonical(self.activation),
+            activations=activations(self.activation, len(units)),
             dropout=dropout_rates(self.dropout, len(units)),
             n_outputs=n_outputs,
             output_activation=output_activation,
+            normalization=normalization(self.normalization),
+            input_dropout=float(self.input_dropout),
         )
-        if start is not None and start.spec.shape() != spec.shape():
-            raise ValueError(
-                "'hidden_layer_sizes', 'n_hidden' and 'n_neurons' must stay as they were to "
-                f"go on with trained weights; got layers of {spec.shape()} units for "
-                f"{start.spec.shape()}; set warm_start=False to start afresh."
-            )
-        epochs = checked_epochs(self.epochs if epochs is None else epochs)
-        callbacks = as_list(self.callbacks if callbacks is None else callbacks)
-        return Job(self, spec, start, seed, epochs, callbacks)
 
     def _train(
         self, job: Job, data: EncodedData, validation: EncodedData | None, raw_data: dict
@@ -218,7 +272,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         if getattr(self, "_skl_callbacks", None):
             watchers.append(ScikitLearnCallbacks(self, job, raw_data))
         with closing(bar) if bar else nullcontext():
-            state, run = train_network(job, data, validation, self._score_predictions, watchers)
+            state, run = train_network(job, data, validation, watchers)
 
         earlier = self.history_ if job.start is not None else {}
         earlier_scores = getattr(self, "validation_scores_", None) if earlier else None
@@ -228,11 +282,12 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         }
         self.loss_curve_ = self.history_["loss"]
         self.loss_ = self.loss_curve_[-1]
-        self.n_iter_ = len(run.history["loss"])
+        self.n_iter_ = run.epochs
         # As in scikit-learn, what is not watched is None.
         self.best_loss_ = run.best_value if validation is None else None
         self.best_validation_score_ = max(run.scores, default=None)
         self.validation_scores_ = (earlier_scores or []) + run.scores if validation else None
+        assert run.reason is not None  # training has ended
         self.stop_reason_ = run.reason.value
         if run.reason.is_mishap:
             warnings.warn(
@@ -243,7 +298,126 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             )
         return self
 
+    # Checkpoints
+
+    def load_checkpoint(self) -> Self:
+        """Take the weights of the newest checkpoint in `checkpoint_dir`.
+
+        It may be that of a fit which is still running in another process. The parameters of
+        this estimator must be those of that fit.
+
+        Returns
+        -------
+        self : object
+            The estimator, fitted as far as the checkpoint was. With `ema_decay` it predicts
+            with the averages.
+
+        Raises
+        ------
+        ValueError
+            If `checkpoint_dir` is None, or the checkpoint is one of other parameters.
+        FileNotFoundError
+            If there is no checkpoint yet.
+        """
+        if self.checkpoint_dir is None:
+            raise ValueError(
+                "'checkpoint_dir' must name the directory to load from; got None; set it to "
+                "that of the fit."
+            )
+        path = checkpoint_path(self.checkpoint_dir)
+        saved = read(path)
+        if saved is None:
+            raise FileNotFoundError(f"There is no checkpoint in {str(path.parent)!r} yet.")
+        saved.check(settings_text(self), path)
+        with all_or_nothing(self):
+            for name, value in saved.learned().items():
+                setattr(self, name, value)
+            self._state = FittedState(self._spec(), saved.weights())
+            self.history_ = saved.facts["history"]
+            self.loss_curve_ = self.history_["loss"]
+            self.loss_ = self.loss_curve_[-1]
+            self.n_iter_ = len(self.loss_curve_)
+        return self
+
+    def _saved_seed(self) -> int | None:
+        """The seed of a checkpoint there is to go on from."""
+        if self.checkpoint_dir is None:
+            return None
+        saved = read(checkpoint_path(self.checkpoint_dir))
+        return None if saved is None else int(saved.facts["settings"]["random_state"])
+
+    def _checkpoint(
+        self, job: Job, data: EncodedData, validation: EncodedData | None
+    ) -> Checkpoint:
+        """Where to save, and of what: all that decides the bits of the result."""
+        held = (validation.X, validation.y, validation.weight) if validation else ()
+        started = job.start.weights if job.start else ()
+        settings = settings_text(self) | {
+            "epochs": str(job.epochs),
+            "random_state": str(job.seed),
+            "X": digest([data.X]),
+            "y": digest([data.y]),
+            "sample_weight": digest([data.weight]),
+            "validation data": digest(held),
+            "weights of the warm start": digest(chain.from_iterable(started)),
+        }
+        return Checkpoint(
+            path=checkpoint_path(self.checkpoint_dir),
+            every=self.checkpoint_every,
+            settings=settings,
+            learned={k: v for k, v in learned(self).items() if k in self._learned_from_data},
+        )
+
     # Predicting
+
+    def hidden_output(self, X: Any, layer: int = -1) -> np.ndarray:
+        """Activated outputs of a hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        layer : int, default=-1
+            Which hidden layer, from 0 for the first; from -1 backwards for the last.
+
+        Returns
+        -------
+        output : ndarray of shape (n_samples, units of the layer)
+            Float32 if X is and else float64; nothing is dropped out.
+
+        Raises
+        ------
+        ValueError
+            If there is no such hidden layer.
+        """
+        state = self._state_or_raise()
+        n_hidden = len(state.spec.hidden_units)
+        if not -n_hidden <= layer < n_hidden:
+            raise ValueError(
+                f"'layer' must name one of the {n_hidden} hidden layers, from {-n_hidden} to "
+                f"{n_hidden - 1}; got {layer}."
+            )
+        X_encoded = encode_features(self, X)
+        return hidden_outputs(state, X_encoded, output_dtype(X), layer % n_hidden)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Activated outputs of the last hidden layer: features that the network has learned.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        output : ndarray or DataFrame of shape (n_samples, units of the last hidden layer)
+            `hidden_output(X)`, in the container that `set_output` asks for.
+        """
+        return self.hidden_output(X)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._state_or_raise().spec.hidden_units[-1]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_state")
@@ -282,16 +456,22 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 "'model_' needs TensorFlow, which failed to import."
             ) from error
         model = build_model(state.spec)
-        model.set_weights(list(state.weights))
+        model.set_weights(state.arrays)
         return model
 
     def _state_or_raise(self) -> FittedState:
         check_is_fitted(self)
         return self._state
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A fitted estimator leaves callbacks behind: they belong to the process of the fit."""
+        state = super().__getstate__()
+        return {**state, "callbacks": None} if "_state" in state else state
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 

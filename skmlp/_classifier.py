@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from skmlp._base import BaseMLP, all_or_nothing
 from skmlp._docstrings import with_shared_sections
 from skmlp._encoding import EncodedData
 from skmlp._params import COMMON_CONSTRAINTS
-from skmlp._sklearn import StrOptions, fit_context, is_first_call
+from skmlp._sklearn import Interval, StrOptions, fit_context, is_first_call
 
 MULTILABEL = "multilabel-indicator"
 
@@ -85,8 +86,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     _parameter_constraints: dict[str, list[Any]] = {
         **COMMON_CONSTRAINTS,
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
+    _learned_from_data = (
+        "n_features_in_",
+        "feature_names_in_",
+        "classes_",
+        "y_type_",
+        "n_outputs_",
+    )
     _y_is_numeric = False
 
     def __init__(
@@ -97,25 +106,40 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         n_neurons: int | None = None,
         activation: Any = "relu",
         kernel_initializer: Any = "auto",
+        normalization: Any = None,
         dropout: Any = 0.0,
+        input_dropout: float = 0.0,
         loss: Any = "log_loss",
+        label_smoothing: float = 0.0,
         class_weight: Any = None,
         l1: float = 0.0,
         l2: float = 0.0,
         optimizer: Any = "adam",
         learning_rate: float = 1e-3,
+        learning_rate_schedule: Any = None,
+        decay_rate: float | None = None,
+        decay_steps: int | None = None,
+        warmup_steps: int | None = None,
         momentum: float | None = None,
         nesterov: bool | None = None,
         weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        ema_decay: float | None = None,
         batch_size: int | str = "auto",
         epochs: int = 200,
         shuffle: bool = True,
         early_stopping: bool = False,
+        scoring: Any = None,
         validation_fraction: float = 0.1,
         n_iter_no_change: float = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
+        metrics: Any = None,
         callbacks: Any = None,
+        checkpoint_dir: Any = None,
+        checkpoint_every: int = 1,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -124,25 +148,40 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.n_neurons = n_neurons
         self.activation = activation
         self.kernel_initializer = kernel_initializer
+        self.normalization = normalization
         self.dropout = dropout
+        self.input_dropout = input_dropout
         self.loss = loss
+        self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.l1 = l1
         self.l2 = l2
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.decay_rate = decay_rate
+        self.decay_steps = decay_steps
+        self.warmup_steps = warmup_steps
         self.momentum = momentum
         self.nesterov = nesterov
         self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.epochs = epochs
         self.shuffle = shuffle
         self.early_stopping = early_stopping
+        self.scoring = scoring
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.metrics = metrics
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
         self.random_state = random_state
         self.verbose = verbose
 
@@ -283,6 +322,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         is_binary = n_classes == 2 and not is_multilabel
         self.y_type_ = MULTILABEL if is_multilabel else "binary" if is_binary else "multiclass"
         self.n_outputs_ = 1 if is_binary else n_classes
+
+    def _decode_target(self, target: np.ndarray) -> np.ndarray:
+        if self.y_type_ == MULTILABEL:
+            return target.astype(int)
+        return self.classes_[target.reshape(len(target)).astype(int)]
 
     def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.class_weight is None:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
 
-from skmlp._activations import numpy_activation
+from skmlp._activations import numpy_activation, prelu
+from skmlp._spec import Activation, KerasLayer, Layer
 from skmlp._state import FittedState
 
 # Values of the widest layer held at once: 10,000 rows of 30 units fit in a level-2 cache.
@@ -23,37 +24,86 @@ MIN_CHUNK_ROWS = 256
 SMALL_NETWORK = 100_000
 
 
+Arrays = tuple[np.ndarray, ...]
+
+
 def raw_outputs(
     state: FittedState, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike
 ) -> np.ndarray:
-    """Linear outputs of the last layer, of shape (n_samples, n_outputs) and the given dtype.
+    """Linear outputs of the last layer, of shape (n_samples, n_outputs) and the given dtype."""
+    layers = list(zip(state.spec.layers(), state.weights, strict=True))
+    return _outputs(layers[:-1], X, dtype)
+
+
+def hidden_outputs(
+    state: FittedState, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike, index: int
+) -> np.ndarray:
+    """Activated outputs of hidden layer `index`, (n_samples, units) of the given dtype."""
+    layers = list(zip(state.spec.layers(), state.weights, strict=True))
+    ends = [i for i, (layer, _) in enumerate(layers) if layer.kind == "activation"]
+    return _outputs(layers[: ends[index] + 1], X, dtype)
+
+
+def _outputs(
+    layers: Sequence[tuple[Layer, Arrays]], X: np.ndarray | sparse.spmatrix, dtype: DTypeLike
+) -> np.ndarray:
+    """Outputs of the last of these layers.
 
     A BLAS rounds the product of one row otherwise than that of many. Where it is cheap and
     the result is float64, products are therefore done in float64: a row's prediction then
     does not depend on the rows beside it. Else they are done in float32, as in training.
     """
     n_samples = X.shape[0]
-    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(state.spec.shape()[1:]))
+    widths = [layer.value[0] for layer, _ in layers if layer.kind == "dense"]
+    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths))
     if n_samples <= rows:
-        n_weights = sum(weight.size for weight in state.weights)
+        n_weights = sum(array.size for _, arrays in layers for array in arrays)
         precision = dtype if n_weights <= SMALL_NETWORK else np.float32
-        weights = [weight.astype(precision, copy=False) for weight in state.weights]
-        return _forward(state, weights, X.astype(precision)).astype(dtype, copy=False)
-    outputs = np.empty((n_samples, state.spec.n_outputs), dtype=dtype)
+        return _forward(layers, X.astype(precision)).astype(dtype, copy=False)
+    outputs = np.empty((n_samples, widths[-1]), dtype=dtype)
     for start in range(0, n_samples, rows):
-        chunk = X[start : start + rows]
-        outputs[start : start + rows] = _forward(state, state.weights, chunk)
+        outputs[start : start + rows] = _forward(layers, X[start : start + rows])
     return outputs
 
 
 def _forward(
-    state: FittedState, weights: Sequence[np.ndarray], values: np.ndarray | sparse.spmatrix
+    layers: Sequence[tuple[Layer, Arrays]], values: np.ndarray | sparse.spmatrix
 ) -> np.ndarray:
-    activate = numpy_activation(state.spec.activation)
-    last = len(weights) - 2
-    for i in range(0, len(weights), 2):
-        values = values @ weights[i]
-        values += weights[i + 1]
-        if i < last:
-            values = activate(values)
+    for layer, arrays in layers:
+        if arrays:
+            arrays = tuple(array.astype(values.dtype, copy=False) for array in arrays)
+        if layer.kind == "dense":
+            values = values @ arrays[0]
+            if len(arrays) > 1:
+                values += arrays[1]
+        elif layer.kind == "normalization":
+            values = _normalized(layer.value, arrays, values)
+        elif layer.kind == "activation":
+            values = _activated(layer.value, arrays, values)
     return values
+
+
+def _activated(activation: Activation, arrays: Arrays, values: np.ndarray) -> np.ndarray:
+    if activation == "prelu":
+        return prelu(values, *arrays)
+    if not isinstance(activation, KerasLayer):
+        return numpy_activation(activation)(values)
+    from skmlp._network import run_layer  # imports TensorFlow
+
+    return run_layer(activation, arrays, values)
+
+
+def _normalized(layer: KerasLayer, arrays: Arrays, values: np.ndarray) -> np.ndarray:
+    """What Keras's layer gives after training; its arrays are those it has of gamma, beta,
+    moving mean and moving variance, in this order.
+    """
+    settings = {"epsilon": 1e-3, "center": True, "scale": True, **layer.settings}
+    left = list(arrays)
+    gamma = left.pop(0) if settings["scale"] else 1.0
+    beta = left.pop(0) if settings["center"] else 0.0
+    if left:
+        mean, variance = left
+    else:
+        mean = values.mean(axis=-1, keepdims=True)
+        variance = values.var(axis=-1, keepdims=True)
+    return (values - mean) / np.sqrt(variance + settings["epsilon"]) * gamma + beta

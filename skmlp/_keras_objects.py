@@ -19,17 +19,20 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
-def find_class(module: ModuleType, base: type, name: str, parameter: str) -> type:
+def find_class(
+    module: ModuleType, base: type, name: str, parameter: str, other: str = "a Keras object"
+) -> type:
     """The public class of a Keras module that a name means.
 
-    Underscores and capitals make no difference. Raises ValueError that lists the names.
+    Underscores and capitals make no difference. Raises ValueError that lists the names, and
+    what `other` value would do.
     """
     known = _known_classes(module, base)
     try:
         return known[name.lower().replace("_", "")]
     except KeyError:
         raise ValueError(
-            f"'{parameter}' must be one of {', '.join(sorted(known))}, or a Keras object; "
+            f"'{parameter}' must be one of {', '.join(sorted(known))}, or {other}; "
             f"got {name!r}."
         ) from None
 

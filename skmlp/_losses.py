@@ -43,14 +43,18 @@ class RowLoss:
     on_raw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = field(compare=False)
 
 
-def row_loss(loss: Any, output_activation: str, n_outputs: int) -> RowLoss:
-    """What the engine minimises, from the parameter `loss`.
+def row_loss(
+    loss: Any, output_activation: str, n_outputs: int, label_smoothing: float = 0.0
+) -> RowLoss:
+    """What the engine minimises, from the parameters `loss` and `label_smoothing`.
 
     A cross-entropy whose own link is the output activation starts from the raw outputs,
     whatever its object says: that is the same function and loses no precision where outputs
     saturate.
     """
     found = _find(loss, "binary" if output_activation == "sigmoid" else "categorical")
+    if label_smoothing:
+        found = _smoothed(found, label_smoothing)
     link = _link_of_logits(found)
     if link == "softmax" and n_outputs == 1:
         raise ValueError(
@@ -105,6 +109,16 @@ def _find(loss: Any, cross_entropy: str) -> Any:
             f"'loss' must be one of {', '.join(sorted(SCIKIT_LEARN_NAMES))}, log_loss, or a "
             f"Keras loss by name or object; got {loss!r}."
         ) from None
+
+
+def _smoothed(loss: Any, label_smoothing: float) -> Any:
+    if "label_smoothing" not in _config(loss):
+        raise ValueError(
+            "'label_smoothing' must be 0 for a loss that has no such setting; got "
+            f"{label_smoothing} with {loss!r}; use 'log_loss' or another cross-entropy of "
+            "Keras's that takes probabilities of all classes."
+        )
+    return type(loss).from_config({**_config(loss), "label_smoothing": label_smoothing})
 
 
 def _link_of_logits(loss: Any) -> str | None:

@@ -9,66 +9,88 @@ from typing import Any
 import keras
 import numpy as np
 
+from skmlp._activations import LEAKY_SLOPE, RRELU_MEAN_SLOPE
 from skmlp._keras_objects import find_class
 from skmlp._params import automatic_scaling
-from skmlp._spec import NetworkSpec
+from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec
+from skmlp._state import Weights
 
 
 def build_model(spec: NetworkSpec) -> keras.Sequential:
-    """The network in Keras's layers, its weights all zero.
+    """The network in Keras's layers, its kernels all zero.
 
     Layers are named, so that building moves none of Keras's name counters, and seeded or
     zero at first, since an unseeded Keras layer draws from Python's global generator. The
     dtype is fixed against a global dtype policy.
     """
-    layers: list[Any] = [keras.Input((spec.n_features,), name="features")]
-    for i, (units, rate) in enumerate(zip(spec.hidden_units, spec.dropout, strict=True), 1):
-        layers.append(_dense(units, f"hidden_{i}"))
-        layers.append(_activation(spec.activation, f"activation_{i}"))
-        if rate > 0:
-            layers.append(
-                keras.layers.Dropout(rate, seed=0, dtype="float32", name=f"dropout_{i}")
-            )
-    layers.append(_dense(spec.n_outputs, "output"))
-    layers.append(_activation(spec.output_activation, "prediction"))
-    return keras.Sequential(layers, name="skmlp")
+    layers = [build_layer(layer) for layer in spec.layers()]
+    return keras.Sequential(
+        [keras.Input((spec.n_features,), name="features"), *layers], name="skmlp"
+    )
 
 
-def initial_weights(
-    shapes: Sequence[tuple[int, ...]], spec: NetworkSpec, initializer: Any, seed: int
-) -> tuple[np.ndarray, ...]:
-    """Kernels drawn by the initializer with seeds of their own, biases zero; float32.
+def build_layer(layer: Layer) -> keras.layers.Layer:
+    """One layer of the model, as it is after training: "rrelu" has its mean slope."""
+    common = {"name": layer.name, "dtype": "float32"}
+    value = layer.value
+    if layer.kind == "dense":
+        units, use_bias = value
+        zeros = keras.initializers.Zeros()
+        return keras.layers.Dense(units, use_bias=use_bias, kernel_initializer=zeros, **common)
+    if layer.kind == "dropout":
+        return keras.layers.Dropout(value, seed=0, **common)
+    if layer.kind == "alpha_dropout":
+        return keras.layers.AlphaDropout(value, seed=0, **common)
+    if isinstance(value, KerasLayer):
+        cls: Any = value.kind
+        if isinstance(cls, str):
+            cls = getattr(keras.layers, cls)
+        return cls.from_config({**value.settings, **common})
+    if value == "prelu":
+        return keras.layers.PReLU(**common)
+    if value in ("leaky_relu", "rrelu"):
+        slope = LEAKY_SLOPE if value == "leaky_relu" else RRELU_MEAN_SLOPE
+        return keras.layers.LeakyReLU(negative_slope=slope, **common)
+    return keras.layers.Activation(value, **common)
 
-    `shapes` are those of the model's variables: kernel, bias, kernel, ...
-    """
-    seeds = np.random.SeedSequence(seed).generate_state(len(shapes) // 2) >> 1
-    activations = [spec.activation] * len(spec.hidden_units) + [None]
-    weights: list[np.ndarray] = []
-    for kernel, bias, activation, layer_seed in zip(
-        shapes[0::2], shapes[1::2], activations, seeds.tolist(), strict=True
-    ):
-        if initializer == "auto":
-            scaling = automatic_scaling(activation)
-            draw = keras.initializers.VarianceScaling(**scaling, seed=layer_seed)
-        else:
-            draw = seeded_initializer(initializer, layer_seed)
-        weights.append(np.asarray(draw(kernel, dtype="float32")))
-        weights.append(np.zeros(bias, dtype=np.float32))
+
+def run_layer(
+    layer: KerasLayer, weights: Sequence[np.ndarray], values: np.ndarray
+) -> np.ndarray:
+    """A layer's output for rows of values, as after training."""
+    built = build_layer(Layer("activation", "activation", layer))
+    built.build(values.shape)
+    built.set_weights(list(weights))
+    outputs = built(values.astype(np.float32), training=False)
+    return np.asarray(outputs, dtype=values.dtype)
+
+
+def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
+    """Kernels drawn by the initializer with seeds of their own; all else as Keras built it."""
+    seeds = np.random.SeedSequence(seed).generate_state(len(spec.shape()) - 1) >> 1
+    draws = zip([*spec.activations, None], seeds.tolist(), strict=True)
+    weights = []
+    for layer, arrays in zip(spec.layers(), built, strict=True):
+        if layer.kind == "dense":
+            draw = _initializer(initializer, *next(draws))
+            kernel = np.asarray(draw(arrays[0].shape, dtype="float32"))
+            arrays = (kernel, *arrays[1:])
+        weights.append(arrays)
     return tuple(weights)
+
+
+def _initializer(
+    initializer: Any, activation: Activation | None, seed: int
+) -> keras.initializers.Initializer:
+    if initializer == "auto":
+        return keras.initializers.VarianceScaling(**automatic_scaling(activation), seed=seed)
+    return seeded_initializer(initializer, seed)
 
 
 def check_initializer(initializer: Any) -> None:
     """Raise ValueError for a name that Keras does not know."""
     if initializer != "auto":
         seeded_initializer(initializer, seed=0)
-
-
-def _dense(units: int, name: str) -> keras.layers.Dense:
-    return keras.layers.Dense(units, kernel_initializer="zeros", dtype="float32", name=name)
-
-
-def _activation(activation: Any, name: str) -> keras.layers.Activation:
-    return keras.layers.Activation(activation, dtype="float32", name=name)
 
 
 def seeded_initializer(initializer: Any, seed: int) -> keras.initializers.Initializer:

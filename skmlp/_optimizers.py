@@ -11,6 +11,7 @@ import keras
 from skmlp._keras_objects import find_class, frozen_config
 
 DEFAULT_LEARNING_RATE = 1e-3
+CLIPPINGS = ("clipvalue", "clipnorm", "global_clipnorm")
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,16 @@ class OptimizerRecipe:
 def optimizer_recipe(
     optimizer: str | keras.optimizers.Optimizer,
     learning_rate: float,
+    *,
+    clips: bool = False,
+    averages: bool = False,
     **settings: float | bool | None,
 ) -> OptimizerRecipe:
     """Recipe from the constructor's parameters; a setting that is None is left as it is.
 
-    Raises ValueError for a name that Keras does not know, a setting that the optimizer does
-    not have, and a learning rate beside a schedule.
+    `clips` and `averages` tell that the engine clips gradients and averages weights: then
+    the optimizer does not. Raises ValueError for a name that Keras does not know, a setting
+    that the optimizer does not have, a learning rate beside a schedule, and two averages.
     """
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer
@@ -51,6 +56,13 @@ def optimizer_recipe(
         if learning_rate != DEFAULT_LEARNING_RATE:
             config = _with_rate(config, learning_rate)
     config = _with_settings(config, settings, cls.__name__)
+    if clips:
+        config = {**config, **dict.fromkeys(CLIPPINGS)}
+    if averages and config["use_ema"]:
+        raise ValueError(
+            "'ema_decay' must be None where the optimizer object averages weights itself; got "
+            "both; drop one of the two."
+        )
 
     rate = config["learning_rate"]
     is_constant = not isinstance(rate, dict)
@@ -82,3 +94,12 @@ def _with_settings(
                 f"{value} with {optimizer}; drop it or choose another optimizer."
             )
     return {**config, **given}
+
+
+def clipping(**limits: float | None) -> tuple[str | None, float]:
+    """Which way of clipping gradients is asked for, and its limit; at most one is."""
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    if len(given) > 1:
+        names = " and ".join(f"'{name}'" for name in given)
+        raise ValueError(f"{names} must not be set together; got both; drop all but one.")
+    return next(iter(given.items()), (None, 0.0))

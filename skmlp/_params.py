@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Sequence
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from skmlp._activations import RECTIFIERS, canonical, known_names
 from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
+from skmlp._spec import Activation, KerasLayer
+
+SCHEDULES = (
+    "constant",
+    "cosine",
+    "exponential",
+    "inverse_time",
+    "one_cycle",
+    "plateau",
+    "warmup_cosine",
+)
+NORMALIZATIONS = {"batch": "BatchNormalization", "layer": "LayerNormalization"}
 
 COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     "n_hidden": [Interval(Integral, 0, None, closed="left"), None],
     "n_neurons": [Interval(Integral, 1, None, closed="left"), None],
-    "activation": [StrOptions(set(known_names())), callable],
+    "activation": [StrOptions(set(known_names())), callable, list, tuple],
     "kernel_initializer": [str, HasMethods("get_config")],
+    "normalization": [StrOptions(set(NORMALIZATIONS)), HasMethods("get_config"), None],
     "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+    "input_dropout": [Interval(Real, 0, 1, closed="left")],
     "loss": [str, callable],
     "l1": [Interval(Real, 0, None, closed="left")],
     "l2": [Interval(Real, 0, None, closed="left")],
     "optimizer": [str, HasMethods(["get_config", "apply"])],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "learning_rate_schedule": [
+        StrOptions(set(SCHEDULES)),
+        callable,
+        HasMethods("get_config"),
+        None,
+    ],
+    "decay_rate": [Interval(Real, 0, None, closed="neither"), None],
+    "decay_steps": [Interval(Integral, 1, None, closed="left"), None],
+    "warmup_steps": [Interval(Integral, 0, None, closed="left"), None],
     "momentum": [Interval(Real, 0, 1, closed="left"), None],
     "nesterov": ["boolean", None],
     "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+    "clipnorm": [Interval(Real, 0, None, closed="neither"), None],
+    "clipvalue": [Interval(Real, 0, None, closed="neither"), None],
+    "global_clipnorm": [Interval(Real, 0, None, closed="neither"), None],
+    "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "epochs": [Interval(Integral, 1, None, closed="left")],
     "shuffle": ["boolean"],
     "early_stopping": ["boolean"],
+    "scoring": [str, callable, None],
+    "metrics": [str, list, tuple, HasMethods(["update_state", "result"]), None],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [
         Interval(Integral, 1, None, closed="left"),
@@ -37,6 +68,8 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     ],
     "tol": [Interval(Real, 0, None, closed="left")],
     "warm_start": ["boolean"],
+    "checkpoint_dir": [str, PathLike, None],
+    "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
     "callbacks": [list, tuple, HasMethods(["on_epoch_end", "set_model"]), None],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -69,22 +102,71 @@ def hidden_units(
     return tuple(int(size) for size in units[:depth])
 
 
+def activations(activation: Any, n_layers: int) -> tuple[Activation, ...]:
+    """One canonical activation for each hidden layer."""
+    if not isinstance(activation, (list, tuple)):
+        return (_activation(activation),) * n_layers
+    _check_one_per_layer("activation", activation, n_layers)
+    return tuple(_activation(one) for one in activation)
+
+
 def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
     """One rate in [0, 1) for each hidden layer."""
     if np.ndim(dropout) == 0:
         return (float(dropout),) * n_layers
     rates = tuple(float(rate) for rate in dropout)
-    if len(rates) != n_layers:
-        raise ValueError(
-            f"'dropout' must be a number or one number for each hidden layer; got "
-            f"{len(rates)} numbers for {n_layers} hidden layers."
-        )
+    _check_one_per_layer("dropout", rates, n_layers)
     if not all(0 <= rate < 1 for rate in rates):
         raise ValueError(f"'dropout' must hold numbers in [0, 1); got {dropout!r}.")
     return rates
 
 
-def automatic_scaling(activation: str | Callable | None) -> dict[str, Any]:
+def normalization(value: Any) -> KerasLayer | None:
+    """The layer before each hidden activation, from its name or an object of Keras's."""
+    if value is None or isinstance(value, str):
+        return KerasLayer(NORMALIZATIONS[value], "{}") if value else None
+    layer = keras_layer(value)
+    if layer.kind not in NORMALIZATIONS.values() or layer.settings.get("renorm"):
+        raise ValueError(
+            "'normalization' must be 'batch', 'layer' or a Keras layer BatchNormalization "
+            f"(without renorm) or LayerNormalization; got {value!r}."
+        )
+    return layer
+
+
+def keras_layer(layer: Any) -> KerasLayer:
+    """A layer object as text; draws in it, if there are any, get a fixed seed."""
+    cls = type(layer)
+    config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
+    kind = cls.__name__ if cls.__module__.startswith("keras.") else cls
+    return KerasLayer(kind, json.dumps(_seeded(config), sort_keys=True))
+
+
+def _seeded(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {k: 0 if k == "seed" else _seeded(v) for k, v in config.items()}
+    return config
+
+
+def _activation(activation: Any) -> Activation:
+    if isinstance(activation, str) and activation not in known_names():
+        raise ValueError(
+            f"'activation' must hold names out of {', '.join(known_names())}, functions or "
+            f"Keras layers; got {activation!r}."
+        )
+    is_layer = hasattr(activation, "get_config") and hasattr(activation, "build")
+    return keras_layer(activation) if is_layer else canonical(activation)
+
+
+def _check_one_per_layer(name: str, values: Sequence[Any], n_layers: int) -> None:
+    if len(values) != n_layers:
+        raise ValueError(
+            f"'{name}' must be one value or one for each hidden layer; got {len(values)} "
+            f"values for {n_layers} hidden layers."
+        )
+
+
+def automatic_scaling(activation: Activation | None) -> dict[str, Any]:
     """How kernel_initializer="auto" spreads the kernel before an activation.
 
     The arguments of `keras.initializers.VarianceScaling`: He et al. 2015 for rectifiers,
@@ -94,8 +176,32 @@ def automatic_scaling(activation: str | Callable | None) -> dict[str, Any]:
     """
     if activation is None:
         return {"scale": 0.01, "mode": "fan_avg", "distribution": "uniform"}
-    name = canonical(activation)
-    if name == "selu":
+    if activation == "selu":
         return {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"}
-    scale = 2.0 if name in RECTIFIERS else 1.0
+    if isinstance(activation, KerasLayer):
+        is_rectifier = activation.kind in ("LeakyReLU", "PReLU", "ELU", "ReLU")
+    else:
+        is_rectifier = activation in RECTIFIERS
+    scale = 2.0 if is_rectifier else 1.0
     return {"scale": scale, "mode": "fan_avg", "distribution": "uniform"}
+
+
+# Parameters that change nothing in what is trained.
+WITHOUT_EFFECT = {"callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "verbose"}
+
+
+def settings_text(estimator: Any) -> dict[str, str]:
+    """The parameters that decide what a fit gives, as text that is equal when they are."""
+    params = estimator.get_params(deep=False)
+    return {name: _text(value) for name, value in params.items() if name not in WITHOUT_EFFECT}
+
+
+def _text(value: Any) -> str:
+    if hasattr(value, "get_config"):
+        config = {k: v for k, v in value.get_config().items() if k != "name"}
+        return f"{type(value).__name__} {json.dumps(config, sort_keys=True, default=str)}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_text, value))}]"
+    if callable(value):
+        return f"{value.__module__}.{getattr(value, '__qualname__', type(value).__name__)}"
+    return repr(value)

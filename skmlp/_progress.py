@@ -14,8 +14,9 @@ class EpochWatcher:
 
     wants_batches = False
 
-    def on_begin(self, program: Any, n_batches: int) -> None:
-        """Training is about to begin."""
+    def on_begin(self, program: Any, n_batches: int) -> int:
+        """Training is about to begin; the first epoch to run."""
+        return 0
 
     def on_epoch_begin(self, epoch: int) -> None:
         """An epoch is about to begin."""
@@ -23,8 +24,21 @@ class EpochWatcher:
     def on_batch_begin(self, batch: int) -> None:
         """Never called, since `wants_batches` is false."""
 
-    def on_batch_end(self, batch: int, loss: float) -> None:
+    def on_batch_end(self, batch: int, loss: float) -> bool:
         """Never called, since `wants_batches` is false."""
+        return False
+
+    def on_test_begin(self) -> None:
+        """Validation rows are about to be measured."""
+
+    def on_test_batch_begin(self, batch: int) -> None:
+        """Never called, since `wants_batches` is false."""
+
+    def on_test_batch_end(self, batch: int, loss: float) -> None:
+        """Never called, since `wants_batches` is false."""
+
+    def on_test_end(self, loss: float) -> None:
+        """Validation rows have been measured."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
         """An epoch has ended; true asks to stop."""
@@ -62,10 +76,11 @@ class ScikitLearnCallbacks(EpochWatcher):
         self._fit = estimator._init_callback_context(max_subtasks=job.epochs)
         self._fit.call_on_fit_task_begin(**self._told)
 
-    def on_begin(self, program: Any, n_batches: int) -> None:
+    def on_begin(self, program: Any, n_batches: int) -> int:
         self._told["reconstruction_attributes"] = lambda: {
-            "_state": FittedState(self._job.spec, program.weights(), seed=self._job.seed)
+            "_state": FittedState(self._job.spec, program.weights())
         }
+        return 0
 
     def on_epoch_begin(self, epoch: int) -> None:
         self._epoch = self._fit.subcontext(task_name="epoch")

@@ -26,14 +26,41 @@ def test_every_name_of_keras_is_known():
 def test_values_are_those_of_keras(name, dtype):
     activated = numpy_activation(canonical(name))(Z.astype(dtype))
     assert activated.dtype == dtype
-    expected = keras.ops.convert_to_numpy(keras.activations.get(name)(Z))
+    # Keras's function has a slope of 0.2, the paper and this package 0.01.
+    settings = {"negative_slope": 0.01} if name == "leaky_relu" else {}
+    expected = keras.ops.convert_to_numpy(keras.activations.get(name)(Z, **settings))
     np.testing.assert_allclose(activated, expected, rtol=2e-5, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", sorted(OF_KERAS & {"elu", "selu", "softmax", "mish"}))
-def test_hidden_layers_predict_like_keras(name):
+@pytest.mark.parametrize(
+    "activation",
+    [
+        "elu",
+        "leaky_relu",
+        "mish",
+        "prelu",
+        "rrelu",
+        "selu",
+        "softmax",
+        ["tanh", "prelu"],
+        keras.activations.leaky_relu,
+        keras.layers.PReLU(),
+        keras.layers.LeakyReLU(negative_slope=0.2),
+        [keras.layers.ReLU(max_value=1.0), "relu"],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
+def test_hidden_layers_predict_like_keras(activation, normalization):
     X = np.random.RandomState(0).normal(size=(30, 3))
-    regressor = MLPRegressor((4, 6), activation=name, epochs=2, random_state=0).fit(X, X[:, 0])
+    regressor = MLPRegressor(
+        (4, 6),
+        activation=activation,
+        normalization=normalization,
+        learning_rate=0.1,
+        epochs=2,
+        random_state=0,
+    ).fit(X, X[:, 0])
     np.testing.assert_allclose(
         regressor.model_.predict(X, verbose=0)[:, 0], regressor.predict(X), rtol=1e-4, atol=1e-6
     )
@@ -43,3 +70,5 @@ def test_names_of_scikit_learn_and_functions_of_keras_are_names_of_keras():
     assert canonical("logistic") == canonical(keras.activations.sigmoid) == "sigmoid"
     assert canonical("identity") == "linear"
     assert canonical(np.tanh) is np.tanh
+    # The name has another slope than Keras's function, which therefore stays itself.
+    assert canonical(keras.activations.leaky_relu) is keras.activations.leaky_relu

@@ -14,10 +14,11 @@ PACKAGE = Path(skmlp.__file__).parent
 # above its own, and within a line those to its left.
 ORDER = """
 _sklearn _activations _spec _state _docstrings
-_params _encoding _inference _progress
-_keras_objects _losses _optimizers _network
-_engine.stopping _engine.program _engine.store _engine.loop _engine.callbacks _engine
-_training
+_params _encoding _progress
+_keras_objects _losses _optimizers _network _inference _metrics
+_engine.noise _engine.program _engine.schedules _engine.stopping _engine.store
+_engine.loop _engine.callbacks _engine
+_schedules _checkpoint _training
 _base _classifier _regressor
 """.split()  # noqa: SIM905
 TENSORFLOW_ALLOWED = (
@@ -25,6 +26,8 @@ TENSORFLOW_ALLOWED = (
     "_losses",
     "_optimizers",
     "_network",
+    "_metrics",
+    "_schedules",
     "_engine",
     "_training",
 )

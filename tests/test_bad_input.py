@@ -113,7 +113,7 @@ def test_bad_parameters(name):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"dropout": (0.1, 0.2)}, "'dropout' must be .* 2 numbers for 1 hidden"),
+        ({"dropout": (0.1, 0.2)}, "'dropout' must be .* 2 values for 1 hidden"),
         ({"dropout": (1.5,)}, r"'dropout' must hold numbers in \[0, 1\)"),
         ({"hidden_layer_sizes": (), "n_hidden": 2}, "'n_hidden' cannot tell the width"),
         ({"loss": lambda y, p: keras.ops.mean(y - p)}, "'loss' must give one value for each"),

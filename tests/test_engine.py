@@ -162,19 +162,77 @@ def test_a_schedule_inside_an_optimizer_object():
     np.testing.assert_allclose(rates, [0.05, 0.025, 0.0125], rtol=1e-5)  # 6 batches an epoch
 
 
-def test_dropout_is_for_training_only_and_keeps_the_mean():
+ONES = np.ones((400, 501), dtype=np.float32)
+
+
+def bits(*counters):
+    """The random bits of one layer at one batch."""
     import tensorflow as tf
 
-    from skmlp._engine.program import dropped_out
+    from skmlp._engine.noise import random_bits
 
-    x = tf.ones((400, 501))
-    for rate in (0.0, 0.3, 0.9):
-        masks = [dropped_out(x, tf.constant(rate), tf.constant([7, i])).numpy() for i in (0, 1)]
-        kept = masks[0] > 0
-        assert np.mean(kept) == pytest.approx(1 - rate, abs=0.005)
-        assert np.unique(masks[0][kept]) == pytest.approx(1 / (1 - rate))
-        assert np.array_equal(*masks) == (rate == 0)
-    regressor = clone(REGRESSOR).set_params(dropout=0.5, epochs=1).fit(X, Y)
+    return random_bits(tf.constant(ONES), tf.constant(counters, tf.uint32))
+
+
+def test_random_bits_are_uniform_and_told_apart_by_every_counter():
+    from skmlp._engine.noise import uniform
+
+    numbers = uniform(bits(7, 0, 0, 0)).numpy()
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    # 200,400 draws: bounds of five standard errors
+    counts = np.histogram(numbers, bins=100, range=(0, 1))[0]
+    assert np.abs(counts - 2004).max() < 5 * np.sqrt(2004)
+    others = [(8, 0, 0, 0), (7, 1, 0, 0), (7, 0, 1, 0), (7, 0, 0, 1), (0, 7, 0, 0)]
+    for other in [uniform(bits(*counters)).numpy() for counters in others]:
+        assert abs(np.corrcoef(numbers.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(200_400)
+    for shifted in (numbers[:, 1:] * numbers[:, :-1], numbers[1:] * numbers[:-1]):
+        assert shifted.mean() == pytest.approx(0.25, abs=0.003)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.9])
+def test_dropout_keeps_the_mean(rate):
+    from skmlp._engine.noise import dropped_out
+
+    masks = [dropped_out(ONES, rate, bits(7, 0, i, 0)).numpy() for i in (0, 1)]
+    kept = masks[0] > 0
+    assert np.mean(kept) == pytest.approx(1 - rate, abs=0.005)
+    assert np.unique(masks[0][kept]) == pytest.approx(1 / (1 - rate))
+    assert np.array_equal(*masks) == (rate == 0)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5])
+def test_alpha_dropout_keeps_mean_and_variance(rate):
+    from skmlp._engine.noise import alpha_dropped_out
+
+    units = np.random.RandomState(0).normal(size=ONES.shape).astype(np.float32)
+    dropped = alpha_dropped_out(units, np.float32(rate), bits(7, 0, 0, 0)).numpy()
+    assert dropped.mean() == pytest.approx(0, abs=0.01)
+    assert dropped.std() == pytest.approx(1, abs=0.01)
+    regressor = clone(REGRESSOR).set_params(activation="selu", dropout=rate or 0.1)
+    layers = [type(layer).__name__ for layer in regressor.fit(X, Y).model_.layers]
+    assert "AlphaDropout" in layers
+    assert "Dropout" not in layers
+
+
+def test_random_leaks_are_uniform_in_training_and_their_mean_at_test():
+    from skmlp._engine.noise import random_leaks
+
+    slopes = -random_leaks(1 / 8, 1 / 3)(-ONES, None, bits(7, 0, 0, 0)).numpy()
+    assert slopes.min() == pytest.approx(1 / 8, abs=1e-4)
+    assert slopes.max() == pytest.approx(1 / 3, abs=1e-4)
+    assert slopes.std() == pytest.approx((1 / 3 - 1 / 8) / np.sqrt(12), rel=0.01)
+    np.testing.assert_array_equal(random_leaks(0.1, 0.2)(ONES, None, bits(1, 2, 3, 4)), ONES)
+    regressor = clone(REGRESSOR).set_params(activation="rrelu").fit(X, Y)
+    leaky = regressor.model_.get_layer("activation_1")
+    assert leaky.negative_slope == pytest.approx((1 / 8 + 1 / 3) / 2)
+
+
+@pytest.mark.parametrize("random", [{"dropout": 0.5}, {"input_dropout": 0.5}])
+def test_dropout_is_for_training_only(random):
+    regressor = clone(REGRESSOR).set_params(**random, epochs=1).fit(X, Y)
+    still = clone(REGRESSOR).set_params(epochs=1).fit(X, Y)
+    assert regressor.loss_ != still.loss_
     np.testing.assert_array_equal(regressor.predict(X), regressor.predict(X))
     np.testing.assert_allclose(
         regressor.model_.predict(X, verbose=0)[:, 0], regressor.predict(X), atol=1e-6

@@ -108,7 +108,7 @@ def test_losses_and_weights_equal_those_of_keras(problem, optimizer, penalties, 
     losses, weights = train_with_keras(start, problem, optimizer, 0.01, penalties, unit_weight)
 
     np.testing.assert_allclose(fitted.loss_curve_, losses, rtol=2e-5)
-    for ours, theirs in zip(fitted._state.weights, weights, strict=True):
+    for ours, theirs in zip(fitted._state.arrays, weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6)
 
 
@@ -116,7 +116,7 @@ def initial_weights(estimator, y):
     """What a fit starts from: a fit whose optimizer stands still ends with it."""
     estimator.set_params(optimizer="sgd", learning_rate=1e-30, l1=0.0, l2=0.0)
     estimator.set_params(momentum=None, nesterov=None, weight_decay=None)
-    return list(estimator.fit(X, y)._state.weights)
+    return list(estimator.fit(X, y)._state.arrays)
 
 
 def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():
@@ -137,13 +137,13 @@ def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():
     )
     model.set_weights(start)
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse")
-    plan = Plan(3, True, fitted._state.seed, 0, Patience(10, 0))
+    plan = Plan(3, True, fitted._state.progress.seed, 0, Patience(10, 0))
     rows = type("Rows", (), {"n_rows": N_ROWS})
     for epoch in range(3):
         order = epoch_order(Shape, rows, plan, epoch).numpy()[:N_ROWS]
         assert sorted(order) == list(range(N_ROWS))
         model.fit(X[order], SIGNAL[order, None], batch_size=32, shuffle=False, verbose=0)
-    for ours, theirs in zip(fitted._state.weights, model.get_weights(), strict=True):
+    for ours, theirs in zip(fitted._state.arrays, model.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from skmlp import MLPRegressor
+from skmlp._activations import canonical
 from skmlp._network import initial_weights
 from skmlp._params import hidden_units
 from skmlp._spec import NetworkSpec
@@ -57,8 +58,13 @@ def test_automatic_initial_weights_of_selu():
 
 
 def automatic_weights(activation, seed):
-    spec = NetworkSpec(200, (300,), activation, (0.0,), 100, "linear")
-    return initial_weights([(200, 300), (300,), (300, 100), (100,)], spec, "auto", seed)
+    spec = NetworkSpec(200, (300,), (canonical(activation),), (0.0,), 100, "linear")
+    dense = [
+        (np.zeros(shape, np.float32), np.zeros(shape[1], np.float32))
+        for shape in ((200, 300), (300, 100))
+    ]
+    hidden, _, output, _ = initial_weights((dense[0], (), dense[1], ()), spec, "auto", seed)
+    return *hidden, *output
 
 
 def test_initializers_of_all_kinds():

@@ -27,7 +27,7 @@ def fingerprint(estimator, y=Y):
 
 def fingerprint_of_fitted(estimator):
     bits = hashlib.sha256()
-    for array in (*estimator._state.weights, *estimator._state.optimizer):
+    for array in (*estimator._state.arrays, *estimator._state.progress.optimizer):
         bits.update(array.tobytes())
     bits.update(repr((estimator.history_, estimator.validation_scores_)).encode())
     bits.update(estimator.predict(X).tobytes())

@@ -2,16 +2,21 @@
 
 from skmlp._engine.callbacks import KerasCallbacks
 from skmlp._engine.loop import Plan, Run, Validation, Watcher, train
+from skmlp._engine.noise import Noise, alpha_dropped_out, dropped_out, random_leaks
 from skmlp._engine.program import Knobs, Program, Recipe, Rows, place
-from skmlp._engine.stopping import Patience, StopReason
+from skmlp._engine.schedules import SCHEDULES
+from skmlp._engine.stopping import Patience, Plateau, StopReason
 from skmlp._engine.store import STORE
 
 __all__ = [
+    "SCHEDULES",
     "STORE",
     "KerasCallbacks",
     "Knobs",
+    "Noise",
     "Patience",
     "Plan",
+    "Plateau",
     "Program",
     "Recipe",
     "Rows",
@@ -19,6 +24,9 @@ __all__ = [
     "StopReason",
     "Validation",
     "Watcher",
+    "alpha_dropped_out",
+    "dropped_out",
     "place",
+    "random_leaks",
     "train",
 ]

@@ -9,8 +9,15 @@ import keras
 
 from skmlp._engine.program import Program
 
-# hooks that Keras calls for every batch of training; the first two are old names
-BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+# hooks that Keras calls for every batch; the first two are old names
+BATCH_HOOKS = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_test_batch_begin",
+    "on_test_batch_end",
+)
 
 
 class KerasCallbacks:
@@ -25,9 +32,11 @@ class KerasCallbacks:
         self._epochs = epochs
         self.wants_batches = any(map(has_batch_hook, self._callbacks))
 
-    def on_begin(self, program: Program, n_batches: int) -> None:
+    def on_begin(self, program: Program, n_batches: int) -> int:
         self._model = program.model
         self._model.stop_training = False
+        # The one word of `BackupAndRestore` to `keras.Model.fit` has no public name.
+        self._model._initial_epoch = None
         self._list = keras.callbacks.CallbackList(
             self._callbacks,
             model=self._model,
@@ -36,6 +45,7 @@ class KerasCallbacks:
             verbose=0,
         )
         self._list.on_train_begin()
+        return self._model._initial_epoch or 0
 
     def on_epoch_begin(self, epoch: int) -> None:
         self._list.on_epoch_begin(epoch)
@@ -43,8 +53,21 @@ class KerasCallbacks:
     def on_batch_begin(self, batch: int) -> None:
         self._list.on_train_batch_begin(batch)
 
-    def on_batch_end(self, batch: int, loss: float) -> None:
+    def on_batch_end(self, batch: int, loss: float) -> bool:
         self._list.on_train_batch_end(batch, {"loss": loss})
+        return bool(self._model.stop_training)
+
+    def on_test_begin(self) -> None:
+        self._list.on_test_begin()
+
+    def on_test_batch_begin(self, batch: int) -> None:
+        self._list.on_test_batch_begin(batch)
+
+    def on_test_batch_end(self, batch: int, loss: float) -> None:
+        self._list.on_test_batch_end(batch, {"loss": loss})
+
+    def on_test_end(self, loss: float) -> None:
+        self._list.on_test_end({"loss": loss})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
         self._list.on_epoch_end(epoch, dict(logs))
@@ -57,10 +80,12 @@ class KerasCallbacks:
 def has_batch_hook(callback: keras.callbacks.Callback) -> bool:
     """Whether a callback does anything between batches.
 
-    Keras's checkpoints and TensorBoard logs have such hooks, idle at their usual frequency.
+    Keras's checkpoints and TensorBoard logs have such hooks, idle at their usual frequency;
+    a loss that is not a number ends training without `TerminateOnNaN` too.
     """
     frequency = getattr(callback, "save_freq", getattr(callback, "update_freq", None))
-    if type(callback).__module__.startswith("keras.") and frequency == "epoch":
+    is_idle = frequency == "epoch" or isinstance(callback, keras.callbacks.TerminateOnNaN)
+    if type(callback).__module__.startswith("keras.") and is_idle:
         return False
     return any(
         getattr(getattr(callback, hook), "__func__", None)

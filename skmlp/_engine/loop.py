@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from skmlp._engine.program import Knobs, Program, Rows
-from skmlp._engine.stopping import Patience, StopReason
+from skmlp._engine.program import Knobs, Program, Rows, Weights
+from skmlp._engine.stopping import Patience, Plateau, StopReason
 
 
 class Watcher(Protocol):
@@ -19,45 +19,63 @@ class Watcher(Protocol):
 
     wants_batches: bool
 
-    def on_begin(self, program: Program, n_batches: int) -> None: ...
+    def on_begin(self, program: Program, n_batches: int) -> int: ...  # the first epoch to run
     def on_epoch_begin(self, epoch: int) -> None: ...
     def on_batch_begin(self, batch: int) -> None: ...
-    def on_batch_end(self, batch: int, loss: float) -> None: ...
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool: ...
+    def on_batch_end(self, batch: int, loss: float) -> bool: ...  # whether to stop
+    def on_test_begin(self) -> None: ...
+    def on_test_batch_begin(self, batch: int) -> None: ...
+    def on_test_batch_end(self, batch: int, loss: float) -> None: ...
+    def on_test_end(self, loss: float) -> None: ...
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool: ...  # the same
     def on_end(self, logs: dict[str, float]) -> None: ...
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to train, in what order, and when to stop."""
+    """How long to train, in what order and at what rate, and when to stop."""
 
     epochs: int
     shuffle: bool
     seed: int
     first_epoch: int  # epochs already trained: orders and masks go on from there
     patience: Patience
+    plateau: Plateau | None = None
+    # Rate of an epoch, of the number of epochs before it and the plateau's factor; None
+    # leaves the optimizer's.
+    epoch_rate: Callable[[int, float], float] | None = None
+    # Of the weights after an epoch, on the training rows.
+    metrics: Callable[[Weights], dict[str, float]] | None = None
+    save: Callable[[Run], None] | None = None  # keeps what is needed to go on
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Rows that are measured after each epoch, and the score of their raw outputs."""
+    """Rows that are measured after each epoch, and what is made of their raw outputs."""
 
     rows: Sequence[Rows]
-    score: Callable[[np.ndarray], float]
+    score: Callable[[np.ndarray], float] | None  # None: the loss, with its sign turned
+    metrics: Callable[[np.ndarray], dict[str, float]] | None = None
 
 
 @dataclass
 class Run:
     """What happened, epoch by epoch, and the best weights so far."""
 
-    history: dict[str, list[float]] = field(default_factory=dict)
-    scores: list[float] = field(default_factory=list)
-    reason: StopReason = StopReason.EPOCHS
-    best_value: float = math.inf
-    best: list[tf.Tensor] = field(default_factory=list)
+    patience: Patience
+    plateau: Plateau | None
+    best: Sequence[Any]  # snapshots of the program: tensors or arrays
     # A training loss is that of the weights on the way through its epoch: one bad step at
     # the end does not show in it. The weights that entered the best epoch are safe.
-    safe: list[tf.Tensor] = field(default_factory=list)
+    safe: Sequence[Any]
+    best_value: float = math.inf
+    history: dict[str, list[float]] = field(default_factory=dict)
+    scores: list[float] = field(default_factory=list)
+    reason: StopReason | None = None  # None while training goes on
+
+    @property
+    def epochs(self) -> int:
+        return len(self.history.get("loss", ()))
 
     def record(self, logs: dict[str, float], score: float | None) -> None:
         for name, value in logs.items():
@@ -73,63 +91,80 @@ def train(
     plan: Plan,
     knobs: Knobs,
     watchers: Sequence[Watcher],
+    run: Run | None = None,
 ) -> Run:
     """Train the loaded program and leave in it the weights to keep.
 
-    Each epoch: 1. draw the order of the rows; 2. train on every batch; 3. measure the
-    validation rows; 4. keep the weights if they are the best so far; 5. tell the watchers;
-    6. ask whether to stop.
+    Each epoch: 1. set its learning rate; 2. train on every batch, in a new order; 3. measure
+    the validation rows; 4. keep the weights if they are the best so far; 5. tell the
+    watchers; 6. ask whether to stop; 7. save.
 
     The weights kept are the best epoch's if there are validation rows, or if training broke
     off; else the last's. The best are those of the lowest training loss or the highest
-    validation score, the later ones of two that are equal.
+    validation score, the later ones of two that are equal. A `run` that is given is gone on
+    with.
     """
-    run = Run(best=program.snapshot(), safe=program.snapshot())
-    patience = plan.patience
+    if run is None:
+        start = program.snapshot()
+        run = Run(plan.patience, plan.plateau, best=start, safe=start)
+    logs: dict[str, float] = {}
     try:
-        for watcher in watchers:
-            watcher.on_begin(program, n_batches(program, rows))
-        for epoch in range(plan.epochs):
-            for watcher in watchers:
-                watcher.on_epoch_begin(epoch)
-            entered = program.snapshot()
-            order = epoch_order(program, rows, plan, epoch)
-            loss = run_epoch(program, rows, order, plan.first_epoch + epoch, knobs, watchers)
-            logs, score = {"loss": loss}, None
-            if validation is not None:
-                logs["val_loss"], score = evaluate(program, validation, knobs)
-            logs["learning_rate"] = program.learning_rate()
-            is_finite = all(math.isfinite(value) for value in logs.values())
-            value = loss if score is None else -score
-            if is_finite and value <= run.best_value:
-                run.best_value, run.best = value, program.snapshot()
-                run.safe = entered if validation is None else run.best
+        begins = [watcher.on_begin(program, n_batches(program, rows)) for watcher in watchers]
+        for epoch in range(max([run.epochs, *begins]), plan.epochs):
+            if run.reason is not None:
+                break
+            entered = _begin_epoch(program, plan, run, epoch, watchers)
+            loss = run_epoch(program, rows, plan, epoch, knobs, watchers)
+            reached = program.snapshot()
+            with program.averaged():
+                logs = {"loss": loss, "learning_rate": program.learning_rate()}
+                score = _measure(program, validation, plan, knobs, watchers, logs)
+                # Every watcher hears of the epoch, also when one has asked to stop.
+                asked_to_stop = [watcher.on_epoch_end(epoch, logs) for watcher in watchers]
             run.record(logs, score)
 
-            # Every watcher hears of the epoch, also when one has asked to stop.
-            asked_to_stop = [watcher.on_epoch_end(epoch, logs) for watcher in watchers]
-            patience = patience.after(value)
+            value = loss if score is None else -score
+            is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
+            if is_finite and value <= run.best_value:
+                run.best_value, run.best = value, reached
+                run.safe = entered if validation is None else reached
+            run.patience = run.patience.after(value)
+            if run.plateau:
+                run.plateau = run.plateau.after(logs.get("val_loss", loss))
             if not is_finite:
                 run.reason = StopReason.NOT_FINITE
             elif any(asked_to_stop):
                 run.reason = StopReason.CALLBACK
-            elif patience.exhausted:
+            elif run.patience.exhausted:
                 run.reason = StopReason.NO_IMPROVEMENT
-            else:
-                continue
-            break
+            if plan.save:
+                plan.save(run)
     except KeyboardInterrupt:
         if not run.history:
             raise  # nothing was learned yet
         run.reason = StopReason.INTERRUPTED
+    run.reason = run.reason or StopReason.EPOCHS
     program.finish()
-    for watcher in watchers:
-        watcher.on_end(logs)
     if run.reason is StopReason.NOT_FINITE:
         program.restore(run.safe)
     elif run.reason is StopReason.INTERRUPTED or validation is not None:
         program.restore(run.best)
+    with program.averaged():
+        for watcher in watchers:
+            watcher.on_end(logs)
     return run
+
+
+def _begin_epoch(
+    program: Program, plan: Plan, run: Run, epoch: int, watchers: Sequence[Watcher]
+) -> list[tf.Tensor]:
+    """Set the epoch's learning rate, which watchers may change; the weights that enter."""
+    if plan.epoch_rate is not None:
+        factor = run.plateau.factor if run.plateau else 1.0
+        program.set_learning_rate(plan.epoch_rate(plan.first_epoch + epoch, factor))
+    for watcher in watchers:
+        watcher.on_epoch_begin(epoch)
+    return program.snapshot()
 
 
 def n_batches(program: Program, rows: Rows) -> int:
@@ -155,34 +190,72 @@ def epoch_order(program: Program, rows: Rows, plan: Plan, epoch: int) -> tf.Tens
 def run_epoch(
     program: Program,
     rows: Rows,
-    order: tf.Tensor,
+    plan: Plan,
     epoch: int,
     knobs: Knobs,
     watchers: Sequence[Watcher],
 ) -> float:
     """Mean loss over the rows of one epoch; batch by batch only if a watcher asks for it."""
+    order = epoch_order(program, rows, plan, epoch)
     listeners = [watcher for watcher in watchers if watcher.wants_batches]
-    last = n_batches(program, rows)
+    last, number = n_batches(program, rows), plan.first_epoch + epoch
     if not listeners:
-        return program.run_batches(rows, order, 0, last, epoch, knobs) / rows.n_rows
+        return program.run_batches(rows, order, 0, last, number, knobs) / rows.n_rows
     total, seen = 0.0, 0
     for batch in range(last):
         for watcher in listeners:
             watcher.on_batch_begin(batch)
-        total += program.run_batches(rows, order, batch, batch + 1, epoch, knobs)
+        total += program.run_batches(rows, order, batch, batch + 1, number, knobs)
         seen = min(seen + program.recipe.batch_size, rows.n_rows)
-        for watcher in listeners:
-            watcher.on_batch_end(batch, total / seen)
+        asked_to_stop = [watcher.on_batch_end(batch, total / seen) for watcher in listeners]
+        if any(asked_to_stop):
+            break
     return total / seen
 
 
-def evaluate(
-    program: Program, validation: Validation, knobs: Knobs
-) -> tuple[float, float | None]:
-    """Loss and score of the validation rows; no score where the loss is not finite."""
-    parts = [program.measure(rows, knobs) for rows in validation.rows]
-    totals, penalties, outputs = zip(*parts, strict=True)
-    loss = sum(totals) / sum(rows.n_rows for rows in validation.rows) + penalties[0]
+def _measure(
+    program: Program,
+    validation: Validation | None,
+    plan: Plan,
+    knobs: Knobs,
+    watchers: Sequence[Watcher],
+    logs: dict[str, float],
+) -> float | None:
+    """Add to the logs what the weights now give on both kinds of rows.
+
+    Returns the score of the validation rows, if there are any and their loss is finite.
+    """
+    if plan.metrics is not None:
+        logs.update(plan.metrics(program.weights()))
+    if validation is None:
+        return None
+    loss, raw = evaluate(program, validation.rows, knobs, watchers)
+    logs["val_loss"] = loss
     if not math.isfinite(loss):
-        return loss, None
-    return loss, validation.score(np.concatenate(outputs))
+        return None
+    if validation.metrics is not None:
+        metrics = validation.metrics(raw)
+        logs.update({f"val_{name}": value for name, value in metrics.items()})
+    return -loss if validation.score is None else validation.score(raw)
+
+
+def evaluate(
+    program: Program, chunks: Sequence[Rows], knobs: Knobs, watchers: Sequence[Watcher]
+) -> tuple[float, np.ndarray]:
+    """Loss, penalty included, and raw outputs of rows."""
+    listeners = [watcher for watcher in watchers if watcher.wants_batches]
+    for watcher in watchers:
+        watcher.on_test_begin()
+    total, seen, outputs = 0.0, 0, []
+    for i, rows in enumerate(chunks):
+        for watcher in listeners:
+            watcher.on_test_batch_begin(i)
+        chunk_total, penalty, raw = program.measure(rows, knobs)
+        total, seen = total + chunk_total, seen + rows.n_rows
+        outputs.append(raw)
+        for watcher in listeners:
+            watcher.on_test_batch_end(i, total / seen + penalty)
+    loss = total / seen + penalty
+    for watcher in watchers:
+        watcher.on_test_end(loss)
+    return loss, np.concatenate(outputs)

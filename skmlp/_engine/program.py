@@ -9,7 +9,8 @@ are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,7 +18,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-Weights = tuple[np.ndarray, ...]
+from skmlp._engine.noise import Noise, random_bits
+
+Weights = tuple[tuple[np.ndarray, ...], ...]  # of every layer its arrays, in Keras's order
 
 
 @dataclass(frozen=True)
@@ -30,18 +33,32 @@ class Recipe:
     # (targets, raw outputs) -> (rows,), and the same on predictions, for Keras callbacks
     loss_on_raw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = field(compare=False)
     loss_on_predictions: Any = field(compare=False)
+    # the layers that are random in training, by name, in the order of `Knobs.rates`
+    noise: Mapping[str, Noise] = field(compare=False)
+    # (steps made, knobs) -> learning rate, if it differs from step to step
+    schedule: Callable[[tf.Tensor, Knobs], tf.Tensor] | None = field(compare=False)
     batch_size: int
     has_l1: bool
     has_l2: bool
+    clipping: str | None  # "clipvalue", "clipnorm", "global_clipnorm"
+    has_ema: bool
 
 
 class Knobs(NamedTuple):
     """Numbers that a search varies: run-time values, so they cost no new compilation."""
 
-    l1: tf.Tensor  # () float32
-    l2: tf.Tensor  # () float32
-    dropout: tf.Tensor  # (dropout layers,) float32
-    seed: tf.Tensor  # () int32, of the dropout masks
+    seed: tf.Tensor  # () int32, of the random layers
+    rates: tf.Tensor  # (random layers,) float32
+    # all others: () float32
+    l1: tf.Tensor
+    l2: tf.Tensor
+    clip: tf.Tensor
+    ema_decay: tf.Tensor
+    learning_rate: tf.Tensor  # of a schedule, whose factors multiply it
+    first_step: tf.Tensor  # where a schedule begins
+    decay_rate: tf.Tensor
+    decay_steps: tf.Tensor
+    warmup_steps: tf.Tensor
 
 
 class Rows(NamedTuple):
@@ -76,7 +93,12 @@ class Program:
         self.optimizer = recipe.build_optimizer()
         self.optimizer.build(self.model.trainable_variables)
         self.model.compile(optimizer=self.optimizer, loss=recipe.loss_on_predictions)
-        self.fresh_optimizer = _values(self.optimizer.variables)
+        self._averages = [
+            tf.Variable(variable.value) for variable in self._trainable() if recipe.has_ema
+        ]
+        self.built_weights = self.weights()
+        self._built_optimizer = _values(self.optimizer.variables)
+        self._built_others = _values(self._others())
         self._run_batches = tf.function(
             self._trace_run_batches, jit_compile=True, autograph=False
         )
@@ -84,32 +106,91 @@ class Program:
 
     # Values in and out
 
-    def load(self, weights: Weights, optimizer: Weights, learning_rate: float | None) -> None:
-        """Set the weights, the optimizer's state (() for a fresh one) and its rate."""
-        _assign(self.model.trainable_variables, weights)
-        _assign(self.optimizer.variables, optimizer or self.fresh_optimizer)
+    def load(
+        self,
+        weights: Weights,
+        averages: Weights | None = None,
+        optimizer: Sequence[np.ndarray] = (),
+        learning_rate: float | None = None,
+    ) -> None:
+        """Set the weights, their averages (None: the weights themselves), and the
+        optimizer's state (() for a fresh one) and rate.
+        """
+        if self.recipe.has_ema:
+            self._assign_weights(averages or weights)
+            _assign(self._averages, [variable.value for variable in self._trainable()])
+        self._assign_weights(weights)
+        _assign(self._others(), self._built_others)
+        _assign(self.optimizer.variables, optimizer or self._built_optimizer)
         if learning_rate is not None:
-            self.optimizer.learning_rate = learning_rate
+            self.set_learning_rate(learning_rate)
 
     def snapshot(self) -> list[tf.Tensor]:
-        """The weights as they are now: TensorFlow copies a variable only on its next write."""
-        return [variable.value.read_value() for variable in self.model.trainable_variables]
+        """The weights and averages as they are now: TensorFlow copies a variable only on its
+        next write.
+        """
+        weights = [variable.value.read_value() for variable in self._weights()]
+        return weights + [average.read_value() for average in self._averages]
 
-    def restore(self, snapshot: list[tf.Tensor]) -> None:
-        _assign(self.model.trainable_variables, snapshot)
+    def restore(self, snapshot: Sequence[Any]) -> None:
+        _assign([*self._weights(), *self._averages], snapshot)
+
+    def restore_optimizer(self, state: Sequence[np.ndarray]) -> None:
+        _assign(self.optimizer.variables, state)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """For this block the model has the averaged weights, if there are any.
+
+        What the block makes of them is what the averages are after it.
+        """
+        if not self.recipe.has_ema:
+            yield
+            return
+        raw = [variable.value.read_value() for variable in self._trainable()]
+        _assign(self._trainable(), self._averages)
+        yield
+        _assign(self._averages, [variable.value for variable in self._trainable()])
+        _assign(self._trainable(), raw)
 
     def finish(self) -> None:
         """Let an optimizer that averages weights put its averages in place, as Keras does."""
-        self.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self.optimizer.finalize_variable_values(self._trainable())
 
     def weights(self) -> Weights:
-        return _values(self.model.trainable_variables)
+        return tuple(_values(layer.weights) for layer in self.model.layers)
 
-    def optimizer_state(self) -> Weights:
+    def optimizer_state(self) -> tuple[np.ndarray, ...]:
         return _values(self.optimizer.variables)
+
+    def steps(self) -> int:
+        """Steps that the optimizer has made."""
+        return int(self.optimizer.iterations.value)
 
     def learning_rate(self) -> float:
         return float(tf.convert_to_tensor(self.optimizer.learning_rate))
+
+    def set_learning_rate(self, rate: float) -> None:
+        self.optimizer.learning_rate = rate
+
+    def _trainable(self) -> list[Any]:
+        return self.model.trainable_variables
+
+    def _weights(self) -> list[Any]:
+        return [variable for layer in self.model.layers for variable in layer.weights]
+
+    def _others(self) -> list[Any]:
+        """What is not a weight: states of seeds in the user's own layers."""
+        weights = {id(variable) for variable in self._weights()}
+        return [
+            variable
+            for layer in self.model.layers
+            for variable in layer.variables
+            if id(variable) not in weights
+        ]
+
+    def _assign_weights(self, weights: Weights) -> None:
+        _assign(self._weights(), [array for arrays in weights for array in arrays])
 
     # Compiled work
 
@@ -119,7 +200,7 @@ class Program:
         """Train on the batches `first` to `last` - 1 of an epoch.
 
         Returns the sum, over these batches, of each one's loss times its number of rows;
-        NaN if a weight is no longer finite.
+        NaN if a weight has become infinite.
         """
         span = tf.constant([first, last, rows.n_rows, epoch])
         return float(self._run_batches(rows.X, rows.y, rows.weight, order, span, knobs))
@@ -135,21 +216,26 @@ class Program:
         self.traces += 1
         first, last, n_rows, epoch = tf.unstack(span)
         size = self.recipe.batch_size
-        variables = self.model.trainable_variables
+        variables = self._trainable()
 
         def batch(i, total):  # type: ignore[no-untyped-def]
-            # 1. Gather the batch's rows.
+            # 1. Gather the batch's rows; what fills up the last one has weight zero.
             index = tf.slice(order, [i * size], [size])
             n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)
+            row_weight = tf.gather(weight, index)
             # 2. Forward: the rows' mean loss, a short last batch by its true size.
             with tf.GradientTape() as tape:
-                raw = self._train_outputs(tf.gather(X, index), knobs, epoch, i)
+                when = tf.stack([knobs.seed, epoch, i])
+                raw = self._train_outputs(tf.gather(X, index), row_weight, knobs.rates, when)
                 losses = self.recipe.loss_on_raw(tf.gather(y, index), raw)
-                loss = tf.reduce_sum(losses * tf.gather(weight, index)) / n_in_batch
-                loss += self._penalty(knobs)
+                loss = tf.reduce_sum(losses * row_weight) / n_in_batch + self._penalty(knobs)
             # 3. Backward and update.
             gradients = tape.gradient(loss, [variable.value for variable in variables])
-            self.optimizer.apply(gradients, variables)
+            if self.recipe.schedule is not None:
+                rate = self.recipe.schedule(self.optimizer.iterations.value, knobs)
+                self.optimizer.learning_rate.assign(rate)
+            self.optimizer.apply(self._clipped(gradients, knobs.clip), variables)
+            self._update_averages(knobs.ema_decay)
             return i + 1, total + loss * n_in_batch
 
         _, total = tf.while_loop(lambda i, _: i < last, batch, (first, tf.constant(0.0)))
@@ -158,30 +244,34 @@ class Program:
 
     def _trace_measure(self, X, y, weight, knobs):  # type: ignore[no-untyped-def]
         self.traces += 1
-        raw = self._outputs(X, training=False, drop=lambda x: x)
+        raw = X
+        for layer in self._raw_layers():
+            raw = layer(raw, training=False)
         total = tf.reduce_sum(self.recipe.loss_on_raw(y, raw) * weight)
         return total, self._penalty(knobs), raw
 
-    def _train_outputs(self, x: tf.Tensor, knobs: Knobs, epoch: Any, i: Any) -> tf.Tensor:
-        """Raw outputs with units dropped: every batch and layer has a mask of its own."""
-        rates = enumerate(tf.unstack(knobs.dropout))
-        seed, epoch, i = (tf.cast(number, tf.int64) for number in (knobs.seed, epoch, i))
+    def _raw_layers(self) -> list[keras.layers.Layer]:
+        """Every layer but the last, which makes predictions of raw outputs."""
+        return self.model.layers[:-1]
 
-        def drop(x: tf.Tensor) -> tf.Tensor:
-            layer, rate = next(rates)
-            return dropped_out(x, rate, tf.stack([seed * 2**32 + epoch, i * 2**16 + layer]))
-
-        return self._outputs(x, training=True, drop=drop)
-
-    def _outputs(self, x: tf.Tensor, *, training: bool, drop: Any) -> tf.Tensor:
-        """Raw outputs: every layer but the last, which makes predictions of them."""
-        for layer in self.model.layers[:-1]:
-            is_dropout = isinstance(layer, keras.layers.Dropout)
-            x = drop(x) if is_dropout else layer(x, training=training)
+    def _train_outputs(
+        self, x: tf.Tensor, weight: tf.Tensor, rates: tf.Tensor, when: tf.Tensor
+    ) -> tf.Tensor:
+        """Raw outputs in training: every batch and random layer has bits of its own."""
+        names = list(self.recipe.noise)
+        for layer in self._raw_layers():
+            if layer.name in names:
+                i = names.index(layer.name)
+                counters = tf.cast(tf.concat([when, [i]], axis=0), tf.uint32)
+                x = self.recipe.noise[layer.name](x, rates[i], random_bits(x, counters))
+            elif isinstance(layer, keras.layers.BatchNormalization):
+                x = batch_normalized(layer, x, weight)
+            else:
+                x = layer(x, training=True)
         return x
 
     def _penalty(self, knobs: Knobs) -> tf.Tensor:
-        kernels = [v.value for v in self.model.trainable_variables if v.name == "kernel"]
+        kernels = [v.value for v in self._trainable() if v.name == "kernel"]
         penalty = tf.constant(0.0)
         if self.recipe.has_l1:
             penalty += knobs.l1 * tf.add_n([tf.reduce_sum(tf.abs(k)) for k in kernels])
@@ -189,23 +279,41 @@ class Program:
             penalty += knobs.l2 * tf.add_n([tf.reduce_sum(tf.square(k)) for k in kernels])
         return penalty
 
+    def _clipped(self, gradients: list[tf.Tensor], limit: tf.Tensor) -> list[tf.Tensor]:
+        if self.recipe.clipping == "clipvalue":
+            return [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+        if self.recipe.clipping == "clipnorm":
+            return [tf.clip_by_norm(gradient, limit) for gradient in gradients]
+        if self.recipe.clipping == "global_clipnorm":
+            return tf.clip_by_global_norm(gradients, limit)[0]
+        return gradients
 
-def dropped_out(x: tf.Tensor, rate: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Inverted dropout (Srivastava et al. 2014) at a rate known at run time only.
+    def _update_averages(self, decay: tf.Tensor) -> None:
+        """Exponential moving averages, which start at the weights after the first step."""
+        decay = tf.where(self.optimizer.iterations.value > 1, decay, 0.0)
+        for average, variable in zip(self._averages, self._trainable(), strict=False):
+            average.assign(decay * average + (1 - decay) * variable.value)
 
-    Random bits are what dropout costs on a CPU: sixteen a unit are enough for a rate, so
-    two units share a 32-bit draw.
+
+def batch_normalized(
+    layer: keras.layers.BatchNormalization, x: tf.Tensor, weight: tf.Tensor
+) -> tf.Tensor:
+    """What the layer does in training, over the rows that count.
+
+    Keras's own moments know no weights: here a row of weight 2 counts as two rows, and one
+    of weight 0, as those that fill up the last batch, as none.
     """
-    n_units = tf.size(x)
-    words = tf.random.stateless_uniform(
-        [(n_units + 1) // 2], seed, minval=None, maxval=None, dtype=tf.uint32
-    )
-    bits = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:n_units]
-    keep = tf.cast(tf.reshape(bits, tf.shape(x)), tf.float32) >= rate * 2.0**16
-    return tf.where(keep, x / (1 - rate), 0.0)
+    share = (weight / tf.maximum(tf.reduce_sum(weight), 1e-12))[:, None]
+    mean = tf.reduce_sum(share * x, axis=0)
+    variance = tf.reduce_sum(share * tf.square(x - mean), axis=0)
+    for moving, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        moving.assign(layer.momentum * moving.value + (1 - layer.momentum) * value)
+    gamma = layer.gamma.value if layer.scale else None
+    beta = layer.beta.value if layer.center else None
+    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
 
 
-def _values(variables: Sequence[Any]) -> Weights:
+def _values(variables: Sequence[Any]) -> tuple[np.ndarray, ...]:
     return tuple(variable.value.numpy() for variable in variables)
 
 

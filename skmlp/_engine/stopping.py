@@ -1,9 +1,9 @@
-"""When training ends, and why: pure values, tested with lists of floats."""
+"""What is decided between epochs, and why: pure values, tested with lists of floats."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -49,3 +49,34 @@ class Patience:
     @property
     def exhausted(self) -> bool:
         return self.waited > self.limit
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Lowers the learning rate where the watched value stops falling.
+
+    The rule of Keras's `ReduceLROnPlateau`: after `patience` epochs in a row without an
+    improvement by more than `tol`, the rate is multiplied by `decay`.
+    """
+
+    patience: int
+    tol: float
+    decay: float
+    factor: float = 1.0  # of the learning rate, so far
+    best: float = math.inf
+    waited: int = 0
+
+    def state(self) -> tuple[float, float, int]:
+        """What changes from epoch to epoch, to go on with later by `at`."""
+        return self.factor, self.best, self.waited
+
+    def at(self, state: tuple[float, float, int]) -> Plateau:
+        factor, best, waited = state
+        return replace(self, factor=factor, best=best, waited=waited)
+
+    def after(self, value: float) -> Plateau:
+        if value < self.best - self.tol:
+            return replace(self, best=value, waited=0)
+        if self.waited + 1 < self.patience:
+            return replace(self, waited=self.waited + 1)
+        return replace(self, waited=0, factor=self.factor * self.decay)

@@ -1,0 +1,68 @@
+"""Learning rates as functions of the steps made, computed inside the compiled epoch.
+
+All numbers are run-time values: a search over them compiles nothing new. A schedule gives the
+factor of the learning rate after `step` steps; where Keras has the same one, they agree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+# (steps made, decay rate, decay steps, warm-up steps) -> factor of the learning rate; ()
+Schedule = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+# Smith and Topin 2017, https://arxiv.org/abs/1708.07120, as PyTorch sets it: from 1/25 of the
+# rate up to the rate, then down to 1/10,000 of where it began.
+ONE_CYCLE_START = 1 / 25
+ONE_CYCLE_END = ONE_CYCLE_START / 1e4
+
+
+def exponential(step: tf.Tensor, rate: tf.Tensor, steps: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    return rate ** (step / steps)
+
+
+def inverse_time(step: tf.Tensor, rate: tf.Tensor, steps: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    return 1 / (1 + rate * step / steps)
+
+
+def cosine(step: tf.Tensor, rate: tf.Tensor, steps: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    """Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983, without restarts."""
+    return _half_wave(step / steps)
+
+
+def warmup_cosine(
+    step: tf.Tensor, rate: tf.Tensor, steps: tf.Tensor, warmup: tf.Tensor
+) -> tf.Tensor:
+    """From zero up in a straight line, then down as `cosine`."""
+    rising = step / tf.maximum(warmup, 1.0)
+    return tf.where(step < warmup, rising, _half_wave((step - warmup) / steps))
+
+
+def one_cycle(
+    step: tf.Tensor, rate: tf.Tensor, steps: tf.Tensor, warmup: tf.Tensor
+) -> tf.Tensor:
+    """Up and then down, each time along half a cosine wave."""
+    up = _half_wave(1 - step / tf.maximum(warmup, 1.0))
+    down = _half_wave((step - warmup) / steps)
+    return tf.where(
+        step < warmup,
+        ONE_CYCLE_START + (1 - ONE_CYCLE_START) * up,
+        ONE_CYCLE_END + (1 - ONE_CYCLE_END) * down,
+    )
+
+
+def _half_wave(progress: tf.Tensor) -> tf.Tensor:
+    """From 1 at no progress to 0 at 1 and after."""
+    return 0.5 * (1 + tf.cos(math.pi * tf.clip_by_value(progress, 0.0, 1.0)))
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "exponential": exponential,
+    "inverse_time": inverse_time,
+    "cosine": cosine,
+    "warmup_cosine": warmup_cosine,
+    "one_cycle": one_cycle,
+}

@@ -1,0 +1,86 @@
+"""Measures of raw outputs: scikit-learn's scorers and Keras's metrics."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from skmlp._activations import numpy_activation
+from skmlp._encoding import EncodedData
+from skmlp._keras_objects import find_class
+from skmlp._spec import NetworkSpec
+from skmlp._state import FittedState
+
+# (rows, their raw outputs) -> value
+Measure = Callable[[EncodedData, np.ndarray], float]
+
+
+def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str, Measure]:
+    """What the parameter `metrics` asks to be measured after every epoch, by name."""
+    if metrics is None:
+        return {}
+    several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return dict(_named(metric, estimator, spec) for metric in several)
+
+
+def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure]:
+    if isinstance(metric, str):
+        if metric in get_scorer_names():
+            return metric, scorer_measure(metric, estimator, spec)
+        cls = find_class(
+            keras.metrics, keras.metrics.Metric, metric, "metrics", "a scikit-learn scorer"
+        )
+        return metric, _keras_measure(cls(name=metric), spec)
+    if isinstance(metric, keras.metrics.Metric):
+        own = type(metric).from_config(metric.get_config())
+        return metric.name, _keras_measure(own, spec)
+    raise ValueError(
+        "'metrics' must hold names of scikit-learn scorers, names of Keras metrics or Keras "
+        f"metric objects; got {metric!r}."
+    )
+
+
+def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
+    """A scikit-learn scorer, by name or as a callable (estimator, X, y).
+
+    It scores a copy of the estimator that takes raw outputs in the place of rows, so that
+    nothing is computed twice.
+    """
+    try:
+        scorer = get_scorer(scoring)
+    except ValueError:
+        raise ValueError(
+            "'scoring' must be None, 'loss', a scorer, or the name of one: "
+            f"{', '.join(get_scorer_names())}; got {scoring!r}."
+        ) from None
+    stand_in = copy.copy(estimator)
+    stand_in._state = FittedState(spec, ())
+    stand_in._raw_outputs = np.array  # a copy, since activations may work in place
+
+    def measure(data: EncodedData, raw: np.ndarray) -> float:
+        weighs = bool(np.ptp(data.weight))
+        weight = {"sample_weight": data.weight} if weighs else {}
+        return float(scorer(stand_in, raw, estimator._decode_target(data.y), **weight))
+
+    return measure
+
+
+def _keras_measure(metric: keras.metrics.Metric, spec: NetworkSpec) -> Measure:
+    activate = numpy_activation(spec.output_activation)
+    takes_indices = "Sparse" in type(metric).__name__
+
+    def measure(data: EncodedData, raw: np.ndarray) -> float:
+        y = data.y
+        if y.ndim == 1:
+            y = y[:, None] if takes_indices else tf.one_hot(y, spec.n_outputs)
+        metric.reset_state()
+        metric.update_state(y, activate(raw.copy()), sample_weight=data.weight)
+        return float(np.mean(metric.result()))
+
+    return measure
