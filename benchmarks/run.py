@@ -10,9 +10,13 @@ names (keys X_train and y_train) or else from Keras's download.
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -26,6 +30,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 from scipy.stats import loguniform
+from sklearn.base import clone
 from sklearn.datasets import fetch_california_housing
 from sklearn.model_selection import KFold, ParameterSampler, train_test_split
 from sklearn.neural_network import MLPClassifier as ScikitLearnClassifier
@@ -68,14 +73,14 @@ def california() -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def digits() -> tuple[np.ndarray, np.ndarray]:
+def digits(n_rows: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
     path = os.environ.get("MNIST_NPZ")
     if path:
         with np.load(path) as data:
             X, y = data["X_train"], data["y_train"]
     else:
         (X, y), _ = keras.datasets.mnist.load_data()
-    return X[:20_000].reshape(-1, 784).astype(np.float32) / 255, y[:20_000]
+    return X[:n_rows].reshape(-1, 784).astype(np.float32) / 255, y[:n_rows]
 
 
 def keras_network(n_features: int, units: tuple[int, ...], n_outputs: int) -> keras.Model:
@@ -246,6 +251,130 @@ def second_fit() -> Timings:
     )
 
 
+DEEP = {
+    "normalization": "batch",
+    "dropout": 0.2,
+    "optimizer": "adamw",
+    "learning_rate_schedule": "cosine",
+    "decay_steps": 10_000,
+    "random_state": 0,
+    **HANDS_OFF,
+}
+
+
+def deep_epoch(
+    data: tuple[np.ndarray, np.ndarray], units: tuple[int, ...], batch_size: int, more: int
+) -> Timings:
+    """Batch normalisation, dropout, AdamW and a cosine schedule: ours, Keras's, PyTorch's."""
+    X, y = data
+    is_classes = y.dtype != np.float32
+    n_outputs = 10 if is_classes else 1
+    estimator = (MLPClassifier if is_classes else MLPRegressor)(
+        units, batch_size=batch_size, **DEEP
+    )
+    layers = [keras.Input((X.shape[1],))]
+    for n in units:
+        layers += [keras.layers.Dense(n, use_bias=False), keras.layers.BatchNormalization()]
+        layers += [keras.layers.Activation("relu"), keras.layers.Dropout(0.2)]
+    last = keras.layers.Dense(n_outputs, activation="softmax" if is_classes else None)
+    model = keras.Sequential([*layers, last])
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, 10_000)
+    loss = "sparse_categorical_crossentropy" if is_classes else "mse"
+    model.compile(optimizer=keras.optimizers.AdamW(rate), loss=loss)
+    contenders = {
+        "skmlp": warm_epoch(lambda n: clone(estimator).set_params(epochs=n).fit(X, y), more),
+        "keras.Model.fit": warm_epoch(
+            lambda n: model.fit(X, y, batch_size=batch_size, epochs=n, verbose=0), 2
+        ),
+    }
+    if importlib.util.find_spec("skorch") is not None:
+        contenders["PyTorch through skorch"] = warm_epoch(
+            skorch_fit(X, y, units, n_outputs, batch_size), 2
+        )
+    return alternate(contenders, 3)
+
+
+def skorch_fit(
+    X: np.ndarray, y: np.ndarray, units: tuple[int, ...], n_outputs: int, batch_size: int
+) -> Callable[[int], object]:
+    import torch
+    from skorch import NeuralNetClassifier, NeuralNetRegressor
+    from skorch.callbacks import LRScheduler
+
+    layers: list[torch.nn.Module] = []
+    for n_in, n_out in itertools.pairwise([X.shape[1], *units]):
+        layers += [torch.nn.Linear(n_in, n_out, bias=False), torch.nn.BatchNorm1d(n_out)]
+        layers += [torch.nn.ReLU(), torch.nn.Dropout(0.2)]
+    module = torch.nn.Sequential(*layers, torch.nn.Linear(units[-1], n_outputs))
+    cosine = LRScheduler("CosineAnnealingLR", T_max=10_000, step_every="batch")
+    is_classes = n_outputs > 1
+    net = (NeuralNetClassifier if is_classes else NeuralNetRegressor)(
+        module,
+        criterion=torch.nn.CrossEntropyLoss if is_classes else torch.nn.MSELoss,
+        optimizer=torch.optim.AdamW,
+        lr=1e-3,
+        batch_size=batch_size,
+        callbacks=[("cosine", cosine)],
+        train_split=None,
+        verbose=0,
+        iterator_train__shuffle=True,
+    )
+    target = y.astype(np.int64) if is_classes else y[:, None]
+    return lambda epochs: net.set_params(max_epochs=epochs).fit(X, target)
+
+
+def deep_california() -> Timings:
+    return deep_epoch(california(), (30, 30), batch_size=32, more=20)
+
+
+def deep_digits() -> Timings:
+    return deep_epoch(digits(), (300, 100), batch_size=128, more=5)
+
+
+def dropout_step() -> Timings:
+    """The first row's epoch with dropout on both hidden layers, and without."""
+
+    def fit(dropout: float) -> Callable[[int], object]:
+        return lambda epochs: MLPRegressor(
+            **CALIFORNIA,
+            optimizer="sgd",
+            learning_rate=0.01,
+            dropout=dropout,
+            epochs=epochs,
+            **HANDS_OFF,
+        ).fit(*california())
+
+    return alternate(
+        {"with dropout": warm_epoch(fit(0.2), 40), "without": warm_epoch(fit(0.0), 40)}, 7
+    )
+
+
+def checkpoints() -> Timings:
+    """An epoch of 784-300-100 on 55,000 digits, a checkpoint after each, and without."""
+
+    def fit(directory: str | None) -> Callable[[int], object]:
+        def run(epochs: int) -> None:
+            if directory:
+                shutil.rmtree(directory, ignore_errors=True)
+            MLPClassifier(
+                (300, 100),
+                batch_size=128,
+                checkpoint_dir=directory,
+                epochs=epochs,
+                random_state=0,
+                **HANDS_OFF,
+            ).fit(*digits(55_000))
+
+        return run
+
+    with tempfile.TemporaryDirectory() as directory:
+        contenders = {
+            "saving": warm_epoch(fit(directory), 5),
+            "without": warm_epoch(fit(None), 5),
+        }
+        return alternate(contenders, 5)
+
+
 SEARCH = {
     "n_hidden": [0, 1, 2, 3],
     "n_neurons": np.arange(1, 100),
@@ -349,6 +478,10 @@ ROWS: dict[str, tuple[Callable[[], Timings], str]] = {
     "predict 1 row": (predict_one_row, "scikit-learn 1, keras.Model.predict 200"),
     "predict 1,000,000 rows": (predict_a_million_rows, "scikit-learn 1.5"),
     "second fit of equal shape": (second_fit, "first 5"),
+    "deep california, one warm epoch": (deep_california, "keras.Model.fit 8, PyTorch 1"),
+    "deep digits, one warm epoch": (deep_digits, "keras.Model.fit 2.5, PyTorch 1"),
+    "dropout": (dropout_step, "without at least 0.625"),
+    "checkpoints": (checkpoints, "without at least 0.91"),
     "experiment D6": (experiment_d6, "keras.Model.fit 20"),
     "200 fits": (two_hundred_fits, "tenth 1; memory below 50 MB"),
     "import": (import_time, "sklearn at least 0.83"),

@@ -1,21 +1,19 @@
-"""What the estimators share: `fit` from validation to fitted state, and predictions."""
+"""What the estimators share: `fit`, from validation to fitted state."""
 
 from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from itertools import chain
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state
 
 from skmlp._activations import numpy_activation
 from skmlp._checkpoint import Checkpoint, checkpoint_path, digest, read
@@ -23,13 +21,13 @@ from skmlp._encoding import (
     EncodedData,
     check_total_weight,
     check_validation_rows,
-    encode_features,
     encode_features_and_target,
     encode_weight,
     hold_out,
-    output_dtype,
 )
-from skmlp._inference import hidden_outputs, raw_outputs
+from skmlp._fit_arguments import as_list, checked_epochs, one_validation_set
+from skmlp._fitted import FittedNetwork
+from skmlp._learned import all_or_nothing, learned
 from skmlp._params import (
     COMMON_CONSTRAINTS,
     activations,
@@ -44,26 +42,18 @@ from skmlp._spec import NetworkSpec
 from skmlp._state import FittedState
 
 if TYPE_CHECKING:
-    import keras
     from typing_extensions import Self
 
     from skmlp._metrics import Measure
     from skmlp._training import Job
 
 
-class BaseMLP(
-    CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    BaseEstimator,
-    ABC,
-):
-    """Fitting and raw outputs; a subclass says what targets and outputs mean."""
+class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
+    """Fitting; a subclass says what targets and outputs mean."""
 
     _parameter_constraints: dict[str, list[Any]] = COMMON_CONSTRAINTS
     _y_is_numeric: bool
     _learned_from_data: tuple[str, ...]
-    _state: FittedState
     label_smoothing: float = 0.0  # a parameter of classifiers
     history_: dict[str, list[float]]
 
@@ -367,174 +357,3 @@ class BaseMLP(
             settings=settings,
             learned={k: v for k, v in learned(self).items() if k in self._learned_from_data},
         )
-
-    # Predicting
-
-    def hidden_output(self, X: Any, layer: int = -1) -> np.ndarray:
-        """Activated outputs of a hidden layer.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-        layer : int, default=-1
-            Which hidden layer, from 0 for the first; from -1 backwards for the last.
-
-        Returns
-        -------
-        output : ndarray of shape (n_samples, units of the layer)
-            Float32 if X is and else float64; nothing is dropped out.
-
-        Raises
-        ------
-        ValueError
-            If there is no such hidden layer.
-        """
-        state = self._state_or_raise()
-        n_hidden = len(state.spec.hidden_units)
-        if not -n_hidden <= layer < n_hidden:
-            raise ValueError(
-                f"'layer' must name one of the {n_hidden} hidden layers, from {-n_hidden} to "
-                f"{n_hidden - 1}; got {layer}."
-            )
-        X_encoded = encode_features(self, X)
-        return hidden_outputs(state, X_encoded, output_dtype(X), layer % n_hidden)
-
-    def transform(self, X: Any) -> np.ndarray:
-        """Activated outputs of the last hidden layer: features that the network has learned.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        output : ndarray or DataFrame of shape (n_samples, units of the last hidden layer)
-            `hidden_output(X)`, in the container that `set_output` asks for.
-        """
-        return self.hidden_output(X)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self._state_or_raise().spec.hidden_units[-1]
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_state")
-
-    def _raw_outputs(self, X: Any) -> np.ndarray:
-        """Outputs of the last layer before its activation, (n_samples, n_outputs)."""
-        return raw_outputs(self._state_or_raise(), encode_features(self, X), output_dtype(X))
-
-    def _predictions(self, X: Any) -> np.ndarray:
-        """Activated outputs of the last layer, (n_samples, n_outputs)."""
-        raw = self._raw_outputs(X)
-        return numpy_activation(self._state.spec.output_activation)(raw)
-
-    @property
-    def coefs_(self) -> list[np.ndarray]:
-        """The i-th kernel has shape (units of layer i, units of layer i + 1)."""
-        return self._state_or_raise().kernels
-
-    @property
-    def intercepts_(self) -> list[np.ndarray]:
-        """The i-th bias vector belongs to layer i + 1."""
-        return self._state_or_raise().biases
-
-    @property
-    def model_(self) -> keras.Sequential:
-        """A `keras.Model` with the fitted weights, built anew at each access.
-
-        It gives what `predict` of a regressor or `predict_proba` of a classifier gives; of a
-        binary classifier, the probability of the second class.
-        """
-        state = self._state_or_raise()
-        try:
-            from skmlp._network import build_model  # imports TensorFlow
-        except ImportError as error:
-            raise AttributeError(
-                "'model_' needs TensorFlow, which failed to import."
-            ) from error
-        model = build_model(state.spec)
-        model.set_weights(state.arrays)
-        return model
-
-    def _state_or_raise(self) -> FittedState:
-        check_is_fitted(self)
-        return self._state
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A fitted estimator leaves callbacks behind: they belong to the process of the fit."""
-        state = super().__getstate__()
-        return {**state, "callbacks": None} if "_state" in state else state
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-@contextmanager
-def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Give the estimator back what it had learned before, if the block raises."""
-    before = learned(estimator)
-    try:
-        yield
-    except BaseException:
-        for name in learned(estimator):
-            delattr(estimator, name)
-        vars(estimator).update(before)
-        raise
-
-
-def learned(estimator: BaseEstimator) -> dict[str, Any]:
-    """The attributes that fitting sets."""
-    return {
-        name: value
-        for name, value in vars(estimator).items()
-        if name == "_state" or (name.endswith("_") and not name.startswith("_"))
-    }
-
-
-def one_validation_set(
-    X_val: Any, y_val: Any, sample_weight_val: Any, validation_data: Any
-) -> tuple[Any, Any, Any] | None:
-    """(X, y, sample_weight) from scikit-learn's names or from Keras's, or None."""
-    if validation_data is not None:
-        if X_val is not None or y_val is not None or sample_weight_val is not None:
-            raise ValueError(
-                "'validation_data' must not be given beside X_val, y_val or "
-                "sample_weight_val; got both; drop one of the two."
-            )
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-            raise ValueError(
-                "'validation_data' must be a tuple (X, y) or (X, y, sample_weight); got "
-                f"{type(validation_data).__name__}."
-            )
-        X_val, y_val, sample_weight_val = (*validation_data, None)[:3]
-    if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
-        raise ValueError(
-            "'X_val' and 'y_val' must be given together; got only one of them, or weights "
-            "without rows."
-        )
-    return None if X_val is None else (X_val, y_val, sample_weight_val)
-
-
-def checked_epochs(epochs: Any) -> int:
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"'epochs' must be a whole number, at least 1; got {epochs!r}.")
-    return int(epochs)
-
-
-def as_list(callbacks: Any) -> list[Any]:
-    """Keras callbacks as a list, from None, one of them, or several."""
-    if callbacks is None:
-        return []
-    several = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-    for callback in several:
-        if not (hasattr(callback, "on_epoch_end") and hasattr(callback, "set_model")):
-            raise ValueError(
-                f"'callbacks' must hold objects of keras.callbacks.Callback; got {callback!r}."
-            )
-    return several

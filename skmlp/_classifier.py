@@ -13,9 +13,10 @@ from sklearn.utils import Tags, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from skmlp._base import BaseMLP, all_or_nothing
+from skmlp._base import BaseMLP
 from skmlp._docstrings import with_shared_sections
 from skmlp._encoding import EncodedData
+from skmlp._learned import all_or_nothing
 from skmlp._params import COMMON_CONSTRAINTS
 from skmlp._sklearn import Interval, StrOptions, fit_context, is_first_call
 
@@ -47,6 +48,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         a Keras loss object or function of (y_true, y_pred) that gives one value per row,
         where y_true is one-hot if there are more than two classes and y_pred are
         probabilities.
+    label_smoothing : float, default=0.0
+        Share of every label, in [0, 1), that is spread evenly over all classes (of a single
+        or of several labels, over yes and no), for cross-entropies.
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply the sample weights: {class: weight}, for
         several labels a list with one dict each; "balanced" makes all classes weigh the

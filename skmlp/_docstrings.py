@@ -15,19 +15,29 @@ n_hidden : int, default=None
     `hidden_layer_sizes` are as wide as its last one. For searches.
 n_neurons : int, default=None
     If set, the units of every hidden layer, at least 1. For searches.
-activation : str or callable, default="relu"
-    Activation of the hidden layers: any name that Keras knows ("relu", "elu", "selu",
-    "gelu", "silu", "tanh", ...), scikit-learn's "logistic" and "identity", or a function
-    of an array of units.
+activation : str, callable, keras.layers.Layer or list of these, default="relu"
+    Activation of the hidden layers, one for all or one for each: any name that Keras knows
+    ("relu", "elu", "selu", "gelu", "silu", "mish", "tanh", ...), scikit-learn's "logistic"
+    and "identity", "leaky_relu" (slope 0.01), "prelu" (learned slopes, zero at first) [1]_,
+    "rrelu" (in training, slopes drawn from [1/8, 1/3); after it, their mean) [5]_, a
+    function of an array of units, or a Keras layer, which needs TensorFlow to predict.
 kernel_initializer : str or keras.initializers.Initializer, default="auto"
     First values of the kernels; biases start at zero. "auto" is He's uniform one, over the
     mean of inputs and outputs, for rectifiers [1]_, LeCun's normal one for "selu" [2]_, and
     Glorot's uniform one for all other activations [3]_; the output layer starts at a tenth
     of Glorot's spread. An object's seed is replaced by one that derives from
     `random_state`.
+normalization : "batch", "layer", keras.layers.Layer or None, default=None
+    Normalisation of every hidden layer before its activation: "batch", over the rows of a
+    batch in training and by moving averages after it [6]_, or "layer", over the units of a
+    row [7]_; or an object of `keras.layers.BatchNormalization` or `LayerNormalization` with
+    settings of your own. Batch normalisation takes the place of the layer's bias, and its
+    averages weigh rows by their sample weights.
 dropout : float or sequence of float, default=0.0
     Share of units, in [0, 1), that each hidden layer drops at random in training [4]_: one
-    number for all layers or one for each."""
+    number for all layers or one for each. After "selu" it is alpha dropout [2]_.
+input_dropout : float, default=0.0
+    Share of features, in [0, 1), that is dropped at random in training."""
 
 TRAINING = """\
 l1 : float, default=0.0
@@ -39,6 +49,30 @@ optimizer : str or keras.optimizers.Optimizer, default="adam"
 learning_rate : float, default=1e-3
     Step size, above 0; `scipy.stats.loguniform(3e-4, 3e-2)` is a good space to search. An
     optimizer object keeps its own rate where this is left at its default.
+learning_rate_schedule : str, callable, Keras schedule or None, default=None
+    How the rate changes from step to step (a step is a batch; t is the number of steps
+    made), each time as a factor of `learning_rate`:
+
+    - "constant" or None: 1;
+    - "exponential": ``decay_rate ** (t / decay_steps)``;
+    - "inverse_time": ``1 / (1 + decay_rate * t / decay_steps)``;
+    - "cosine": half a cosine wave from 1 to 0 over `decay_steps` [8]_;
+    - "warmup_cosine": from 0 to 1 over `warmup_steps`, then as "cosine";
+    - "one_cycle": half a cosine wave from 1/25 up to 1 over `warmup_steps`, then one down
+      to 1/250,000 over `decay_steps` [9]_;
+    - "plateau": times `decay_rate` whenever the validation loss (without validation data
+      the training loss) has not fallen by `tol` for half of `n_iter_no_change` epochs.
+
+    Or a function that gives the rate itself for an epoch's number, from 0; or an object of
+    `keras.optimizers.schedules`, which brings a rate of its own.
+decay_rate : float, default=None
+    Above 0; None is 0.96 for "exponential", 0.1 for "inverse_time", 0.2 for "plateau".
+decay_steps : int, default=None
+    At least 1; None is one epoch's steps for "exponential" and "inverse_time", and else all
+    steps of the fit after the warm-up, beginning with its first.
+warmup_steps : int, default=None
+    At least 0; None is a tenth of all steps of the fit for "warmup_cosine" and three tenths
+    for "one_cycle".
 momentum : float, default=None
     In [0, 1), for optimizers that have it; None leaves the optimizer's own.
 nesterov : bool, default=None
@@ -47,6 +81,17 @@ nesterov : bool, default=None
 weight_decay : float, default=None
     Share of every weight that a step takes away, times the learning rate; None leaves the
     optimizer's own.
+clipnorm : float, default=None
+    Above 0: longer gradients are cut to this norm, those of each kernel, bias and so on by
+    themselves. At most one of the three ways of clipping can be set.
+clipvalue : float, default=None
+    Above 0: every number in the gradients is cut to [-clipvalue, clipvalue].
+global_clipnorm : float, default=None
+    Above 0: if the norm of all gradients together is larger, all are scaled down to it.
+ema_decay : float, default=None
+    In (0, 1): predictions and validation use an exponential moving average of the weights,
+    ``average = ema_decay * average + (1 - ema_decay) * weights`` after every step, while
+    training goes on with the weights themselves. Between epochs, callbacks see the averages.
 batch_size : int or "auto", default="auto"
     Rows per step; "auto" is `min(200, n_samples)`. The last batch of an epoch may be
     smaller and counts by its true size.
@@ -55,10 +100,13 @@ epochs : int, default=200
 shuffle : bool, default=True
     Whether every epoch goes through the rows in a new order.
 early_stopping : bool, default=False
-    Whether to stop when the validation score (`score` of the validation data) has not
-    improved. Without validation data in `fit`, `validation_fraction` of the rows is held
-    out. If False, the training loss is watched instead, unless `fit` was given validation
-    data: then all epochs are run.
+    Whether to stop when the validation score (see `scoring`) has not improved. Without
+    validation data in `fit`, `validation_fraction` of the rows is held out. If False, the
+    training loss is watched instead, unless `fit` was given validation data: then all
+    epochs are run.
+scoring : str, callable or None, default=None
+    What of the validation data tells the best epoch: None is `score`, "loss" the loss, and
+    else a scikit-learn scorer by name or as a callable (estimator, X, y).
 validation_fraction : float, default=0.1
     Share of the rows that `early_stopping` holds out, in (0, 1).
 n_iter_no_change : int or numpy.inf, default=10
@@ -68,9 +116,22 @@ tol : float, default=1e-4
     Least improvement that counts, of the training loss or of the validation score.
 warm_start : bool, default=False
     Whether `fit` goes on from the weights and the optimizer's state of the last call.
+metrics : str, Keras metric, list of these or None, default=None
+    Names of scikit-learn scorers, and Keras metrics by name or as objects, to be measured
+    after every epoch, into `history_`: on the training rows under their names, and on
+    validation rows after "val". Unlike in Keras, those of the training rows too are
+    measured after the epoch.
 callbacks : list of keras.callbacks.Callback, default=None
     Called as by `keras.Model.fit`, each fit with copies of its own. A callback with a hook
-    for batches makes epochs run batch by batch, which is slower.
+    for batches makes epochs run batch by batch, which is slower. A fitted estimator is
+    pickled without them.
+checkpoint_dir : str or path-like, default=None
+    Directory in which `fit` keeps a checkpoint. A fit that was interrupted, run again with
+    the same parameters and data, goes on from it and ends with the same bits; with others
+    it is refused. `load_checkpoint` reads it, also while training goes on.
+checkpoint_every : int, default=1
+    Epochs between checkpoints, at least 1; the epoch that ends training early is always
+    kept.
 random_state : int, RandomState instance or None, default=None
     Seed of the initial weights, the order of rows, dropout and the held-out rows. Equal
     integers give equal bits. None draws one seed from NumPy's global generator, as
@@ -92,8 +153,9 @@ model_ : keras.Sequential
 n_iter_ : int
     Epochs run by the last call.
 history_ : dict of lists
-    "loss" (penalties included), "learning_rate" and, with validation data, "val_loss" of
-    every epoch; calls that go on from earlier ones add to the lists.
+    "loss" (penalties included), "learning_rate" (of the epoch's last step), those of
+    `metrics` and, with validation data, "val_loss" and so on, of every epoch; calls that go
+    on from earlier ones add to the lists.
 loss_curve_ : list of float
     `history_["loss"]`.
 loss_ : float
@@ -101,7 +163,8 @@ loss_ : float
 best_loss_ : float or None
     The lowest training loss of the last call; None where validation data were watched.
 validation_scores_ : list of float or None
-    `score` of the validation data after every epoch; None without validation data.
+    Score of the validation data after every epoch (with scoring="loss", the loss with its
+    sign turned); None without validation data.
 best_validation_score_ : float or None
     The highest score of the last call, whose weights are kept.
 stop_reason_ : str
@@ -124,7 +187,13 @@ References
    https://arxiv.org/abs/1706.02515
 .. [3] Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward
    neural networks", https://proceedings.mlr.press/v9/glorot10a.html
-.. [4] Srivastava et al. 2014, "Dropout", https://jmlr.org/papers/v15/srivastava14a.html"""
+.. [4] Srivastava et al. 2014, "Dropout", https://jmlr.org/papers/v15/srivastava14a.html
+.. [5] Xu et al. 2015, "Empirical Evaluation of Rectified Activations in Convolutional
+   Network", https://arxiv.org/abs/1505.00853
+.. [6] Ioffe and Szegedy 2015, "Batch Normalization", https://arxiv.org/abs/1502.03167
+.. [7] Ba et al. 2016, "Layer Normalization", https://arxiv.org/abs/1607.06450
+.. [8] Loshchilov and Hutter 2016, "SGDR", https://arxiv.org/abs/1608.03983
+.. [9] Smith and Topin 2017, "Super-Convergence", https://arxiv.org/abs/1708.07120"""
 
 SECTIONS = {
     "{architecture}": ARCHITECTURE,

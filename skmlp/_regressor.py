@@ -10,9 +10,10 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._activations import canonical, output_names
-from skmlp._base import BaseMLP, all_or_nothing
+from skmlp._base import BaseMLP
 from skmlp._docstrings import with_shared_sections
 from skmlp._encoding import EncodedData
+from skmlp._learned import all_or_nothing
 from skmlp._params import COMMON_CONSTRAINTS
 from skmlp._sklearn import StrOptions, fit_context
 

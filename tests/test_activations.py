@@ -48,7 +48,7 @@ def test_values_are_those_of_keras(name, dtype):
         keras.layers.LeakyReLU(negative_slope=0.2),
         [keras.layers.ReLU(max_value=1.0), "relu"],
     ],
-    ids=str,
+    ids=lambda activation: getattr(activation, "__name__", str(activation)),
 )
 @pytest.mark.parametrize("normalization", [None, "batch", "layer"])
 def test_hidden_layers_predict_like_keras(activation, normalization):

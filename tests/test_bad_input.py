@@ -60,8 +60,23 @@ BAD_DATA = {
     "no callbacks": (X, Y, {"callbacks": [print]}, "'callbacks' must hold"),
 }
 
+DECAY = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
 BAD_PARAMETERS = {
     "activation": ("swoosh", "'activation' parameter"),
+    "activation ": (["swoosh"], "'activation' must hold names out of .*celu.*got 'swoosh'"),
+    "normalization": ("group", "'normalization' parameter"),
+    "normalization ": (keras.layers.Dropout(0.1), "'normalization' must be 'batch', 'layer'"),
+    "input_dropout": (1, "'input_dropout' parameter"),
+    "learning_rate_schedule": ("saw", "'learning_rate_schedule' parameter .*'one_cycle'"),
+    "decay_rate": (0.5, "'decay_rate' must be None for learning_rate_schedule=None"),
+    "decay_steps": (0, "'decay_steps' parameter"),
+    "warmup_steps": (5, "'warmup_steps' must be None"),
+    "clipnorm": (0, "'clipnorm' parameter"),
+    "ema_decay": (1.0, r"'ema_decay' parameter .*\(0.0, 1.0\)"),
+    "scoring": ("best", "'scoring' must be None, 'loss', .*accuracy.*got 'best'"),
+    "metrics": ("bset", "'metrics' must be one of .*meansquarederror.*got 'bset'"),
+    "metrics ": ([len], "'metrics' must hold names"),
+    "checkpoint_every": (0, "'checkpoint_every' parameter"),
     "hidden_layer_sizes": ((4, 0), "'hidden_layer_sizes' must hold"),
     "n_hidden": (-1, "'n_hidden' parameter"),
     "n_neurons": (0, "'n_neurons' parameter"),
@@ -107,25 +122,43 @@ def test_bad_data(case):
 def test_bad_parameters(name):
     value, message = BAD_PARAMETERS[name]
     fitted = clone(REGRESSOR).fit(X, Y)
-    refused(fitted.set_params(**{name: value}), X, Y, message)
+    refused(fitted.set_params(**{name.strip(): value}), X, Y, message)
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"dropout": (0.1, 0.2)}, "'dropout' must be .* 2 values for 1 hidden"),
+        ({"activation": ["relu", "elu"]}, "'activation' must be .* 2 values for 1 hidden"),
+        ({"clipnorm": 1.0, "clipvalue": 1.0}, "must not be set together"),
+        (
+            {"learning_rate_schedule": "cosine", "decay_rate": 0.5},
+            "'decay_rate' must be None for learning_rate_schedule='cosine'",
+        ),
+        (
+            {"learning_rate_schedule": "plateau", "n_iter_no_change": np.inf},
+            "'plateau' must have a finite 'n_iter_no_change'",
+        ),
+        (
+            {"learning_rate_schedule": "cosine", "optimizer": keras.optimizers.SGD(DECAY)},
+            "'learning_rate_schedule' must be None where .* drop one",
+        ),
+        (
+            {"learning_rate_schedule": DECAY, "learning_rate": 0.1},
+            "'learning_rate' must be left at its default where 'learning_rate_schedule'",
+        ),
+        ({"learning_rate_schedule": np.negative}, "finite rate, not negative, .* epoch 1"),
+        (
+            {"ema_decay": 0.9, "optimizer": keras.optimizers.SGD(use_ema=True)},
+            "'ema_decay' must be None where the optimizer",
+        ),
         ({"dropout": (1.5,)}, r"'dropout' must hold numbers in \[0, 1\)"),
         ({"hidden_layer_sizes": (), "n_hidden": 2}, "'n_hidden' cannot tell the width"),
         ({"loss": lambda y, p: keras.ops.mean(y - p)}, "'loss' must give one value for each"),
         ({"early_stopping": True, "validation_fraction": 0.99}, "'validation_fraction' must"),
         ({"early_stopping": True, "validation_fraction": 0.01}, "at least 2 validation rows"),
         (
-            {
-                "optimizer": keras.optimizers.SGD(
-                    keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
-                ),
-                "learning_rate": 0.1,
-            },
+            {"optimizer": keras.optimizers.SGD(DECAY), "learning_rate": 0.1},
             "'learning_rate' must be left at its default",
         ),
     ],
@@ -154,6 +187,21 @@ def test_bad_labels():
     indicators = np.column_stack([Y > 0, Y > 1]).astype(int)
     refused(clone(CLASSIFIER), X, LABELS, "known classes|as in the first", X_val=X, y_val=Y > 0)
     refused(clone(CLASSIFIER), X, LABELS, "binary; got multilabel", X_val=X, y_val=indicators)
+
+
+def test_label_smoothing_needs_a_cross_entropy():
+    smooth = clone(CLASSIFIER).set_params(label_smoothing=0.1, loss="squared_error")
+    refused(smooth, X, LABELS, "'label_smoothing' must be 0 for a loss")
+    refused(smooth.set_params(label_smoothing=1.0), X, LABELS, "'label_smoothing' parameter")
+
+
+def test_no_such_hidden_layer():
+    fitted = clone(REGRESSOR).fit(X, Y)
+    for layer in (-2, 1):
+        with pytest.raises(ValueError, match="'layer' must name one of the 1 hidden layers"):
+            fitted.hidden_output(X, layer)
+    with pytest.raises(ValueError, match="'layer' must name one of the 0"):
+        clone(REGRESSOR).set_params(hidden_layer_sizes=()).fit(X, Y).transform(X)
 
 
 def test_class_weights_must_leave_something():

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import itertools
 import pickle
 import subprocess
 import sys
@@ -18,7 +19,15 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp import MLPClassifier, MLPRegressor
 
 SMALL = {"hidden_layer_sizes": (8,), "epochs": 4, "random_state": 0}
-KINDS = ["regression", "outputs", "binary", "multiclass", "multilabel"]
+DEEP = {
+    "hidden_layer_sizes": (8, 5),
+    "activation": ["prelu", "selu"],
+    "normalization": "batch",
+    "ema_decay": 0.5,
+    "learning_rate_schedule": "exponential",
+    "global_clipnorm": 1.0,
+}
+KINDS = ["regression", "outputs", "binary", "multiclass", "multilabel", "deep", "deep classes"]
 
 
 @pytest.fixture(params=KINDS)
@@ -31,6 +40,8 @@ def problem(request, sine, iris, multilabel):
         "binary": (MLPClassifier(**SMALL), X, np.where(y > 0, "up", "down")),
         "multiclass": (MLPClassifier(**SMALL), *iris),
         "multilabel": (MLPClassifier(**SMALL), *multilabel),
+        "deep": (MLPRegressor(**SMALL | DEEP), X, y),
+        "deep classes": (MLPClassifier(**SMALL | DEEP, label_smoothing=0.1), *iris),
     }[request.param]
 
 
@@ -86,9 +97,9 @@ def test_model_gives_the_same_outputs(problem):
 def test_weights_have_the_shapes_of_scikit_learn(problem):
     estimator, X, y = problem
     estimator.fit(X, y)
-    n_outputs = estimator.n_outputs_
-    assert [coef.shape for coef in estimator.coefs_] == [(X.shape[1], 8), (8, n_outputs)]
-    assert [bias.shape for bias in estimator.intercepts_] == [(8,), (n_outputs,)]
+    units = [X.shape[1], *estimator.hidden_layer_sizes, estimator.n_outputs_]
+    assert [coef.shape for coef in estimator.coefs_] == list(itertools.pairwise(units))
+    assert [bias.shape for bias in estimator.intercepts_] == [(n,) for n in units[1:]]
 
 
 def test_dtype_of_predictions_follows_the_rows(problem):

@@ -103,3 +103,34 @@ def test_random_state_of_all_kinds():
     shared = MLPRegressor((3,), epochs=1, random_state=generator)
     first = shared.fit(X, Y).predict(X)
     assert np.any(shared.fit(X, Y).predict(X) != first)
+
+
+def falling(epoch):
+    return 0.05 / (1 + epoch)
+
+
+GOING_ON = {
+    "plain": {},
+    "normalised and averaged": {"normalization": "batch", "ema_decay": 0.9},
+    "random": {"activation": "rrelu", "dropout": 0.3, "input_dropout": 0.1},
+    "decaying": {"learning_rate_schedule": "exponential", "momentum": 0.9, "optimizer": "sgd"},
+    "by steps": {"learning_rate_schedule": "cosine", "decay_steps": 60},
+    "by epochs": {"learning_rate_schedule": falling, "optimizer": "sgd"},
+    "plateaus": {"learning_rate_schedule": "plateau", "n_iter_no_change": 4, "tol": 0.1},
+}
+
+
+@pytest.mark.parametrize("way", GOING_ON)
+def test_training_in_parts_gives_the_bits_of_training_at_once(way):
+    regressor = MLPRegressor(
+        **{"n_iter_no_change": 50, **GOING_ON[way]}, batch_size=16, random_state=7
+    )
+    whole = clone(regressor).set_params(epochs=6).fit(X, Y)
+    parts = clone(regressor).set_params(epochs=4, warm_start=True).fit(X, Y)
+    parts.fit(X, Y, epochs=2)
+    assert fingerprint_of_fitted(parts) == fingerprint_of_fitted(whole)
+    assert parts.history_ == whole.history_
+    single = clone(regressor).set_params(epochs=6)
+    for _ in range(6):
+        single.partial_fit(X, Y)
+    assert fingerprint_of_fitted(single) == fingerprint_of_fitted(whole)

@@ -1,0 +1,128 @@
+"""What a fitted estimator can do, whatever its targets mean: outputs of all layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from skmlp._activations import numpy_activation
+from skmlp._encoding import encode_features, output_dtype
+from skmlp._inference import hidden_outputs, raw_outputs
+from skmlp._state import FittedState
+
+if TYPE_CHECKING:
+    import keras
+
+
+class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Outputs and weights of the network in `_state`, which a subclass trains."""
+
+    _state: FittedState
+
+    def hidden_output(self, X: Any, layer: int = -1) -> np.ndarray:
+        """Activated outputs of a hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        layer : int, default=-1
+            Which hidden layer, from 0 for the first; from -1 backwards for the last.
+
+        Returns
+        -------
+        output : ndarray of shape (n_samples, units of the layer)
+            Float32 if X is and else float64; nothing is dropped out.
+
+        Raises
+        ------
+        ValueError
+            If there is no such hidden layer.
+        """
+        state = self._state_or_raise()
+        n_hidden = len(state.spec.hidden_units)
+        if not -n_hidden <= layer < n_hidden:
+            raise ValueError(
+                f"'layer' must name one of the {n_hidden} hidden layers, from {-n_hidden} to "
+                f"{n_hidden - 1}; got {layer}."
+            )
+        X_encoded = encode_features(self, X)
+        return hidden_outputs(state, X_encoded, output_dtype(X), layer % n_hidden)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Activated outputs of the last hidden layer: features that the network has learned.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        output : ndarray or DataFrame of shape (n_samples, units of the last hidden layer)
+            `hidden_output(X)`, in the container that `set_output` asks for.
+        """
+        return self.hidden_output(X)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._state_or_raise().spec.hidden_units[-1]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_state")
+
+    def _raw_outputs(self, X: Any) -> np.ndarray:
+        """Outputs of the last layer before its activation, (n_samples, n_outputs)."""
+        return raw_outputs(self._state_or_raise(), encode_features(self, X), output_dtype(X))
+
+    def _predictions(self, X: Any) -> np.ndarray:
+        """Activated outputs of the last layer, (n_samples, n_outputs)."""
+        raw = self._raw_outputs(X)
+        return numpy_activation(self._state.spec.output_activation)(raw)
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """The i-th kernel has shape (units of layer i, units of layer i + 1)."""
+        return self._state_or_raise().kernels
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """The i-th bias vector belongs to layer i + 1."""
+        return self._state_or_raise().biases
+
+    @property
+    def model_(self) -> keras.Sequential:
+        """A `keras.Model` with the fitted weights, built anew at each access.
+
+        It gives what `predict` of a regressor or `predict_proba` of a classifier gives; of a
+        binary classifier, the probability of the second class.
+        """
+        state = self._state_or_raise()
+        try:
+            from skmlp._network import build_model  # imports TensorFlow
+        except ImportError as error:
+            raise AttributeError(
+                "'model_' needs TensorFlow, which failed to import."
+            ) from error
+        model = build_model(state.spec)
+        model.set_weights(state.arrays)
+        return model
+
+    def _state_or_raise(self) -> FittedState:
+        check_is_fitted(self)
+        return self._state
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A fitted estimator leaves callbacks behind: they belong to the process of the fit."""
+        state = super().__getstate__()
+        return {**state, "callbacks": None} if "_state" in state else state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
