@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -271,7 +272,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             name: earlier.get(name, []) + values for name, values in run.history.items()
         }
         self.loss_curve_ = self.history_["loss"]
-        self.loss_ = self.loss_curve_[-1]
+        # A callback that brings back a finished training leaves no epoch to run.
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
         self.n_iter_ = run.epochs
         # As in scikit-learn, what is not watched is None.
         self.best_loss_ = run.best_value if validation is None else None
@@ -342,6 +344,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         """Where to save, and of what: all that decides the bits of the result."""
         held = (validation.X, validation.y, validation.weight) if validation else ()
         started = job.start.weights if job.start else ()
+        from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
         settings = settings_text(self) | {
             "epochs": str(job.epochs),
             "random_state": str(job.seed),
@@ -350,10 +353,11 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             "sample_weight": digest([data.weight]),
             "validation data": digest(held),
             "weights of the warm start": digest(chain.from_iterable(started)),
+            **{name: str(np.asarray(value).tolist()) for name, value in from_data.items()},
         }
         return Checkpoint(
             path=checkpoint_path(self.checkpoint_dir),
             every=self.checkpoint_every,
             settings=settings,
-            learned={k: v for k, v in learned(self).items() if k in self._learned_from_data},
+            learned=from_data,
         )

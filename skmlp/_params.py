@@ -204,4 +204,4 @@ def _text(value: Any) -> str:
         return f"[{', '.join(map(_text, value))}]"
     if callable(value):
         return f"{value.__module__}.{getattr(value, '__qualname__', type(value).__name__)}"
-    return repr(value)
+    return repr(value.item() if isinstance(value, np.generic) else value)

@@ -151,6 +151,11 @@ def test_backup_and_restore_goes_on_where_a_fit_broke_off(tmp_path):
     np.testing.assert_array_equal(resumed.coefs_[0], whole.coefs_[0])
     again = fit([backup], optimizer="adam", validates=False)
     assert again.n_iter_ == 6  # a backup is deleted at the end of a fit
+    kept = keras.callbacks.BackupAndRestore(tmp_path / "kept", delete_checkpoint=False)
+    fit([kept], optimizer="adam", validates=False)
+    restored = fit([kept], optimizer="adam", validates=False)
+    assert restored.n_iter_ == 0
+    np.testing.assert_array_equal(restored.coefs_[0], whole.coefs_[0])
 
 
 def test_reduce_on_plateau_and_scheduler_set_the_rate():

@@ -119,6 +119,8 @@ def test_a_child_killed_at_five_moments_ends_with_the_same_bits(tmp_path):
         while child.poll() is None and epochs_in(directory) <= reached[-1]:
             time.sleep(0.01)  # until it trains: a kill while TensorFlow loads shows little
         time.sleep(delay)
+        reader = MLPRegressor(**settings, random_state=0, checkpoint_dir=directory)
+        assert np.isfinite(reader.load_checkpoint().predict(X)).all()
         assert child.poll() is None, "the child ended before it could be killed"
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
@@ -157,6 +159,7 @@ def test_a_half_written_checkpoint_is_never_read(tmp_path):
         ({"random_state": 1}, {}, "random_state changed"),
         ({}, {"X": X + 1}, "X changed"),
         ({}, {"y": Y[::-1]}, "y changed"),
+        ({"learning_rate": np.float64(0.001)}, {"X": X * 2}, "X changed"),
         ({}, {"sample_weight": np.arange(90)}, "sample_weight changed"),
         ({}, {"X_val": X, "y_val": Y}, "validation data changed"),
     ],
@@ -189,6 +192,8 @@ def test_another_estimator_loads_the_newest_checkpoint(tmp_path):
     assert n_iter == 7
     assert score == pytest.approx(classifier.history_["accuracy"][6])
     assert history["loss"] == classifier.history_["loss"][:7]
+    with pytest.raises(ValueError, match="classes_ changed"):
+        clone(classifier).fit(X, np.char.upper(labels.astype(str)))
     loaded = clone(classifier).load_checkpoint()
     np.testing.assert_array_equal(loaded.predict(X), classifier.predict(X))
     assert loaded.classes_.dtype == object

@@ -69,13 +69,13 @@ class Run:
     # the end does not show in it. The weights that entered the best epoch are safe.
     safe: Sequence[Any]
     best_value: float = math.inf
-    history: dict[str, list[float]] = field(default_factory=dict)
+    history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     scores: list[float] = field(default_factory=list)
     reason: StopReason | None = None  # None while training goes on
 
     @property
     def epochs(self) -> int:
-        return len(self.history.get("loss", ()))
+        return len(self.history["loss"])
 
     def record(self, logs: dict[str, float], score: float | None) -> None:
         for name, value in logs.items():
@@ -140,7 +140,7 @@ def train(
             if plan.save:
                 plan.save(run)
     except KeyboardInterrupt:
-        if not run.history:
+        if not run.epochs:
             raise  # nothing was learned yet
         run.reason = StopReason.INTERRUPTED
     run.reason = run.reason or StopReason.EPOCHS
