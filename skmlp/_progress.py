@@ -57,7 +57,7 @@ class ProgressBar(EpochWatcher):
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
         losses = {name: logs[name] for name in ("loss", "val_loss") if name in logs}
         self._bar.set_postfix(losses, refresh=False)
-        self._bar.update()
+        self._bar.update(epoch + 1 - self._bar.n)  # a resumed fit begins later
         return False
 
     def close(self) -> None:

@@ -32,25 +32,27 @@ def test_values_are_those_of_keras(name, dtype):
     np.testing.assert_allclose(activated, expected, rtol=2e-5, atol=2e-6)
 
 
+HIDDEN = [
+    "elu",
+    "leaky_relu",
+    "mish",
+    "prelu",
+    "rrelu",
+    "selu",
+    "softmax",
+    ["tanh", "prelu"],
+    keras.activations.leaky_relu,
+    keras.layers.PReLU(),
+    keras.layers.LeakyReLU(negative_slope=0.2),
+    [keras.layers.ReLU(max_value=1.0), "relu"],
+]
+
+
 @pytest.mark.parametrize(
-    "activation",
-    [
-        "elu",
-        "leaky_relu",
-        "mish",
-        "prelu",
-        "rrelu",
-        "selu",
-        "softmax",
-        ["tanh", "prelu"],
-        keras.activations.leaky_relu,
-        keras.layers.PReLU(),
-        keras.layers.LeakyReLU(negative_slope=0.2),
-        [keras.layers.ReLU(max_value=1.0), "relu"],
-    ],
-    ids=lambda activation: getattr(activation, "__name__", str(activation)),
+    ("activation", "normalization"),
+    [*((activation, None) for activation in HIDDEN), ("prelu", "batch"), ("relu", "layer")],
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
-@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
 def test_hidden_layers_predict_like_keras(activation, normalization):
     X = np.random.RandomState(0).normal(size=(30, 3))
     regressor = MLPRegressor(

@@ -1,5 +1,7 @@
 """The textbook experiments on digits, at the size of scikit-learn's own 8 x 8 images."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
@@ -107,6 +109,7 @@ EXPERIMENTS = {
 }
 
 
+@cache
 def train(name):
     params, pixels, _ = EXPERIMENTS[name]
     split = train_test_split(pixels(PIXELS), LABELS, random_state=0, stratify=LABELS)
