@@ -57,14 +57,44 @@ def test_automatic_initial_weights_of_selu():
     assert hidden.std() == pytest.approx(np.sqrt(1 / 200), rel=0.01)  # LeCun
 
 
-def automatic_weights(activation, seed):
+def automatic_weights(activation, seed, initializer="auto"):
     spec = NetworkSpec(200, (300,), (canonical(activation),), (0.0,), 100, "linear")
     dense = [
         (np.zeros(shape, np.float32), np.zeros(shape[1], np.float32))
         for shape in ((200, 300), (300, 100))
     ]
-    hidden, _, output, _ = initial_weights((dense[0], (), dense[1], ()), spec, "auto", seed)
+    hidden, _, output, _ = initial_weights(
+        (dense[0], (), dense[1], ()), spec, initializer, seed
+    )
     return *hidden, *output
+
+
+@pytest.mark.parametrize(
+    "initializer",
+    [
+        *(
+            f"{who}_{kind}"
+            for who in ("he", "glorot", "lecun")
+            for kind in ("uniform", "normal")
+        ),
+        "RandomNormal",
+        *(
+            keras.initializers.VarianceScaling(2.0, mode=mode, distribution="uniform")
+            for mode in ("fan_in", "fan_out", "fan_avg")
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.mode,
+)
+def test_initializers_draw_as_keras_does(initializer):
+    hidden, _, output, _ = automatic_weights("relu", 0, initializer)
+    for kernel in (hidden, output):
+        theirs = np.asarray(keras.initializers.get(initializer)(kernel.shape))
+        assert kernel.std() == pytest.approx(theirs.std(), rel=0.03)
+        assert np.abs(kernel).max() == pytest.approx(np.abs(theirs).max(), rel=0.2)
+    again, *_ = automatic_weights("relu", 0, initializer)
+    np.testing.assert_array_equal(again, hidden)
+    assert np.any(automatic_weights("relu", 1, initializer)[0] != hidden)
+    assert np.any(hidden[:, :100] != output[:200])
 
 
 def test_initializers_of_all_kinds():

@@ -18,7 +18,7 @@ class StopReason(Enum):
     CALLBACK = "A callback asked to stop."
     NOT_FINITE = (
         "The loss became NaN or infinite; lower 'learning_rate', scale X (and y), or set "
-        "'clipnorm' in an optimizer object."
+        "'clipnorm'."
     )
     INTERRUPTED = "Training was interrupted by the keyboard."
 
