@@ -94,7 +94,6 @@ def test_initializers_draw_as_keras_does(initializer):
     again, *_ = automatic_weights("relu", 0, initializer)
     np.testing.assert_array_equal(again, hidden)
     assert np.any(automatic_weights("relu", 1, initializer)[0] != hidden)
-    assert np.any(hidden[:, :100] != output[:200])
 
 
 def test_initializers_of_all_kinds():
