@@ -107,26 +107,28 @@ MLPRegressor(**settings, random_state=0, checkpoint_dir=directory).fit(data["X"]
 def test_a_child_killed_at_five_moments_ends_with_the_same_bits(tmp_path):
     import pickle
 
-    settings = {**SETTINGS, "ema_decay": 0.9, "epochs": 400}
+    settings = {**SETTINGS, "ema_decay": 0.9, "epochs": 700}
     (tmp_path / "settings.pkl").write_bytes(pickle.dumps(settings))
     np.savez(tmp_path / "data.npz", X=X, y=Y)
     directory = tmp_path / "checkpoints"
     arguments = [tmp_path / "settings.pkl", directory, tmp_path / "data.npz"]
-    delays = np.random.default_rng().uniform(0.0, 0.3, 5)
+    rng = np.random.default_rng()
+    reader = MLPRegressor(**settings, random_state=0, checkpoint_dir=directory)
     reached = [0]
-    for delay in delays:
+    for kill in range(5):
         child = subprocess.Popen([sys.executable, "-c", CHILD, *map(str, arguments)])
-        while child.poll() is None and epochs_in(directory) <= reached[-1]:
-            time.sleep(0.01)  # until it trains: a kill while TensorFlow loads shows little
-        time.sleep(delay)
-        reader = MLPRegressor(**settings, random_state=0, checkpoint_dir=directory)
-        assert np.isfinite(reader.load_checkpoint().predict(X)).all()
+        goal = reached[-1] + rng.integers(1, 60)
+        while child.poll() is None and epochs_in(directory) < goal:
+            time.sleep(0.01)
+        if kill == 0:
+            assert np.isfinite(reader.load_checkpoint().predict(X)).all()
+        time.sleep(rng.uniform(0, 0.05))
         assert child.poll() is None, "the child ended before it could be killed"
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         reached.append(epochs_in(directory))
     assert reached == sorted(reached)
-    assert 0 < reached[1] <= reached[-1] < 400
+    assert 0 < reached[1] < reached[-1] < settings["epochs"]
 
     whole = MLPRegressor(**settings, random_state=0).fit(X, Y)
     resumed = clone(whole).set_params(checkpoint_dir=directory).fit(X, Y)
@@ -163,7 +165,7 @@ def test_a_half_written_checkpoint_is_never_read(tmp_path):
         ({}, {"sample_weight": np.arange(90)}, "sample_weight changed"),
         ({}, {"X_val": X, "y_val": Y}, "validation data changed"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_changed_is_refused_by_name(tmp_path, params, data, named):
     regressor = MLPRegressor(**SETTINGS, random_state=0, checkpoint_dir=tmp_path)
