@@ -5,7 +5,8 @@
 Every row times its contenders in turn, several times over, and compares medians: timings on
 a shared machine drift, ratios drift less. Rows: see `ROWS` at the end. California housing is
 fetched by scikit-learn; the images of digits are MNIST's, from the file that `MNIST_NPZ`
-names (keys X_train and y_train) or else from Keras's download.
+names (keys X_train and y_train) or else from Keras's download. PyTorch takes part where skorch
+is installed.
 """
 
 from __future__ import annotations
