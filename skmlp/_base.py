@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from itertools import chain
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skmlp._activations import numpy_activation
-from skmlp._checkpoint import Checkpoint, checkpoint_path, digest, read
+from skmlp._checkpoint import Checkpoint, Saved, checkpoint_path, digest, read
 from skmlp._encoding import (
     EncodedData,
     check_total_weight,
@@ -139,7 +138,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         """
         with all_or_nothing(self):
             start = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
-            seed = self._seed(start, self._saved_seed())
+            saved = self._saved()
+            seed = self._seed(start, saved)
             is_new = start is None
             data = self._encode(X, y, sample_weight, reset=is_new, reset_target=is_new)
             held = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
@@ -156,7 +156,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
                 )
             job = self._job(start, seed, epochs=epochs, callbacks=callbacks)
             if self.checkpoint_dir is not None:
-                job = replace(job, checkpoint=self._checkpoint(job, data, validation))
+                job = replace(job, checkpoint=self._checkpoint(job, saved, data, validation))
             return self._train(job, data, validation, {"X": X, "y": y})
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool) -> Self:
@@ -171,12 +171,12 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         job = replace(self._job(start, self._seed(start), epochs=1), is_part=True)
         return self._train(job, data, None, {"X": X, "y": y})
 
-    def _seed(self, start: FittedState | None, saved: int | None = None) -> int:
+    def _seed(self, start: FittedState | None, saved: Saved | None = None) -> int:
         """Seed of a fit: of the one it goes on with, or from `random_state`."""
         if start is not None:
             return start.progress.seed
         if saved is not None and not isinstance(self.random_state, Integral):
-            return saved
+            return int(saved.facts["settings"]["random_state"])
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _encode(
@@ -316,11 +316,12 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
                 "'checkpoint_dir' must name the directory to load from; got None; set it to "
                 "that of the fit."
             )
-        path = checkpoint_path(self.checkpoint_dir)
-        saved = read(path)
+        saved = self._saved()
         if saved is None:
-            raise FileNotFoundError(f"There is no checkpoint in {str(path.parent)!r} yet.")
-        saved.check(settings_text(self), path)
+            raise FileNotFoundError(
+                f"There is no checkpoint in {str(self.checkpoint_dir)!r} yet."
+            )
+        saved.check(settings_text(self), checkpoint_path(self.checkpoint_dir))
         with all_or_nothing(self):
             for name, value in saved.learned().items():
                 setattr(self, name, value)
@@ -331,19 +332,25 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             self.n_iter_ = len(self.loss_curve_)
         return self
 
-    def _saved_seed(self) -> int | None:
-        """The seed of a checkpoint there is to go on from."""
+    def _saved(self) -> Saved | None:
+        """The checkpoint that there is, if any."""
         if self.checkpoint_dir is None:
             return None
-        saved = read(checkpoint_path(self.checkpoint_dir))
-        return None if saved is None else int(saved.facts["settings"]["random_state"])
+        return read(checkpoint_path(self.checkpoint_dir))
 
     def _checkpoint(
-        self, job: Job, data: EncodedData, validation: EncodedData | None
+        self,
+        job: Job,
+        saved: Saved | None,
+        data: EncodedData,
+        validation: EncodedData | None,
     ) -> Checkpoint:
-        """Where to save, and of what: all that decides the bits of the result."""
+        """Where to save, and of what: all that decides the bits of the result.
+
+        Refuses a checkpoint of something else.
+        """
         held = (validation.X, validation.y, validation.weight) if validation else ()
-        started = job.start.weights if job.start else ()
+        started = job.start.arrays if job.start else ()
         from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
         settings = settings_text(self) | {
             "epochs": str(job.epochs),
@@ -352,11 +359,15 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             "y": digest([data.y]),
             "sample_weight": digest([data.weight]),
             "validation data": digest(held),
-            "weights of the warm start": digest(chain.from_iterable(started)),
+            "weights of the warm start": digest(started),
             **{name: str(np.asarray(value).tolist()) for name, value in from_data.items()},
         }
+        path = checkpoint_path(self.checkpoint_dir)
+        if saved is not None:
+            saved.check(settings, path)
         return Checkpoint(
-            path=checkpoint_path(self.checkpoint_dir),
+            path=path,
+            saved=saved,
             every=self.checkpoint_every,
             settings=settings,
             learned=from_data,

@@ -72,6 +72,7 @@ class Checkpoint:
     """Where and how often a fit is saved, and what it is a fit of."""
 
     path: Path
+    saved: Saved | None  # what there is to go on from
     every: int  # epochs
     settings: Mapping[str, str]  # parameters and digests of data, by what users call them
     learned: Mapping[str, Any]
@@ -118,10 +119,9 @@ class Checkpoint:
         """Set the program to where the saved fit stood; None if there is none."""
         from skmlp._engine import Run, StopReason  # imports TensorFlow
 
-        saved = read(self.path)
+        saved = self.saved
         if saved is None:
             return None
-        saved.check(self.settings, self.path)
         facts = saved.facts
         program.restore(saved.several("now"))
         program.restore_optimizer(saved.several("optimizer"))
