@@ -71,6 +71,10 @@ class Job:
         """Epochs that a learning-rate schedule is laid out for."""
         return self.params.epochs if self.is_part else self.epochs
 
+    def measured(self, data: EncodedData, raw: np.ndarray) -> dict[str, float]:
+        """The metrics of rows whose raw outputs these are."""
+        return {name: measure(data, raw) for name, measure in self.metrics.items()}
+
 
 def train_network(
     job: Job,
@@ -102,12 +106,14 @@ def train_network(
             metrics=metrics,
             save=partial(job.checkpoint.save, program) if job.checkpoint else None,
         )
+        # A schedule begins where this fit began, not where its checkpoint stands.
+        knobs = _knobs(job, schedule, optimizer, program)
         run = train(
             program,
             place(data.X, data.y, data.unit_weight(), program.capacity),
             _validation(job, validation_data, recipe, watchers) if validation_data else None,
             plan,
-            _knobs(job, schedule, optimizer, program),
+            knobs,
             watchers,
             job.checkpoint.resume(program, plan) if job.checkpoint else None,
         )
@@ -269,8 +275,9 @@ def _plan(
 
 def _training_metrics(job: Job, data: EncodedData) -> Callable[[Weights], dict[str, float]]:
     def metrics(weights: Weights) -> dict[str, float]:
-        raw = raw_outputs(FittedState(job.spec, weights), data.X, np.float32)
-        return {name: measure(data, raw) for name, measure in job.metrics.items()}
+        return job.measured(
+            data, raw_outputs(FittedState(job.spec, weights), data.X, np.float32)
+        )
 
     return metrics
 
@@ -288,11 +295,11 @@ def _validation(
         place(data.X[rows], data.y[rows], weight[rows], capacity)
         for rows in gen_batches(data.n_rows, size)
     ]
-    score, metrics = job.score, job.metrics
+    score = job.score
     return Validation(
         rows=chunks,
         score=None if score is None else lambda raw: score(data, raw),
-        metrics=lambda raw: {name: measure(data, raw) for name, measure in metrics.items()},
+        metrics=lambda raw: job.measured(data, raw),
     )
 
 

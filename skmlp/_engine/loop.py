@@ -55,7 +55,7 @@ class Validation:
 
     rows: Sequence[Rows]
     score: Callable[[np.ndarray], float] | None  # None: the loss, with its sign turned
-    metrics: Callable[[np.ndarray], dict[str, float]] | None = None
+    metrics: Callable[[np.ndarray], dict[str, float]]
 
 
 @dataclass
@@ -113,7 +113,8 @@ def train(
         for epoch in range(max([run.epochs, *begins]), plan.epochs):
             if run.reason is not None:
                 break
-            entered = _begin_epoch(program, plan, run, epoch, watchers)
+            _begin_epoch(program, plan, run, epoch, watchers)
+            entered = program.snapshot()
             loss = run_epoch(program, rows, plan, epoch, knobs, watchers)
             reached = program.snapshot()
             with program.averaged():
@@ -157,14 +158,13 @@ def train(
 
 def _begin_epoch(
     program: Program, plan: Plan, run: Run, epoch: int, watchers: Sequence[Watcher]
-) -> list[tf.Tensor]:
-    """Set the epoch's learning rate, which watchers may change; the weights that enter."""
+) -> None:
+    """Set the epoch's learning rate, which watchers may then change."""
     if plan.epoch_rate is not None:
         factor = run.plateau.factor if run.plateau else 1.0
         program.set_learning_rate(plan.epoch_rate(plan.first_epoch + epoch, factor))
     for watcher in watchers:
         watcher.on_epoch_begin(epoch)
-    return program.snapshot()
 
 
 def n_batches(program: Program, rows: Rows) -> int:
@@ -233,9 +233,8 @@ def _measure(
     logs["val_loss"] = loss
     if not math.isfinite(loss):
         return None
-    if validation.metrics is not None:
-        metrics = validation.metrics(raw)
-        logs.update({f"val_{name}": value for name, value in metrics.items()})
+    metrics = validation.metrics(raw)
+    logs.update({f"val_{name}": value for name, value in metrics.items()})
     return -loss if validation.score is None else validation.score(raw)
 
 

@@ -109,15 +109,15 @@ class Program:
     def load(
         self,
         weights: Weights,
-        averages: Weights | None = None,
-        optimizer: Sequence[np.ndarray] = (),
-        learning_rate: float | None = None,
+        averages: Weights,
+        optimizer: Sequence[np.ndarray],
+        learning_rate: float | None,
     ) -> None:
-        """Set the weights, their averages (None: the weights themselves), and the
-        optimizer's state (() for a fresh one) and rate.
+        """Set the weights, their averages, and the optimizer's state (() for a fresh one)
+        and rate (None where a schedule of its own sets it).
         """
         if self.recipe.has_ema:
-            self._assign_weights(averages or weights)
+            self._assign_weights(averages)
             _assign(self._averages, [variable.value for variable in self._trainable()])
         self._assign_weights(weights)
         _assign(self._others(), self._built_others)
