@@ -2,7 +2,15 @@
 
 from skmlp._classifier import MLPClassifier
 from skmlp._regressor import MLPRegressor
+from skmlp._wide_deep_classifier import WideDeepClassifier
+from skmlp._wide_deep_regressor import WideDeepRegressor
 
 __version__ = "0.1.0"
 
-__all__ = ["MLPClassifier", "MLPRegressor", "__version__"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "WideDeepClassifier",
+    "WideDeepRegressor",
+    "__version__",
+]

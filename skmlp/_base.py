@@ -27,6 +27,7 @@ from skmlp._encoding import (
 )
 from skmlp._fit_arguments import as_list, checked_epochs, one_validation_set
 from skmlp._fitted import FittedNetwork
+from skmlp._job import Job
 from skmlp._learned import all_or_nothing, learned
 from skmlp._params import (
     COMMON_CONSTRAINTS,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from skmlp._metrics import Measure
-    from skmlp._training import Job
 
 
 class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
@@ -146,7 +146,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             validation = None
             if held is not None:
                 validation = self._encode(
-                    *held, reset=False, reset_target=False, weight_name="sample_weight_val"
+                    *held, reset=False, reset_target=False, is_validation=True
                 )
                 check_validation_rows(validation.n_rows, "'X_val'")
             elif self.early_stopping:
@@ -187,13 +187,19 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         *,
         reset: bool,
         reset_target: bool,
-        weight_name: str = "sample_weight",
+        is_validation: bool = False,
     ) -> EncodedData:
-        X, y = encode_features_and_target(self, X, y, reset=reset, y_numeric=self._y_is_numeric)
+        inputs, y = self._encode_pairs(X, y, reset=reset, is_validation=is_validation)
         target = self._encode_target(y, reset=reset_target)
-        weight = self._row_weight(encode_weight(sample_weight, X), y)
-        check_total_weight(weight, weight_name)
-        return EncodedData(X, target, weight)
+        weight = self._row_weight(encode_weight(sample_weight, inputs), y)
+        check_total_weight(weight, "sample_weight_val" if is_validation else "sample_weight")
+        return EncodedData(inputs, target, weight)
+
+    def _encode_pairs(
+        self, X: Any, y: Any, *, reset: bool, is_validation: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The network's inputs, as float32, and y as an array."""
+        return encode_features_and_target(self, X, y, reset=reset, y_numeric=self._y_is_numeric)
 
     def _job(
         self,
@@ -205,7 +211,6 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     ) -> Job:
         """What to train; refuses to go on with a network of another shape."""
         from skmlp._metrics import named_measures  # imports TensorFlow
-        from skmlp._training import Job
 
         spec = self._spec()
         if start is not None and start.spec.weighted() != spec.weighted():
@@ -237,9 +242,12 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         activate = numpy_activation(spec.output_activation)
         return lambda data, raw: self._score_predictions(data, activate(raw.copy()))
 
+    def _hidden_units(self) -> tuple[int, ...]:
+        return hidden_units(self.hidden_layer_sizes, self.n_hidden, self.n_neurons)
+
     def _spec(self) -> NetworkSpec:
         """The network that the parameters describe, for the targets that were learned."""
-        units = hidden_units(self.hidden_layer_sizes, self.n_hidden, self.n_neurons)
+        units = self._hidden_units()
         n_outputs, output_activation = self._output_layer()
         return NetworkSpec(
             n_features=self.n_features_in_,

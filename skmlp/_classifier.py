@@ -93,7 +93,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
-    _learned_from_data = (
+    _learned_from_data: tuple[str, ...] = (
         "n_features_in_",
         "feature_names_in_",
         "classes_",
@@ -252,10 +252,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Of each class, in the order of `classes_`; of several labels, the probability of
             each. Float32 if X is and else float64.
         """
-        probability = self._predictions(X)
-        if self.y_type_ == "binary":
-            return np.hstack([1 - probability, probability])
-        return probability
+        return self._of_all_classes(self._predictions(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of probabilities, exact also where a probability is nearly 0 or 1.
@@ -348,6 +345,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         truth = data.y[:, 0] if self.y_type_ == "binary" else data.y
         index = self._label_index(predictions)
         return accuracy_score(truth, index, sample_weight=data.weight)
+
+    def _of_all_classes(self, probability: np.ndarray) -> np.ndarray:
+        if self.y_type_ == "binary":
+            return np.hstack([1 - probability, probability])
+        return probability
 
     def _label_index(self, predictions: np.ndarray) -> np.ndarray:
         """Positions in `classes_`, (n_samples,), or indicators, (n_samples, n_labels)."""

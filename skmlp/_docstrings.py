@@ -39,6 +39,35 @@ dropout : float or sequence of float, default=0.0
 input_dropout : float, default=0.0
     Share of features, in [0, 1), that is dropped at random in training."""
 
+WIDE_DEEP = """\
+wide_features, deep_features : slice, array-like, callable or None, default=None
+    Columns of the wide path and of the deep one, in any order; they may overlap. A slice or
+    list of positions, a boolean mask, a list of column names, or a function of X that gives
+    one of these, such as `sklearn.compose.make_column_selector`; None is all columns. A
+    column of a frame's categorical dtype gives one indicator for each category seen in fit
+    (none of which is set for another one later). Without hidden layers there is no deep
+    path.
+wide_crosses : list of pairs of columns, default=None
+    Further wide inputs: the product of two columns, given by names or positions; of two
+    columns of categorical dtype, an indicator for each combination seen in fit.
+wide_l1, wide_l2 : float, default=0.0
+    Penalties as `l1` and `l2`, of the wide path's weights alone; they are added to those.
+wide_optimizer : str, keras.optimizers.Optimizer or None, default=None
+    Optimizer of the wide path's weights, such as "ftrl"; None is `optimizer`. By name it
+    steps at the learning rate, schedule included, of the other one; an object keeps its own.
+aux_loss_weight : float, default=0.0
+    In [0, 1): above 0 the deep path has an auxiliary output, trained on the same targets; its
+    loss is weighted so, and that of the main output by the rest."""
+
+WIDE_DEEP_ATTRIBUTES = """\
+wide_inputs_, deep_inputs_ : ndarray of int, of shape (n_inputs, 2)
+    Inputs of both paths, each by its column of X and either -1, for the column's number, or
+    the position in `categories_` of the category that it indicates.
+cross_inputs_ : ndarray of int, of shape (n_crosses, 2, 2)
+    Both factors of every cross, in the same way; crosses follow the other wide inputs.
+categories_ : dict of lists
+    Of every column of categorical dtype, by name, its categories."""
+
 TRAINING = """\
 l1 : float, default=0.0
     Weight of the sum of the kernels' absolute values in the objective.
@@ -145,10 +174,11 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, where all are strings.
 coefs_ : list of ndarray, float32
-    Kernels; the i-th has shape (units of layer i, units of layer i + 1).
+    Kernels; the i-th has shape (units of layer i, units of layer i + 1). Inputs of the last
+    one are the wide inputs, if there are any, and then the last hidden layer's units.
 intercepts_ : list of ndarray, float32
     Biases; the i-th belongs to layer i + 1.
-model_ : keras.Sequential
+model_ : keras.Sequential, or keras.Model with the inputs "wide_input" and "deep_input"
     A Keras model with the fitted weights, built anew at each access.
 n_iter_ : int
     Epochs run by the last call.
@@ -198,6 +228,8 @@ References
 SECTIONS = {
     "{architecture}": ARCHITECTURE,
     "{training}": TRAINING,
+    "{wide_deep}": WIDE_DEEP,
+    "{wide_deep_attributes}": WIDE_DEEP_ATTRIBUTES,
     "{attributes}": ATTRIBUTES,
     "{notes}": NOTES,
 }

@@ -104,9 +104,12 @@ def encode_features_and_target(
             y_numeric=y_numeric,
             reset=reset,
         )
-    y = y.toarray() if sparse.issparse(y) else y
     # Batches are gathered inside the compiled epoch, which takes dense arrays only.
-    return (X.toarray() if sparse.issparse(X) else X), y
+    return dense(X), dense(y)
+
+
+def dense(rows: Any) -> np.ndarray:
+    return rows.toarray() if sparse.issparse(rows) else rows
 
 
 def encode_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -50,8 +51,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 f"'layer' must name one of the {n_hidden} hidden layers, from {-n_hidden} to "
                 f"{n_hidden - 1}; got {layer}."
             )
-        X_encoded = encode_features(self, X)
-        return hidden_outputs(state, X_encoded, output_dtype(X), layer % n_hidden)
+        rows = self._encode_features(X)
+        return hidden_outputs(state, rows, output_dtype(X), layer % n_hidden)
 
     def transform(self, X: Any) -> np.ndarray:
         """Activated outputs of the last hidden layer: features that the network has learned.
@@ -75,9 +76,13 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_state")
 
+    def _encode_features(self, X: Any) -> np.ndarray | sparse.spmatrix:
+        """The network's inputs, as float32, for rows to predict."""
+        return encode_features(self, X)
+
     def _raw_outputs(self, X: Any) -> np.ndarray:
         """Outputs of the last layer before its activation, (n_samples, n_outputs)."""
-        return raw_outputs(self._state_or_raise(), encode_features(self, X), output_dtype(X))
+        return raw_outputs(self._state_or_raise(), self._encode_features(X), output_dtype(X))
 
     def _predictions(self, X: Any) -> np.ndarray:
         """Activated outputs of the last layer, (n_samples, n_outputs)."""
@@ -95,8 +100,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return self._state_or_raise().biases
 
     @property
-    def model_(self) -> keras.Sequential:
-        """A `keras.Model` with the fitted weights, built anew at each access.
+    def model_(self) -> keras.Model:
+        """A Keras model with the fitted weights, built anew at each access.
 
         It gives what `predict` of a regressor or `predict_proba` of a classifier gives; of a
         binary classifier, the probability of the second class.
@@ -109,7 +114,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 "'model_' needs TensorFlow, which failed to import."
             ) from error
         model = build_model(state.spec)
-        model.set_weights(state.arrays)
+        for layer, arrays in zip(state.spec.layers(), state.weights, strict=True):
+            model.get_layer(layer.name).set_weights(list(arrays))
         return model
 
     def _state_or_raise(self) -> FittedState:

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from scipy import sparse
 
 from skmlp._activations import numpy_activation, prelu
-from skmlp._spec import Activation, KerasLayer, Layer
+from skmlp._spec import Activation, KerasLayer, Layer, flow
 from skmlp._state import FittedState
 
 # Values of the widest layer held at once: 10,000 rows of 30 units fit in a level-2 cache.
@@ -28,58 +28,81 @@ Arrays = tuple[np.ndarray, ...]
 
 
 def raw_outputs(
-    state: FittedState, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike
+    state: FittedState,
+    X: np.ndarray | sparse.spmatrix,
+    dtype: DTypeLike,
+    *,
+    auxiliary: bool = False,
 ) -> np.ndarray:
-    """Linear outputs of the last layer, of shape (n_samples, n_outputs) and the given dtype."""
-    layers = list(zip(state.spec.layers(), state.weights, strict=True))
-    return _outputs(layers[:-1], X, dtype)
+    """Linear outputs before their activation, (n_samples, n_outputs) of the given dtype."""
+    return _outputs(state, X, dtype, state.spec.raw_outputs[auxiliary])
 
 
 def hidden_outputs(
     state: FittedState, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike, index: int
 ) -> np.ndarray:
     """Activated outputs of hidden layer `index`, (n_samples, units) of the given dtype."""
-    layers = list(zip(state.spec.layers(), state.weights, strict=True))
-    ends = [i for i, (layer, _) in enumerate(layers) if layer.kind == "activation"]
-    return _outputs(layers[: ends[index] + 1], X, dtype)
+    return _outputs(state, X, dtype, f"activation_{index + 1}")
 
 
 def _outputs(
-    layers: Sequence[tuple[Layer, Arrays]], X: np.ndarray | sparse.spmatrix, dtype: DTypeLike
+    state: FittedState, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike, name: str
 ) -> np.ndarray:
-    """Outputs of the last of these layers.
+    """What comes out of the layer of this name.
 
     A BLAS rounds the product of one row otherwise than that of many. Where it is cheap and
     the result is float64, products are therefore done in float64: a row's prediction then
     does not depend on the rows beside it. Else they are done in float32, as in training.
     """
+    layers = list(state.spec.layers())
+    weights = {layer.name: arrays for layer, arrays in zip(layers, state.weights, strict=True)}
+    layers = _needed_for(name, layers)
     n_samples = X.shape[0]
-    widths = [layer.value[0] for layer, _ in layers if layer.kind == "dense"]
+    widths = [layer.value[0] for layer in layers if layer.kind == "dense"]
     rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths))
+
+    def forward(chunk: np.ndarray | sparse.spmatrix) -> np.ndarray:
+        return flow(
+            layers,
+            state.spec.inputs(chunk),
+            lambda layer, *values: _run(layer, weights[layer.name], *values),
+        )[name]
+
     if n_samples <= rows:
-        n_weights = sum(array.size for _, arrays in layers for array in arrays)
+        n_weights = sum(array.size for layer in layers for array in weights[layer.name])
         precision = dtype if n_weights <= SMALL_NETWORK else np.float32
-        return _forward(layers, X.astype(precision)).astype(dtype, copy=False)
+        return forward(X.astype(precision)).astype(dtype, copy=False)
     outputs = np.empty((n_samples, widths[-1]), dtype=dtype)
     for start in range(0, n_samples, rows):
-        outputs[start : start + rows] = _forward(layers, X[start : start + rows])
+        outputs[start : start + rows] = forward(X[start : start + rows])
     return outputs
 
 
-def _forward(
-    layers: Sequence[tuple[Layer, Arrays]], values: np.ndarray | sparse.spmatrix
-) -> np.ndarray:
-    for layer, arrays in layers:
-        if arrays:
-            arrays = tuple(array.astype(values.dtype, copy=False) for array in arrays)
-        if layer.kind == "dense":
-            values = values @ arrays[0]
-            if len(arrays) > 1:
-                values += arrays[1]
-        elif layer.kind == "normalization":
-            values = _normalized(layer.value, arrays, values)
-        elif layer.kind == "activation":
-            values = _activated(layer.value, arrays, values)
+def _needed_for(name: str, layers: Sequence[Layer]) -> list[Layer]:
+    """The layers on the way to the one of this name, in order."""
+    wanted, needed = {name}, []
+    for layer in reversed(layers):
+        if layer.name in wanted:
+            wanted.update(layer.sources)
+            needed.append(layer)
+    return needed[::-1]
+
+
+def _run(layer: Layer, arrays: Arrays, *inputs: np.ndarray) -> np.ndarray:
+    """A layer's output after training; may overwrite its input."""
+    values = inputs[0]
+    if arrays:
+        arrays = tuple(array.astype(values.dtype, copy=False) for array in arrays)
+    if layer.kind == "dense":
+        values = values @ arrays[0]
+        if len(arrays) > 1:
+            values += arrays[1]
+    elif layer.kind == "concatenate":
+        values = np.hstack(inputs)
+    elif layer.kind == "normalization":
+        values = _normalized(layer.value, arrays, values)
+    elif layer.kind == "activation":
+        values = _activated(layer.value, arrays, values)
     return values
 
 

@@ -12,21 +12,30 @@ import numpy as np
 from skmlp._activations import LEAKY_SLOPE, RRELU_MEAN_SLOPE
 from skmlp._keras_objects import find_class
 from skmlp._params import automatic_scaling
-from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec
+from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, flow
 from skmlp._state import Weights
 
 
-def build_model(spec: NetworkSpec) -> keras.Sequential:
+def build_model(spec: NetworkSpec) -> keras.Model:
     """The network in Keras's layers, its kernels all zero.
 
-    Layers are named, so that building moves none of Keras's name counters, and seeded or
-    zero at first, since an unseeded Keras layer draws from Python's global generator. The
+    It is a `keras.Sequential` where there is one input and one output, and else a functional
+    model. Layers are named, so that building moves none of Keras's name counters, and seeded
+    or zero at first, since an unseeded Keras layer draws from Python's global generator. The
     dtype is fixed against a global dtype policy.
     """
-    layers = [build_layer(layer) for layer in spec.layers()]
-    return keras.Sequential(
-        [keras.Input((spec.n_features,), name="features"), *layers], name="skmlp"
-    )
+    inputs = {name: keras.Input((n,), name=name) for name, n in spec.input_widths().items()}
+    if not spec.n_wide:
+        layers = [build_layer(layer) for layer in spec.layers()]
+        return keras.Sequential([*inputs.values(), *layers], name="skmlp")
+    built = flow(spec.layers(), inputs, _call_new_layer)
+    outputs = [built[name] for name in spec.outputs]
+    outputs = outputs if len(outputs) > 1 else outputs[0]
+    return keras.Model(list(inputs.values()), outputs, name="skmlp")
+
+
+def _call_new_layer(layer: Layer, *inputs: Any) -> Any:
+    return build_layer(layer)(inputs if len(inputs) > 1 else inputs[0])
 
 
 def build_layer(layer: Layer) -> keras.layers.Layer:
@@ -37,6 +46,8 @@ def build_layer(layer: Layer) -> keras.layers.Layer:
         units, use_bias = value
         zeros = keras.initializers.Zeros()
         return keras.layers.Dense(units, use_bias=use_bias, kernel_initializer=zeros, **common)
+    if layer.kind == "concatenate":
+        return keras.layers.Concatenate(**common)
     if layer.kind == "dropout":
         return keras.layers.Dropout(value, seed=0, **common)
     if layer.kind == "alpha_dropout":
@@ -58,7 +69,7 @@ def run_layer(
     layer: KerasLayer, weights: Sequence[np.ndarray], values: np.ndarray
 ) -> np.ndarray:
     """A layer's output for rows of values, as after training."""
-    built = build_layer(Layer("activation", "activation", layer))
+    built = build_layer(Layer("activation", "activation", layer, ()))
     built.build(values.shape)
     built.set_weights(list(weights))
     outputs = built(values.astype(np.float32), training=False)
@@ -67,10 +78,13 @@ def run_layer(
 
 def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
     """Kernels drawn by the initializer with seeds of their own; all else as Keras built it."""
-    seeds = np.random.SeedSequence(seed).generate_state(len(spec.shape()) - 1) >> 1
-    draws = zip([*spec.activations, None], seeds.tolist(), strict=True)
+    layers = list(spec.layers())
+    n_kernels = sum(layer.kind == "dense" for layer in layers)
+    seeds = np.random.SeedSequence(seed).generate_state(n_kernels) >> 1
+    n_outputs = n_kernels - len(spec.activations)
+    draws = zip([*spec.activations, *[None] * n_outputs], seeds.tolist(), strict=True)
     weights = []
-    for layer, arrays in zip(spec.layers(), built, strict=True):
+    for layer, arrays in zip(layers, built, strict=True):
         if layer.kind == "dense":
             draw = _initializer(initializer, *next(draws))
             kernel = np.asarray(draw(arrays[0].shape, dtype="float32"))

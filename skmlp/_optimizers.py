@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -28,6 +28,12 @@ class OptimizerRecipe:
     learning_rate: float | None = field(compare=False)
     cls: type = field(compare=False)
     config: dict[str, Any] = field(compare=False)
+    wide: OptimizerRecipe | None = field(default=None, compare=False)  # of the wide path
+
+    def beside(self, wide: OptimizerRecipe) -> OptimizerRecipe:
+        """The same, with another one for the wide path."""
+        key, name = (self.key, wide.key), f"{self.name} {wide.name}"
+        return replace(self, key=key, name=name, wide=wide)
 
     def build(self) -> keras.optimizers.Optimizer:
         return self.cls.from_config(dict(self.config))  # type: ignore[attr-defined]
@@ -36,6 +42,7 @@ class OptimizerRecipe:
 def optimizer_recipe(
     optimizer: str | keras.optimizers.Optimizer,
     learning_rate: float,
+    parameter: str = "optimizer",
     *,
     clips: bool = False,
     averages: bool = False,
@@ -49,7 +56,7 @@ def optimizer_recipe(
     """
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer
-        cls = find_class(keras.optimizers, base, optimizer, "optimizer")
+        cls = find_class(keras.optimizers, base, optimizer, parameter)
         config = {**cls(name="optimizer").get_config(), "learning_rate": float(learning_rate)}
     else:
         cls, config = type(optimizer), optimizer.get_config()
@@ -60,8 +67,8 @@ def optimizer_recipe(
         config = {**config, **dict.fromkeys(CLIPPINGS)}
     if averages and config["use_ema"]:
         raise ValueError(
-            "'ema_decay' must be None where the optimizer object averages weights itself; got "
-            "both; drop one of the two."
+            f"'{parameter}' must not average weights itself here; got use_ema=True; set "
+            "'ema_decay' alone, which averages all of them."
         )
 
     rate = config["learning_rate"]

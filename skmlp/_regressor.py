@@ -78,7 +78,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
         **COMMON_CONSTRAINTS,
         "output_activation": [StrOptions(set(output_names())), None],
     }
-    _learned_from_data = ("n_features_in_", "feature_names_in_", "n_outputs_")
+    _learned_from_data: tuple[str, ...] = ("n_features_in_", "feature_names_in_", "n_outputs_")
     _y_is_numeric = True
 
     def __init__(

@@ -7,6 +7,7 @@ one file.
 from __future__ import annotations
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils._indexing import _get_column_indices as column_indices
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -33,6 +34,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "check_sample_weight",
+    "column_indices",
     "fit_context",
     "is_first_call",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 
@@ -25,23 +26,40 @@ Activation = str | Callable | KerasLayer
 
 
 class Layer(NamedTuple):
-    """One layer of a network: what it is, and its name in the Keras model."""
+    """One layer of a network: what it is, its name in the Keras model, what it takes."""
 
-    kind: str  # "dense", "normalization", "activation", "dropout" or "alpha_dropout"
+    # "dense", "normalization", "activation", "dropout", "alpha_dropout", "concatenate" or
+    # "prediction", the activation of an output
+    kind: str
     name: str
     value: Any  # (units, whether it adds a bias), layer, activation or rate
+    sources: tuple[str, ...]  # names of layers or inputs
+
+
+def flow(
+    layers: Iterable[Layer], inputs: Mapping[str, Any], run: Callable[..., Any]
+) -> dict[str, Any]:
+    """What comes out of every input and layer, by name; `run(layer, *values)` is a layer's.
+
+    Keras's symbols, the engine's tensors and NumPy's arrays all flow so.
+    """
+    values = dict(inputs)
+    for layer in layers:
+        values[layer.name] = run(layer, *(values[source] for source in layer.sources))
+    return values
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A multilayer perceptron without its weights.
+    """A multilayer perceptron without its weights, perhaps with a wide path beside it.
 
     A hidden layer is a product, `normalization` if any, its activation, and dropout; the
     output layer is linear and its `n_outputs` values are the raw outputs;
-    `output_activation` makes predictions of them.
+    `output_activation` makes predictions of them. Wide inputs go straight to the output
+    layer; an auxiliary output sees the last hidden layer alone.
     """
 
-    n_features: int
+    n_features: int  # of the hidden layers; with wide inputs and no hidden layer 0
     hidden_units: tuple[int, ...]
     activations: tuple[Activation, ...]  # one per hidden layer
     dropout: tuple[float, ...]  # one rate per hidden layer
@@ -49,33 +67,79 @@ class NetworkSpec:
     output_activation: str  # canonical name
     normalization: KerasLayer | None = None
     input_dropout: float = 0.0
+    n_wide: int = 0
+    has_auxiliary: bool = False
 
     def shape(self) -> tuple[int, ...]:
         """Units of every layer, from the features to the raw outputs."""
-        return (self.n_features, *self.hidden_units, self.n_outputs)
+        wide = (self.n_wide,) if self.n_wide else ()
+        return (*wide, self.n_features, *self.hidden_units, self.n_outputs)
 
     def weighted(self) -> tuple[Any, ...]:
         """What decides the shapes of the weights."""
         learned = [a if isinstance(a, KerasLayer) else a == "prelu" for a in self.activations]
-        return self.shape(), self.normalization, tuple(learned)
+        return self.shape(), self.normalization, tuple(learned), self.has_auxiliary
+
+    def input_widths(self) -> dict[str, int]:
+        """Columns of each input, by name, in the order in which rows hold them."""
+        if not self.n_wide:
+            return {"features": self.n_features}
+        widths = {"wide_input": self.n_wide, "deep_input": self.n_features}
+        return {name: width for name, width in widths.items() if width}
+
+    def inputs(self, X: Any) -> dict[str, Any]:
+        """The columns of rows, an array or tensor, that belong to each input."""
+        if not self.n_wide:
+            return {"features": X}
+        starts = [0, *accumulate(self.input_widths().values())]
+        columns = zip(self.input_widths(), pairwise(starts), strict=True)
+        return {name: X[:, start:end] for name, (start, end) in columns}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the prediction layers, the main one first."""
+        if not self.n_wide:
+            return ("prediction",)
+        return ("main_output", "aux_output") if self.has_auxiliary else ("main_output",)
+
+    @property
+    def raw_outputs(self) -> tuple[str, ...]:
+        """Names of the layers whose outputs the prediction layers activate."""
+        return tuple(la.sources[0] for la in self.layers() if la.kind == "prediction")
 
     def layers(self) -> Iterator[Layer]:
-        """All layers in order; the last one is the output activation."""
+        """All layers, each after those that it takes."""
+        *_, name = self.input_widths()
+        if self.n_features:
+            for kind, layer, value in self._hidden_layers():
+                yield Layer(kind, layer, value, (name,))
+                name = layer
+        deep = name
+        if self.n_wide and self.n_features:
+            yield Layer("concatenate", "joined", None, ("wide_input", deep))
+            name = "joined"
+        main, *auxiliary = self.outputs
+        yield Layer("dense", "output", (self.n_outputs, True), (name,))
+        yield Layer("prediction", main, self.output_activation, ("output",))
+        for aux in auxiliary:
+            yield Layer("dense", "auxiliary", (self.n_outputs, True), (deep,))
+            yield Layer("prediction", aux, self.output_activation, ("auxiliary",))
+
+    def _hidden_layers(self) -> Iterator[tuple[str, str, Any]]:
+        """(kind, name, value) of each layer from the features to the last hidden one."""
         if self.input_dropout:
-            yield Layer("dropout", "input_dropout", self.input_dropout)
+            yield "dropout", "input_dropout", self.input_dropout
         # Batch normalisation would take a bias out again.
         is_batch = self.normalization and self.normalization.kind == "BatchNormalization"
         settings = zip(self.hidden_units, self.activations, self.dropout, strict=True)
         for i, (units, activation, rate) in enumerate(settings, 1):
-            yield Layer("dense", f"hidden_{i}", (units, not is_batch))
+            yield "dense", f"hidden_{i}", (units, not is_batch)
             if self.normalization:
-                yield Layer("normalization", f"normalization_{i}", self.normalization)
-            yield Layer("activation", f"activation_{i}", activation)
+                yield "normalization", f"normalization_{i}", self.normalization
+            yield "activation", f"activation_{i}", activation
             if rate:
                 kind = "alpha_dropout" if activation == "selu" else "dropout"
-                yield Layer(kind, f"dropout_{i}", rate)
-        yield Layer("dense", "output", (self.n_outputs, True))
-        yield Layer("activation", "prediction", self.output_activation)
+                yield kind, f"dropout_{i}", rate
 
     def is_random(self) -> bool:
         """Whether training draws anything but the order of the rows."""

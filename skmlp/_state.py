@@ -35,12 +35,12 @@ class FittedState:
 
     @property
     def arrays(self) -> list[np.ndarray]:
-        """All weights in the order of `keras.Model.get_weights`."""
+        """All weights, layer by layer."""
         return [array for arrays in self.weights for array in arrays]
 
     @property
     def kernels(self) -> list[np.ndarray]:
-        """Weight matrices, each of shape (units in, units out)."""
+        """Weight matrices up to the main output, each of shape (units in, units out)."""
         return [arrays[0] for arrays in self._dense()]
 
     @property
@@ -53,4 +53,8 @@ class FittedState:
 
     def _dense(self) -> list[tuple[np.ndarray, ...]]:
         layers = zip(self.spec.layers(), self.weights, strict=True)
-        return [arrays for layer, arrays in layers if layer.kind == "dense"]
+        return [
+            arrays
+            for layer, arrays in layers
+            if layer.kind == "dense" and layer.name != "auxiliary"
+        ]

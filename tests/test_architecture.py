@@ -14,12 +14,13 @@ PACKAGE = Path(skmlp.__file__).parent
 # above its own, and within a line those to its left.
 ORDER = """
 _sklearn _activations _spec _state _docstrings
-_params _encoding _progress
+_params _encoding _columns _progress
 _keras_objects _losses _optimizers _network _inference _metrics
-_engine.noise _engine.program _engine.schedules _engine.stopping _engine.store
+_engine.noise _engine.update _engine.program _engine.schedules _engine.stopping _engine.store
 _engine.loop _engine.callbacks _engine
-_schedules _checkpoint _training
+_schedules _checkpoint _job _setup _training
 _learned _fit_arguments _fitted _base _classifier _regressor
+_wide_deep _wide_deep_classifier _wide_deep_regressor
 """.split()  # noqa: SIM905
 TENSORFLOW_ALLOWED = (
     "_keras_objects",
@@ -29,6 +30,7 @@ TENSORFLOW_ALLOWED = (
     "_metrics",
     "_schedules",
     "_engine",
+    "_setup",
     "_training",
 )
 

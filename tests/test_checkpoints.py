@@ -1,7 +1,7 @@
 """A fit that was killed goes on from its checkpoint and ends with the same bits."""
 
 import json
-import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -93,46 +93,53 @@ def test_without_a_seed_the_checkpoint_s_is_taken(tmp_path):
     assert regressor.fit(X, Y)._state.progress.seed == seed
 
 
+# Trains up to an epoch of no return, where it waits to be killed.
 CHILD = """
-import sys, pickle
-import numpy as np
+import pickle, sys, time
+import keras
 from skmlp import MLPRegressor
-settings, directory = pickle.load(open(sys.argv[1], "rb")), sys.argv[2]
-data = np.load(sys.argv[3])
-MLPRegressor(**settings, random_state=0, checkpoint_dir=directory).fit(data["X"], data["y"])
+
+class WaitFrom(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        while epoch >= int(sys.argv[2]):
+            time.sleep(1)
+
+with open(sys.argv[1], "rb") as file:
+    regressor, X, y = pickle.load(file)
+regressor.fit(X, y, callbacks=[WaitFrom()])
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
 def test_a_child_killed_at_five_moments_ends_with_the_same_bits(tmp_path):
-    import pickle
-
-    settings = {**SETTINGS, "ema_decay": 0.9, "epochs": 700}
-    (tmp_path / "settings.pkl").write_bytes(pickle.dumps(settings))
-    np.savez(tmp_path / "data.npz", X=X, y=Y)
+    settings = {**SETTINGS, "ema_decay": 0.9, "epochs": 150}
     directory = tmp_path / "checkpoints"
-    arguments = [tmp_path / "settings.pkl", directory, tmp_path / "data.npz"]
+    regressor = MLPRegressor(**settings, random_state=0, checkpoint_dir=directory)
+    (tmp_path / "fit.pkl").write_bytes(pickle.dumps((regressor, X, Y)))
     rng = np.random.default_rng()
-    reader = MLPRegressor(**settings, random_state=0, checkpoint_dir=directory)
     reached = [0]
     for kill in range(5):
+        wanted = reached[-1] + rng.integers(1, 10)
+        arguments = [tmp_path / "fit.pkl", wanted + 15]
         child = subprocess.Popen([sys.executable, "-c", CHILD, *map(str, arguments)])
-        goal = reached[-1] + rng.integers(1, 60)
-        while child.poll() is None and epochs_in(directory) < goal:
-            time.sleep(0.01)
-        if kill == 0:
-            assert np.isfinite(reader.load_checkpoint().predict(X)).all()
-        time.sleep(rng.uniform(0, 0.05))
-        assert child.poll() is None, "the child ended before it could be killed"
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        try:
+            while child.poll() is None and epochs_in(directory) < wanted:
+                time.sleep(0.002)
+            assert child.poll() is None, "the child must not end by itself"
+            if kill == 0:
+                reader = clone(regressor).load_checkpoint()
+                assert np.isfinite(reader.predict(X)).all()
+            else:
+                time.sleep(rng.uniform(0, 0.05))
+        finally:
+            child.kill()  # SIGKILL
+            child.wait()
         reached.append(epochs_in(directory))
-    assert reached == sorted(reached)
-    assert 0 < reached[1] < reached[-1] < settings["epochs"]
+    assert all(np.diff(reached) > 0)
+    assert reached[-1] < settings["epochs"]
 
-    whole = MLPRegressor(**settings, random_state=0).fit(X, Y)
-    resumed = clone(whole).set_params(checkpoint_dir=directory).fit(X, Y)
-    assert_same_bits(resumed, whole)
+    whole = clone(regressor).set_params(checkpoint_dir=None).fit(X, Y)
+    assert_same_bits(regressor.fit(X, Y), whole)
 
 
 def epochs_in(directory):

@@ -28,7 +28,13 @@ def test_the_installed_files_are_complete():
 
 def test_version_and_public_names():
     assert importlib.metadata.version("skmlp") == skmlp.__version__
-    assert set(skmlp.__all__) == {"MLPClassifier", "MLPRegressor", "__version__"}
+    assert set(skmlp.__all__) == {
+        "MLPClassifier",
+        "MLPRegressor",
+        "WideDeepClassifier",
+        "WideDeepRegressor",
+        "__version__",
+    }
 
 
 @pytest.mark.parametrize(

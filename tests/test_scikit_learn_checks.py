@@ -5,11 +5,11 @@ from unittest import SkipTest
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skmlp import MLPClassifier, MLPRegressor
+from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 
 CHECKS = [
     pytest.param(estimator, check, id=f"{type(estimator).__name__}-{check.func.__name__}-{i}")
-    for cls in (MLPRegressor, MLPClassifier)
+    for cls in (MLPRegressor, MLPClassifier, WideDeepRegressor, WideDeepClassifier)
     for i, (estimator, check) in enumerate(estimator_checks_generator(cls()))
 ]
 

@@ -7,6 +7,7 @@ from skmlp._engine.program import Knobs, Program, Recipe, Rows, place
 from skmlp._engine.schedules import SCHEDULES
 from skmlp._engine.stopping import Patience, Plateau, StopReason
 from skmlp._engine.store import STORE
+from skmlp._engine.update import WidePath
 
 __all__ = [
     "SCHEDULES",
@@ -24,6 +25,7 @@ __all__ = [
     "StopReason",
     "Validation",
     "Watcher",
+    "WidePath",
     "alpha_dropped_out",
     "dropped_out",
     "place",

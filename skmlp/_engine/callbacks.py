@@ -27,13 +27,19 @@ class KerasCallbacks:
     the epoch runs batch by batch, which is slower.
     """
 
-    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], epochs: int) -> None:
+    def __init__(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback],
+        epochs: int,
+        loss_weights: Sequence[float],
+    ) -> None:
         self._callbacks = [copy.deepcopy(callback) for callback in callbacks]
         self._epochs = epochs
+        self._loss_weights = loss_weights
         self.wants_batches = any(map(has_batch_hook, self._callbacks))
 
     def on_begin(self, program: Program, n_batches: int) -> int:
-        self._model = program.model
+        self._model = program.compiled_model(self._loss_weights)
         self._model.stop_training = False
         # The one word of `BackupAndRestore` to `keras.Model.fit` has no public name.
         self._model._initial_epoch = None

@@ -115,10 +115,12 @@ def train(
                 break
             _begin_epoch(program, plan, run, epoch, watchers)
             entered = program.snapshot()
-            loss = run_epoch(program, rows, plan, epoch, knobs, watchers)
+            losses = run_epoch(program, rows, plan, epoch, knobs, watchers)
+            loss = float(losses[0])
             reached = program.snapshot()
             with program.averaged():
-                logs = {"loss": loss, "learning_rate": program.learning_rate()}
+                logs = {"loss": loss, **_losses_of_outputs(program, losses)}
+                logs["learning_rate"] = program.learning_rate()
                 score = _measure(program, validation, plan, knobs, watchers, logs)
                 # Every watcher hears of the epoch, also when one has asked to stop.
                 asked_to_stop = [watcher.on_epoch_end(epoch, logs) for watcher in watchers]
@@ -194,23 +196,27 @@ def run_epoch(
     epoch: int,
     knobs: Knobs,
     watchers: Sequence[Watcher],
-) -> float:
-    """Mean loss over the rows of one epoch; batch by batch only if a watcher asks for it."""
+) -> np.ndarray:
+    """Mean losses over the rows of one epoch, in the order of `Program.run_batches`.
+
+    It runs batch by batch only if a watcher asks for it.
+    """
     order = epoch_order(program, rows, plan, epoch)
     listeners = [watcher for watcher in watchers if watcher.wants_batches]
     last, number = n_batches(program, rows), plan.first_epoch + epoch
     if not listeners:
         return program.run_batches(rows, order, 0, last, number, knobs) / rows.n_rows
-    total, seen = 0.0, 0
+    totals, seen = np.zeros(()), 0
     for batch in range(last):
         for watcher in listeners:
             watcher.on_batch_begin(batch)
-        total += program.run_batches(rows, order, batch, batch + 1, number, knobs)
+        totals = totals + program.run_batches(rows, order, batch, batch + 1, number, knobs)
         seen = min(seen + program.recipe.batch_size, rows.n_rows)
-        asked_to_stop = [watcher.on_batch_end(batch, total / seen) for watcher in listeners]
+        loss = float(totals[0] / seen)
+        asked_to_stop = [watcher.on_batch_end(batch, loss) for watcher in listeners]
         if any(asked_to_stop):
             break
-    return total / seen
+    return totals / seen
 
 
 def _measure(
@@ -229,8 +235,10 @@ def _measure(
         logs.update(plan.metrics(program.weights()))
     if validation is None:
         return None
-    loss, raw = evaluate(program, validation.rows, knobs, watchers)
-    logs["val_loss"] = loss
+    losses, raw = evaluate(program, validation.rows, knobs, watchers)
+    logs["val_loss"] = loss = float(losses[0])
+    of_outputs = _losses_of_outputs(program, losses)
+    logs.update({f"val_{name}": value for name, value in of_outputs.items()})
     if not math.isfinite(loss):
         return None
     metrics = validation.metrics(raw)
@@ -240,21 +248,30 @@ def _measure(
 
 def evaluate(
     program: Program, chunks: Sequence[Rows], knobs: Knobs, watchers: Sequence[Watcher]
-) -> tuple[float, np.ndarray]:
-    """Loss, penalty included, and raw outputs of rows."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Losses, in the order of `Program.run_batches`, and raw outputs of rows."""
     listeners = [watcher for watcher in watchers if watcher.wants_batches]
     for watcher in watchers:
         watcher.on_test_begin()
-    total, seen, outputs = 0.0, 0, []
+    totals, seen, outputs = np.zeros(()), 0, []
     for i, rows in enumerate(chunks):
         for watcher in listeners:
             watcher.on_test_batch_begin(i)
-        chunk_total, penalty, raw = program.measure(rows, knobs)
-        total, seen = total + chunk_total, seen + rows.n_rows
+        chunk_totals, penalty, raw = program.measure(rows, knobs)
+        totals, seen = totals + chunk_totals, seen + rows.n_rows
         outputs.append(raw)
         for watcher in listeners:
-            watcher.on_test_batch_end(i, total / seen + penalty)
-    loss = total / seen + penalty
+            watcher.on_test_batch_end(i, float(totals[0] / seen + penalty))
+    losses = totals / seen
+    losses[0] += penalty
     for watcher in watchers:
-        watcher.on_test_end(loss)
-    return loss, np.concatenate(outputs)
+        watcher.on_test_end(float(losses[0]))
+    return losses, np.concatenate(outputs)
+
+
+def _losses_of_outputs(program: Program, losses: np.ndarray) -> dict[str, float]:
+    """What Keras logs of a model with several outputs: each one's loss, without penalty."""
+    return {
+        f"{name}_loss": float(loss)
+        for name, loss in zip(program.recipe.outputs, losses[1:], strict=False)
+    }

@@ -19,8 +19,10 @@ import numpy as np
 import tensorflow as tf
 
 from skmlp._engine.noise import Noise, random_bits
+from skmlp._engine.update import Update, WidePath
 
 Weights = tuple[tuple[np.ndarray, ...], ...]  # of every layer its arrays, in Keras's order
+RunLayer = Callable[..., tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,11 @@ class Recipe:
     """What a program is compiled for. Recipes with equal keys share programs."""
 
     key: Hashable
-    build_model: Callable[[], keras.Sequential] = field(compare=False)
+    build_model: Callable[[], keras.Model] = field(compare=False)
+    layers: tuple[str, ...]  # names of the model's layers, in the order of `Weights`
+    outputs: tuple[str, ...]  # names of the model's outputs, the main one first
+    # (rows of X, run) -> raw outputs, one for each output; run(name, *inputs) is a layer's
+    raw_outputs: Callable[[tf.Tensor, RunLayer], list[tf.Tensor]] = field(compare=False)
     build_optimizer: Callable[[], keras.optimizers.Optimizer] = field(compare=False)
     # (targets, raw outputs) -> (rows,), and the same on predictions, for Keras callbacks
     loss_on_raw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = field(compare=False)
@@ -42,6 +48,7 @@ class Recipe:
     has_l2: bool
     clipping: str | None  # "clipvalue", "clipnorm", "global_clipnorm"
     has_ema: bool
+    wide: WidePath | None = None
 
 
 class Knobs(NamedTuple):
@@ -49,9 +56,12 @@ class Knobs(NamedTuple):
 
     seed: tf.Tensor  # () int32, of the random layers
     rates: tf.Tensor  # (random layers,) float32
+    loss_weights: tf.Tensor  # (outputs,) float32
     # all others: () float32
     l1: tf.Tensor
     l2: tf.Tensor
+    wide_l1: tf.Tensor
+    wide_l2: tf.Tensor
     clip: tf.Tensor
     ema_decay: tf.Tensor
     learning_rate: tf.Tensor  # of a schedule, whose factors multiply it
@@ -90,14 +100,14 @@ class Program:
         self.capacity = capacity
         self.traces = 0  # how often a function was traced; a test counts on it
         self.model = recipe.build_model()
+        self._layers = [self.model.get_layer(name) for name in recipe.layers]
         self.optimizer = recipe.build_optimizer()
-        self.optimizer.build(self.model.trainable_variables)
-        self.model.compile(optimizer=self.optimizer, loss=recipe.loss_on_predictions)
-        self._averages = [
-            tf.Variable(variable.value) for variable in self._trainable() if recipe.has_ema
-        ]
+        self._update = Update(
+            self.model, self.optimizer, recipe.clipping, recipe.has_ema, recipe.wide
+        )
+        self._averages = self._update.averages
         self.built_weights = self.weights()
-        self._built_optimizer = _values(self.optimizer.variables)
+        self._built_optimizer = _values(self._update.state)
         self._built_others = _values(self._others())
         self._run_batches = tf.function(
             self._trace_run_batches, jit_compile=True, autograph=False
@@ -112,18 +122,22 @@ class Program:
         averages: Weights,
         optimizer: Sequence[np.ndarray],
         learning_rate: float | None,
+        wide_learning_rate: float | None = None,
     ) -> None:
-        """Set the weights, their averages, and the optimizer's state (() for a fresh one)
-        and rate (None where a schedule of its own sets it).
+        """Set the weights, their averages, and the optimizers' state (() for a fresh one)
+        and rates (None where something else sets them).
         """
         if self.recipe.has_ema:
             self._assign_weights(averages)
             _assign(self._averages, [variable.value for variable in self._trainable()])
         self._assign_weights(weights)
         _assign(self._others(), self._built_others)
-        _assign(self.optimizer.variables, optimizer or self._built_optimizer)
+        self.restore_optimizer(optimizer or self._built_optimizer)
         if learning_rate is not None:
             self.set_learning_rate(learning_rate)
+        if wide_learning_rate is not None:
+            assert self._update.wide_optimizer is not None
+            self._update.wide_optimizer.learning_rate = wide_learning_rate
 
     def snapshot(self) -> list[tf.Tensor]:
         """The weights and averages as they are now: TensorFlow copies a variable only on its
@@ -136,7 +150,18 @@ class Program:
         _assign([*self._weights(), *self._averages], snapshot)
 
     def restore_optimizer(self, state: Sequence[np.ndarray]) -> None:
-        _assign(self.optimizer.variables, state)
+        _assign(self._update.state, state)
+
+    def compiled_model(self, loss_weights: Sequence[float]) -> keras.Model:
+        """The model with its optimizer, as Keras's callbacks expect it."""
+        losses = [self.recipe.loss_on_predictions] * len(self.recipe.outputs)
+        several = len(losses) > 1
+        self.model.compile(
+            optimizer=self.optimizer,
+            loss=losses if several else losses[0],
+            loss_weights=list(loss_weights) if several else None,
+        )
+        return self.model
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -158,10 +183,10 @@ class Program:
         self.optimizer.finalize_variable_values(self._trainable())
 
     def weights(self) -> Weights:
-        return tuple(_values(layer.weights) for layer in self.model.layers)
+        return tuple(_values(layer.weights) for layer in self._layers)
 
     def optimizer_state(self) -> tuple[np.ndarray, ...]:
-        return _values(self.optimizer.variables)
+        return _values(self._update.state)
 
     def steps(self) -> int:
         """Steps that the optimizer has made."""
@@ -177,14 +202,14 @@ class Program:
         return self.model.trainable_variables
 
     def _weights(self) -> list[Any]:
-        return [variable for layer in self.model.layers for variable in layer.weights]
+        return [variable for layer in self._layers for variable in layer.weights]
 
     def _others(self) -> list[Any]:
         """What is not a weight: states of seeds in the user's own layers."""
         weights = {id(variable) for variable in self._weights()}
         return [
             variable
-            for layer in self.model.layers
+            for layer in self._layers
             for variable in layer.variables
             if id(variable) not in weights
         ]
@@ -196,19 +221,22 @@ class Program:
 
     def run_batches(
         self, rows: Rows, order: tf.Tensor, first: int, last: int, epoch: int, knobs: Knobs
-    ) -> float:
+    ) -> np.ndarray:
         """Train on the batches `first` to `last` - 1 of an epoch.
 
-        Returns the sum, over these batches, of each one's loss times its number of rows;
-        NaN if a weight has become infinite.
+        Returns sums, over these batches, of losses times numbers of rows: of the loss that
+        is minimised and, of several outputs, of each one's. NaN if a weight has become
+        infinite.
         """
         span = tf.constant([first, last, rows.n_rows, epoch])
-        return float(self._run_batches(rows.X, rows.y, rows.weight, order, span, knobs))
+        return self._run_batches(rows.X, rows.y, rows.weight, order, span, knobs).numpy()
 
-    def measure(self, rows: Rows, knobs: Knobs) -> tuple[float, float, np.ndarray]:
-        """Sum of the weighted losses, penalty, and raw outputs (n_rows, n_outputs)."""
-        total, penalty, raw = self._measure(rows.X, rows.y, rows.weight, knobs)
-        return float(total), float(penalty), raw.numpy()[: rows.n_rows]
+    def measure(self, rows: Rows, knobs: Knobs) -> tuple[np.ndarray, float, np.ndarray]:
+        """Sums of the rows' losses, in the order of `run_batches`; the penalty; and raw
+        outputs of the main output, (n_rows, n_outputs).
+        """
+        totals, penalty, raw = self._measure(rows.X, rows.y, rows.weight, knobs)
+        return totals.numpy(), float(penalty), raw.numpy()[: rows.n_rows]
 
     # What is traced
 
@@ -218,7 +246,7 @@ class Program:
         size = self.recipe.batch_size
         variables = self._trainable()
 
-        def batch(i, total):  # type: ignore[no-untyped-def]
+        def batch(i, totals):  # type: ignore[no-untyped-def]
             # 1. Gather the batch's rows; what fills up the last one has weight zero.
             index = tf.slice(order, [i * size], [size])
             n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)
@@ -226,49 +254,58 @@ class Program:
             # 2. Forward: the rows' mean loss, a short last batch by its true size.
             with tf.GradientTape() as tape:
                 when = tf.stack([knobs.seed, epoch, i])
-                raw = self._train_outputs(tf.gather(X, index), row_weight, knobs.rates, when)
-                losses = self.recipe.loss_on_raw(tf.gather(y, index), raw)
-                loss = tf.reduce_sum(losses * row_weight) / n_in_batch + self._penalty(knobs)
+                run = self._train_layer(row_weight, knobs.rates, when)
+                raw = self.recipe.raw_outputs(tf.gather(X, index), run)
+                losses = self._losses(tf.gather(y, index), raw, row_weight, knobs) / n_in_batch
+                loss = losses[0] + self._penalty(knobs)
             # 3. Backward and update.
             gradients = tape.gradient(loss, [variable.value for variable in variables])
             if self.recipe.schedule is not None:
                 rate = self.recipe.schedule(self.optimizer.iterations.value, knobs)
                 self.optimizer.learning_rate.assign(rate)
-            self.optimizer.apply(self._clipped(gradients, knobs.clip), variables)
-            self._update_averages(knobs.ema_decay)
-            return i + 1, total + loss * n_in_batch
+            self._update.apply(gradients, knobs.clip)
+            self._update.update_averages(knobs.ema_decay)
+            return i + 1, totals + tf.concat([[loss], losses[1:]], axis=0) * n_in_batch
 
-        _, total = tf.while_loop(lambda i, _: i < last, batch, (first, tf.constant(0.0)))
+        n_losses = 1 + len(self.recipe.outputs) * (len(self.recipe.outputs) > 1)
+        start = first, tf.zeros(n_losses)
+        _, totals = tf.while_loop(lambda i, _: i < last, batch, start)
         finite = tf.stack([tf.reduce_all(tf.math.is_finite(v.value)) for v in variables])
-        return tf.where(tf.reduce_all(finite), total, float("nan"))
+        return tf.where(tf.reduce_all(finite), totals, float("nan"))
 
     def _trace_measure(self, X, y, weight, knobs):  # type: ignore[no-untyped-def]
         self.traces += 1
-        raw = X
-        for layer in self._raw_layers():
-            raw = layer(raw, training=False)
-        total = tf.reduce_sum(self.recipe.loss_on_raw(y, raw) * weight)
-        return total, self._penalty(knobs), raw
+        raw = self.recipe.raw_outputs(X, self._trained_layer)
+        return self._losses(y, raw, weight, knobs), self._penalty(knobs), raw[0]
 
-    def _raw_layers(self) -> list[keras.layers.Layer]:
-        """Every layer but the last, which makes predictions of raw outputs."""
-        return self.model.layers[:-1]
-
-    def _train_outputs(
-        self, x: tf.Tensor, weight: tf.Tensor, rates: tf.Tensor, when: tf.Tensor
+    def _losses(
+        self, y: tf.Tensor, raw: list[tf.Tensor], weight: tf.Tensor, knobs: Knobs
     ) -> tf.Tensor:
-        """Raw outputs in training: every batch and random layer has bits of its own."""
+        """Sums over rows: of the weighted loss and, of several outputs, of each one's."""
+        losses = [tf.reduce_sum(self.recipe.loss_on_raw(y, one) * weight) for one in raw]
+        if len(losses) == 1:
+            return tf.stack(losses)
+        return tf.stack([tf.reduce_sum(knobs.loss_weights * tf.stack(losses)), *losses])
+
+    def _trained_layer(self, name: str, *inputs: tf.Tensor) -> tf.Tensor:
+        """A layer's outputs after training."""
+        return self.model.get_layer(name)(_one_or_list(inputs), training=False)
+
+    def _train_layer(self, weight: tf.Tensor, rates: tf.Tensor, when: tf.Tensor) -> RunLayer:
+        """Layers in training: every batch and random layer has bits of its own."""
         names = list(self.recipe.noise)
-        for layer in self._raw_layers():
-            if layer.name in names:
-                i = names.index(layer.name)
+
+        def run(name: str, *inputs: tf.Tensor) -> tf.Tensor:
+            layer, x = self.model.get_layer(name), inputs[0]
+            if name in names:
+                i = names.index(name)
                 counters = tf.cast(tf.concat([when, [i]], axis=0), tf.uint32)
-                x = self.recipe.noise[layer.name](x, rates[i], random_bits(x, counters))
-            elif isinstance(layer, keras.layers.BatchNormalization):
-                x = batch_normalized(layer, x, weight)
-            else:
-                x = layer(x, training=True)
-        return x
+                return self.recipe.noise[name](x, rates[i], random_bits(x, counters))
+            if isinstance(layer, keras.layers.BatchNormalization):
+                return batch_normalized(layer, x, weight)
+            return layer(_one_or_list(inputs), training=True)
+
+        return run
 
     def _penalty(self, knobs: Knobs) -> tf.Tensor:
         kernels = [v.value for v in self._trainable() if v.name == "kernel"]
@@ -277,22 +314,13 @@ class Program:
             penalty += knobs.l1 * tf.add_n([tf.reduce_sum(tf.abs(k)) for k in kernels])
         if self.recipe.has_l2:
             penalty += knobs.l2 * tf.add_n([tf.reduce_sum(tf.square(k)) for k in kernels])
+        if self.recipe.wide is not None:
+            wide = self.model.get_layer("output").kernel[: self.recipe.wide.n_rows]
+            if self.recipe.wide.has_l1:
+                penalty += knobs.wide_l1 * tf.reduce_sum(tf.abs(wide))
+            if self.recipe.wide.has_l2:
+                penalty += knobs.wide_l2 * tf.reduce_sum(tf.square(wide))
         return penalty
-
-    def _clipped(self, gradients: list[tf.Tensor], limit: tf.Tensor) -> list[tf.Tensor]:
-        if self.recipe.clipping == "clipvalue":
-            return [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
-        if self.recipe.clipping == "clipnorm":
-            return [tf.clip_by_norm(gradient, limit) for gradient in gradients]
-        if self.recipe.clipping == "global_clipnorm":
-            return tf.clip_by_global_norm(gradients, limit)[0]
-        return gradients
-
-    def _update_averages(self, decay: tf.Tensor) -> None:
-        """Exponential moving averages, which start at the weights after the first step."""
-        decay = tf.where(self.optimizer.iterations.value > 1, decay, 0.0)
-        for average, variable in zip(self._averages, self._trainable(), strict=False):
-            average.assign(decay * average + (1 - decay) * variable.value)
 
 
 def batch_normalized(
@@ -311,6 +339,10 @@ def batch_normalized(
     gamma = layer.gamma.value if layer.scale else None
     beta = layer.beta.value if layer.center else None
     return tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
+
+
+def _one_or_list(inputs: Sequence[tf.Tensor]) -> Any:
+    return list(inputs) if len(inputs) > 1 else inputs[0]
 
 
 def _values(variables: Sequence[Any]) -> tuple[np.ndarray, ...]:

@@ -1,0 +1,140 @@
+"""Columns of X as the inputs of a network: numbers, indicators of categories, products.
+
+An input is a term (column, code): the column's number where the code is -1, and else whether
+the column's category is the one of this code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skmlp._sklearn import column_indices
+
+NUMBER = -1  # the code of a term that is the column's number
+Categories = dict[str, list]  # of a column's name: its categories in fit, sorted
+
+
+def chosen(parameter: str, selection: Any, X: Any) -> np.ndarray:
+    """Positions of the columns that a selection picks; None picks all.
+
+    Raises ValueError for columns that X does not have, and for a selector that picks none.
+    """
+    if selection is None:
+        return np.arange(X.shape[1])
+    try:
+        key = selection(X) if callable(selection) else selection
+        positions = column_indices(X, list(key) if isinstance(key, tuple) else key)
+    except (ValueError, IndexError, TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f"'{parameter}' must pick columns of X, which has {X.shape[1]}; got "
+            f"{selection!r} ({error})"
+        ) from error
+    if callable(selection) and not len(positions):
+        raise ValueError(
+            f"'{parameter}' must pick at least one column; the selector {selection!r} picks "
+            "none; give it another rule, or the columns themselves."
+        )
+    return np.asarray(positions, dtype=int) % X.shape[1]
+
+
+def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
+    """Positions of both columns of every pair; None is no pair."""
+    positions = []
+    for pair in [] if pairs is None else pairs:
+        if isinstance(pair, str) or np.shape(pair) != (2,):
+            raise ValueError(
+                f"'{parameter}' must hold pairs of columns of X; got {pair!r} among them."
+            )
+        positions.append(chosen(parameter, list(pair), X))
+    return positions
+
+
+def categories_of(X: Any) -> Categories:
+    """The categories of a frame's columns of that dtype; none of anything else."""
+    if not hasattr(X, "columns"):
+        return {}
+    categorical = ("category", "Categorical", "Enum")  # pandas's name and polars's two
+    dtypes = zip(X.columns, X.dtypes, strict=True)
+    names = [name for name, dtype in dtypes if str(dtype).startswith(categorical)]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            "'X' must name its columns by strings where some hold categories; got "
+            f"{names[0]!r}; rename them."
+        )
+    return {name: np.unique(_known(X[name])).tolist() for name in names}
+
+
+def with_codes(X: Any, categories: Categories) -> Any:
+    """The frame with every category as its code: NaN where it is missing, -1 if unknown."""
+    if not categories:
+        return X
+    if not hasattr(X, "columns") or not set(categories) <= set(X.columns):
+        raise ValueError(
+            f"'X' must be a DataFrame with the columns of categories {list(categories)}, as in "
+            f"fit; got {type(X).__name__}."
+        )
+    codes = {name: _codes(X[name], known) for name, known in categories.items()}
+    return X.assign(**codes) if hasattr(X, "assign") else X.with_columns(**codes)
+
+
+def _codes(column: Any, categories: list) -> np.ndarray:
+    codes = np.full(len(column), np.nan)
+    code_of = {category: code for code, category in enumerate(categories)}
+    known = _known(column).tolist()
+    codes[~_is_missing(column)] = [code_of.get(category, -1) for category in known]
+    return codes
+
+
+def _known(column: Any) -> np.ndarray:
+    return np.asarray(column, dtype=object)[~_is_missing(column)]
+
+
+def _is_missing(column: Any) -> np.ndarray:
+    missing = column.isna() if hasattr(column, "isna") else column.is_null()
+    return np.asarray(missing, dtype=bool)
+
+
+def terms(columns: Sequence[int] | np.ndarray, n_categories: dict[int, int]) -> np.ndarray:
+    """The inputs that these columns give, (n_inputs, 2): one for a number, or one for each
+    category of those columns that have some.
+    """
+    codes = [
+        range(n_categories[column]) if column in n_categories else [NUMBER]
+        for column in columns
+    ]
+    pairs = [
+        (column, code) for column, each in zip(columns, codes, strict=True) for code in each
+    ]
+    return np.array(pairs, dtype=int).reshape(-1, 2)
+
+
+def crossed_terms(
+    rows: np.ndarray, pairs: Sequence[np.ndarray], n_categories: dict[int, int]
+) -> np.ndarray:
+    """The inputs that products of columns give, (n_inputs, 2, 2): two terms for each.
+
+    Of two categories only those are crossed that meet in a row: the weight of any other would
+    never be trained.
+    """
+    found = []
+    for one, other in pairs:
+        if one in n_categories and other in n_categories:
+            met = np.unique(rows[:, [one, other]], axis=0).astype(int)
+            found += [((one, a), (other, b)) for a, b in met]
+        else:
+            sides = terms([one], n_categories), terms([other], n_categories)
+            found += [(a, b) for a in sides[0] for b in sides[1]]
+    return np.array(found, dtype=int).reshape(-1, 2, 2)
+
+
+def values(rows: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """What terms are in rows of numbers and codes, (n_samples, n_inputs) of their dtype."""
+    columns, codes = inputs.T
+    found = rows[:, columns]
+    indicators = codes != NUMBER
+    if indicators.any():
+        found[:, indicators] = found[:, indicators] == codes[indicators]
+    return found

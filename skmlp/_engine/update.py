@@ -1,0 +1,96 @@
+"""What one step does to the weights: clipped gradients, optimizers, moving averages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class WidePath:
+    """The first rows of the output layer's kernel, where they are trained in their own way."""
+
+    n_rows: int
+    has_l1: bool
+    has_l2: bool
+    # None: the optimizer of all the rest
+    build_optimizer: Callable[[], keras.optimizers.Optimizer] | None = field(compare=False)
+    has_own_rate: bool  # else it steps at the other optimizer's learning rate
+
+
+class Update:
+    """The optimizer of a model; or two, of which one trains the wide path.
+
+    Keras's optimizers train whole variables, so the two parts of the output layer's kernel
+    have variables of their own then, which are joined after every step.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        clipping: str | None,
+        has_ema: bool,
+        wide: WidePath | None,
+    ) -> None:
+        self._variables = model.trainable_variables
+        self._optimized = list(self._variables)
+        self._clipping = clipping
+        self._wide = wide
+        self.optimizer = optimizer
+        self.wide_optimizer: keras.optimizers.Optimizer | None = None
+        if wide and wide.build_optimizer:
+            self._split(model.get_layer("output").kernel, wide.n_rows)
+            self.wide_optimizer = wide.build_optimizer()
+            self.wide_optimizer.build([self._wide_rows])
+        self.optimizer.build(self._optimized)
+        self.averages = [tf.Variable(v.value) for v in self._variables if has_ema]
+
+    def _split(self, kernel: Any, n_rows: int) -> None:
+        self._kernel = next(i for i, v in enumerate(self._variables) if v is kernel)
+        self._wide_rows = keras.Variable(kernel[:n_rows], name="wide")
+        self._optimized[self._kernel] = keras.Variable(kernel[n_rows:], name="deep")
+
+    @property
+    def state(self) -> list[Any]:
+        """The optimizers' variables."""
+        wide = self.wide_optimizer.variables if self.wide_optimizer else []
+        return [*self.optimizer.variables, *wide]
+
+    def apply(self, gradients: Sequence[tf.Tensor], limit: tf.Tensor) -> None:
+        """Make one step."""
+        if self.wide_optimizer is None:
+            self.optimizer.apply(self._clipped(gradients, limit), self._optimized)
+            return
+        assert self._wide is not None
+        i, n = self._kernel, self._wide.n_rows
+        kernel, gradient = self._variables[i], gradients[i]
+        self._wide_rows.assign(kernel[:n])
+        self._optimized[i].assign(kernel[n:])
+        parts = [*gradients[:i], gradient[n:], *gradients[i + 1 :], gradient[:n]]
+        *rest, of_wide_rows = self._clipped(parts, limit)
+        if not self._wide.has_own_rate:
+            rate = tf.convert_to_tensor(self.optimizer.learning_rate)
+            self.wide_optimizer.learning_rate.assign(rate)
+        self.optimizer.apply(rest, self._optimized)
+        self.wide_optimizer.apply([of_wide_rows], [self._wide_rows])
+        kernel.assign(tf.concat([self._wide_rows.value, self._optimized[i].value], axis=0))
+
+    def _clipped(self, gradients: Sequence[tf.Tensor], limit: tf.Tensor) -> Sequence[tf.Tensor]:
+        if self._clipping == "clipvalue":
+            return [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
+        if self._clipping == "clipnorm":
+            return [tf.clip_by_norm(gradient, limit) for gradient in gradients]
+        if self._clipping == "global_clipnorm":
+            return tf.clip_by_global_norm(gradients, limit)[0]
+        return gradients
+
+    def update_averages(self, decay: tf.Tensor) -> None:
+        """Exponential moving averages, which start at the weights after the first step."""
+        decay = tf.where(self.optimizer.iterations.value > 1, decay, 0.0)
+        for average, variable in zip(self.averages, self._variables, strict=False):
+            average.assign(decay * average + (1 - decay) * variable.value)

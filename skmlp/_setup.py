@@ -1,0 +1,226 @@
+"""From a job to what the engine runs: a recipe, run-time numbers and a plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from skmlp._activations import RRELU_RANGE
+from skmlp._encoding import EncodedData
+from skmlp._engine import (
+    Knobs,
+    Noise,
+    Patience,
+    Plan,
+    Recipe,
+    WidePath,
+    alpha_dropped_out,
+    dropped_out,
+    random_leaks,
+)
+from skmlp._job import Job
+from skmlp._losses import RowLoss, check_row_loss, row_loss
+from skmlp._network import build_model, check_initializer
+from skmlp._optimizers import (
+    CLIPPINGS,
+    DEFAULT_LEARNING_RATE,
+    OptimizerRecipe,
+    clipping,
+    optimizer_recipe,
+)
+from skmlp._schedules import RateSchedule, rate_schedule
+from skmlp._spec import NetworkSpec, flow
+from skmlp._state import Progress
+
+AUTO_BATCH_SIZE = 200
+# A batch may be compiled larger than the data: up to here that costs next to nothing, and
+# small data sets of all sizes share a program.
+SMALL_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A job and what the engine needs for it; jobs of equal recipes share a program."""
+
+    job: Job
+    recipe: Recipe
+    optimizer: OptimizerRecipe
+    schedule: RateSchedule
+
+    def knobs(self, first_step: int) -> Knobs:
+        """The job's numbers; `first_step` is where a schedule that spans the fit begins."""
+
+        def number(value: float) -> tf.Tensor:
+            return tf.constant(value, tf.float32)
+
+        random = [layer for layer in self.job.spec.layers() if layer.name in self.recipe.noise]
+        rates = [0.0 if layer.value == "rrelu" else layer.value for layer in random]
+        wide_l1, wide_l2 = self.job.wide_penalties
+        return Knobs(
+            seed=tf.constant(self.job.seed, tf.int32),
+            rates=tf.constant(rates, tf.float32),
+            loss_weights=tf.constant(self.job.loss_weights, tf.float32),
+            l1=number(self.job.params.l1),
+            l2=number(self.job.params.l2),
+            wide_l1=number(wide_l1),
+            wide_l2=number(wide_l2),
+            clip=number(_clipping(self.job.params)[1]),
+            ema_decay=number(self.job.params.ema_decay or 0.0),
+            learning_rate=number(self.optimizer.learning_rate or 0.0),
+            first_step=number(
+                first_step if self.schedule.spans_fit and not self.job.is_part else 0
+            ),
+            decay_rate=number(self.schedule.decay_rate),
+            decay_steps=number(self.schedule.decay_steps),
+            warmup_steps=number(self.schedule.warmup_steps),
+        )
+
+    def plan(self, before: Progress, *, has_validation: bool) -> Plan:
+        """How to train on from what was trained before.
+
+        scikit-learn's rule: without validation data the training loss is watched.
+        """
+        watches = self.job.params.early_stopping or not has_validation
+        plateau = self.schedule.plateau
+        if plateau and before.plateau:
+            plateau = plateau.at(before.plateau)
+        return Plan(
+            epochs=self.job.epochs,
+            shuffle=self.job.params.shuffle,
+            seed=self.job.seed,
+            first_epoch=before.epochs,
+            patience=Patience(
+                limit=self.job.params.n_iter_no_change if watches else math.inf,
+                tol=self.job.params.tol,
+            ),
+            plateau=plateau,
+            epoch_rate=self.schedule.by_epoch,
+        )
+
+
+def set_up(job: Job, data: EncodedData) -> Setup:
+    """Check the job's parameters against each other and the rows, and set it up."""
+    params, spec = job.params, job.spec
+    loss = row_loss(params.loss, spec.output_activation, spec.n_outputs, params.label_smoothing)
+    check_row_loss(loss, data.y, spec.n_outputs)
+    optimizer = _optimizer(job)
+    check_initializer(params.kernel_initializer)
+    batch_size = compiled_batch_size(params.batch_size, data.n_rows)
+    n_steps = -(-data.n_rows // batch_size)
+    schedule = rate_schedule(params, optimizer, epochs=job.horizon, n_steps=n_steps)
+    return Setup(job, _recipe(job, loss, optimizer, schedule, batch_size), optimizer, schedule)
+
+
+def _recipe(
+    job: Job,
+    loss: RowLoss,
+    optimizer: OptimizerRecipe,
+    schedule: RateSchedule,
+    batch_size: int,
+) -> Recipe:
+    structure = job.spec.structure()
+    return Recipe(
+        key=(structure, loss.key, optimizer.key, schedule.key),
+        build_model=lambda: build_model(structure),
+        layers=tuple(layer.name for layer in structure.layers()),
+        outputs=structure.outputs,
+        raw_outputs=partial(_raw_outputs, structure),
+        build_optimizer=optimizer.build,
+        loss_on_raw=loss.on_raw,
+        loss_on_predictions=loss.on_predictions,
+        noise=noise(structure),
+        schedule=schedule.by_step,
+        batch_size=batch_size,
+        has_l1=job.params.l1 > 0,
+        has_l2=job.params.l2 > 0,
+        clipping=_clipping(job.params)[0],
+        has_ema=job.params.ema_decay is not None,
+        wide=_wide_path(job, optimizer.wide),
+    )
+
+
+def _wide_path(job: Job, wide_optimizer: OptimizerRecipe | None) -> WidePath | None:
+    """How the wide path is trained, if in a way of its own."""
+    l1, l2 = job.wide_penalties
+    if not (l1 or l2 or wide_optimizer):
+        return None
+    return WidePath(
+        n_rows=job.spec.n_wide,
+        has_l1=l1 > 0,
+        has_l2=l2 > 0,
+        build_optimizer=wide_optimizer.build if wide_optimizer else None,
+        has_own_rate=not isinstance(job.params.wide_optimizer, str),
+    )
+
+
+def _raw_outputs(spec: NetworkSpec, X: tf.Tensor, run: Callable) -> list[tf.Tensor]:
+    layers = [layer for layer in spec.layers() if layer.kind != "prediction"]
+    values = flow(layers, spec.inputs(X), lambda layer, *inputs: run(layer.name, *inputs))
+    return [values[name] for name in spec.raw_outputs]
+
+
+def noise(spec: NetworkSpec) -> dict[str, Noise]:
+    """The layers of a network that are random in training, by name and in order."""
+    kinds = {"dropout": dropped_out, "alpha_dropout": alpha_dropped_out}
+    leaks = random_leaks(*RRELU_RANGE)
+    return {
+        layer.name: leaks if layer.value == "rrelu" else kinds[layer.kind]
+        for layer in spec.layers()
+        if layer.value == "rrelu" or layer.kind in kinds
+    }
+
+
+def compiled_batch_size(batch_size: int | str, n_rows: int) -> int:
+    """Rows of a batch as compiled; the last batch, or the only one, may fill less of it."""
+    size = AUTO_BATCH_SIZE if batch_size == "auto" else int(batch_size)
+    return min(size, max(SMALL_BATCH, rounded_up(n_rows)))
+
+
+def is_small_full_batch(job: Job, n_rows: int) -> bool:
+    """Whether equal rows may be merged: all rows make one batch, and all see one network."""
+    is_full_batch = n_rows <= compiled_batch_size(job.params.batch_size, n_rows)
+    return is_full_batch and n_rows <= SMALL_BATCH and not job.spec.is_random()
+
+
+def rounded_up(n_rows: int) -> int:
+    """The next number of at most four binary digits and zeros: at most an eighth more.
+
+    Shapes are rounded so that data sets of nearly one size share what is compiled for them,
+    and by the number of rows alone, so that results never depend on what ran before.
+    """
+    step = 1 << max(n_rows.bit_length() - 4, 0)
+    return -(-n_rows // step) * step
+
+
+def _optimizer(job: Job) -> OptimizerRecipe:
+    """What the parameters say of the optimizer, and of that of a wide path.
+
+    By its name the wide path's steps at the rate of the other one; an object keeps its own.
+    """
+    params = job.params
+    clips = _clipping(params)[0] is not None
+    of_wide_path = getattr(params, "wide_optimizer", None) if job.spec.n_wide else None
+    optimizer = optimizer_recipe(
+        params.optimizer,
+        params.learning_rate,
+        clips=clips,
+        averages=params.ema_decay is not None or of_wide_path is not None,
+        momentum=params.momentum,
+        nesterov=params.nesterov,
+        weight_decay=params.weight_decay,
+    )
+    if of_wide_path is None:
+        return optimizer
+    wide = optimizer_recipe(
+        of_wide_path, DEFAULT_LEARNING_RATE, "wide_optimizer", clips=clips, averages=True
+    )
+    return optimizer.beside(wide)
+
+
+def _clipping(params: Any) -> tuple[str | None, float]:
+    return clipping(**{name: getattr(params, name) for name in CLIPPINGS})
