@@ -84,9 +84,9 @@ class Checkpoint:
         with program.averaged():
             weights = program.weights()
         snapshots = {
-            "now": program.snapshot(),
-            "best": run.best,
-            "safe": run.safe if run.safe is not run.best else [],
+            "now": [program.snapshot()],
+            "best": [run.best],
+            "safe": [run.safe] if run.safe is not run.best else [],
             "weights": [array for arrays in weights for array in arrays],
             "optimizer": program.optimizer_state(),
         }
@@ -123,15 +123,15 @@ class Checkpoint:
         if saved is None:
             return None
         facts = saved.facts
-        program.restore(saved.several("now"))
+        (now,), (best,), safe = map(saved.several, ("now", "best", "safe"))
+        program.restore(now)
         program.restore_optimizer(saved.several("optimizer"))
-        best = saved.several("best")
         best_seen, waited = facts["patience"]
         return Run(
             patience=replace(plan.patience, best=best_seen, waited=waited),
             plateau=plan.plateau.at(facts["plateau"]) if plan.plateau else None,
             best=best,
-            safe=saved.several("safe") or best,
+            safe=safe[0] if safe else best,
             best_value=facts["best_value"],
             history=facts["history"],
             scores=facts["scores"],

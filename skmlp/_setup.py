@@ -54,30 +54,23 @@ class Setup:
 
     def knobs(self, first_step: int) -> Knobs:
         """The job's numbers; `first_step` is where a schedule that spans the fit begins."""
-
-        def number(value: float) -> tf.Tensor:
-            return tf.constant(value, tf.float32)
-
         random = [layer for layer in self.job.spec.layers() if layer.name in self.recipe.noise]
         rates = [0.0 if layer.value == "rrelu" else layer.value for layer in random]
         wide_l1, wide_l2 = self.job.wide_penalties
         return Knobs(
-            seed=tf.constant(self.job.seed, tf.int32),
-            rates=tf.constant(rates, tf.float32),
-            loss_weights=tf.constant(self.job.loss_weights, tf.float32),
-            l1=number(self.job.params.l1),
-            l2=number(self.job.params.l2),
-            wide_l1=number(wide_l1),
-            wide_l2=number(wide_l2),
-            clip=number(_clipping(self.job.params)[1]),
-            ema_decay=number(self.job.params.ema_decay or 0.0),
-            learning_rate=number(self.optimizer.learning_rate or 0.0),
-            first_step=number(
-                first_step if self.schedule.spans_fit and not self.job.is_part else 0
-            ),
-            decay_rate=number(self.schedule.decay_rate),
-            decay_steps=number(self.schedule.decay_steps),
-            warmup_steps=number(self.schedule.warmup_steps),
+            rates=rates,
+            loss_weights=self.job.loss_weights,
+            l1=self.job.params.l1,
+            l2=self.job.params.l2,
+            wide_l1=wide_l1,
+            wide_l2=wide_l2,
+            clip=_clipping(self.job.params)[1],
+            ema_decay=self.job.params.ema_decay or 0.0,
+            learning_rate=self.optimizer.learning_rate or 0.0,
+            first_step=first_step if self.schedule.spans_fit and not self.job.is_part else 0,
+            decay_rate=self.schedule.decay_rate,
+            decay_steps=self.schedule.decay_steps,
+            warmup_steps=self.schedule.warmup_steps,
         )
 
     def plan(self, before: Progress, *, has_validation: bool) -> Plan:

@@ -64,7 +64,7 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor):
     ... )
     >>> regressor.fit(X, y / 100).predict(X).shape
     (442,)
-    >>> regressor.model_.input_names
+    >>> [entry.name for entry in regressor.model_.inputs]
     ['wide_input', 'deep_input']
     """
 

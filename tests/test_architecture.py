@@ -16,7 +16,8 @@ ORDER = """
 _sklearn _activations _spec _state _docstrings
 _params _encoding _columns _progress
 _keras_objects _losses _optimizers _network _inference _metrics
-_engine.noise _engine.update _engine.program _engine.schedules _engine.stopping _engine.store
+_engine.noise _engine.recipe _engine.forward _engine.update _engine.program
+_engine.schedules _engine.stopping _engine.store
 _engine.loop _engine.callbacks _engine
 _schedules _checkpoint _job _setup _training
 _learned _fit_arguments _fitted _base _classifier _regressor
@@ -77,7 +78,7 @@ def test_tensorflow_is_imported_only_by_what_trains():
             for module, inside in imports(tree)
             if not inside and module.split(".")[0] in ("tensorflow", "keras")
         }
-        guarded = name == "_fitted"  # for annotations only, under TYPE_CHECKING
+        guarded = name in ("_fitted", "_job")  # for annotations only, under TYPE_CHECKING
         assert not loads or guarded or name.startswith(TENSORFLOW_ALLOWED), name
 
 

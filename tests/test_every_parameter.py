@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skmlp import MLPClassifier, MLPRegressor
+from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(60, 4))
@@ -82,6 +82,15 @@ VALUES = {
     "checkpoint_every": [2],
     "verbose": [1],
 }
+WIDE_DEEP_VALUES = {
+    "wide_features": [[0, 1], slice(1, 3)],
+    "deep_features": [[True, False, True, True]],
+    "wide_crosses": [[(0, 1), (2, 2)]],
+    "wide_l1": [0.01],
+    "wide_l2": [0.01],
+    "wide_optimizer": ["ftrl", keras.optimizers.Adagrad(0.01)],
+    "aux_loss_weight": [0.2],
+}
 ALONE = {
     # values that need another one beside them
     "scoring": {"early_stopping": True},
@@ -100,7 +109,7 @@ ONLY = {
 
 def cases():
     for kind in TARGETS:
-        for name, values in VALUES.items():
+        for name, values in (VALUES | WIDE_DEEP_VALUES).items():
             for value in values:
                 words = np.ravel(value) if isinstance(value, list) else [value]
                 words = [name, *(word for word in words if isinstance(word, str))]
@@ -118,7 +127,11 @@ def label(value):
 @pytest.mark.parametrize(("kind", "name", "value"), list(cases()))
 def test_every_value(kind, name, value):
     y = TARGETS[kind]
-    cls = MLPRegressor if kind == "regression" else MLPClassifier
+    is_wide = name in WIDE_DEEP_VALUES
+    regressor, classifier = (
+        (WideDeepRegressor, WideDeepClassifier) if is_wide else (MLPRegressor, MLPClassifier)
+    )
+    cls = regressor if kind == "regression" else classifier
     params = {"hidden_layer_sizes": (4,), **COMMON, **ALONE.get(name, {}), name: value}
     estimator = cls(**params)
     fitted = estimator.fit(X, y)

@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp import MLPClassifier, MLPRegressor
+from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 
 SMALL = {"hidden_layer_sizes": (8,), "epochs": 4, "random_state": 0}
 DEEP = {
@@ -27,7 +27,24 @@ DEEP = {
     "learning_rate_schedule": "exponential",
     "global_clipnorm": 1.0,
 }
-KINDS = ["regression", "outputs", "binary", "multiclass", "multilabel", "deep", "deep classes"]
+WIDE = {
+    "wide_features": [1, 0],
+    "deep_features": slice(1, None),
+    "wide_crosses": [(0, 1)],
+    "wide_l2": 0.01,
+    "aux_loss_weight": 0.2,
+}
+KINDS = [
+    "regression",
+    "outputs",
+    "binary",
+    "multiclass",
+    "multilabel",
+    "deep",
+    "deep classes",
+    "wide and deep",
+    "wide and deep classes",
+]
 
 
 @pytest.fixture(params=KINDS)
@@ -42,7 +59,17 @@ def problem(request, sine, iris, multilabel):
         "multilabel": (MLPClassifier(**SMALL), *multilabel),
         "deep": (MLPRegressor(**SMALL | DEEP), X, y),
         "deep classes": (MLPClassifier(**SMALL | DEEP, label_smoothing=0.1), *iris),
+        "wide and deep": (
+            WideDeepRegressor(**SMALL | DEEP | WIDE, wide_optimizer="ftrl"),
+            X,
+            y,
+        ),
+        "wide and deep classes": (WideDeepClassifier(**SMALL | WIDE), *iris),
     }[request.param]
+
+
+def is_wide_deep(estimator):
+    return hasattr(estimator, "wide_features")
 
 
 def outputs(estimator, X):
@@ -88,7 +115,12 @@ def test_model_gives_the_same_outputs(problem):
     estimator, X, y = problem
     estimator.fit(X, y)
     ours = outputs(estimator, X)
-    theirs = estimator.model_.predict(X, verbose=0)
+    rows = X
+    if is_wide_deep(estimator):
+        rows = [np.column_stack([X[:, 1], X[:, 0], X[:, 0] * X[:, 1]]), X[:, 1:]]
+    theirs = estimator.model_.predict(rows, verbose=0)
+    if is_wide_deep(estimator):
+        theirs = theirs[0]  # the main output
     if theirs.shape[1] == 1:
         ours = ours[:, -1:] if ours.ndim == 2 else ours[:, None]
     np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-6)
@@ -98,7 +130,11 @@ def test_weights_have_the_shapes_of_scikit_learn(problem):
     estimator, X, y = problem
     estimator.fit(X, y)
     units = [X.shape[1], *estimator.hidden_layer_sizes, estimator.n_outputs_]
-    assert [coef.shape for coef in estimator.coefs_] == list(itertools.pairwise(units))
+    shapes = list(itertools.pairwise(units))
+    if is_wide_deep(estimator):
+        first, *_, last = shapes
+        shapes[0], shapes[-1] = (first[0] - 1, first[1]), (last[0] + 3, last[1])
+    assert [coef.shape for coef in estimator.coefs_] == shapes
     assert [bias.shape for bias in estimator.intercepts_] == [(n,) for n in units[1:]]
 
 

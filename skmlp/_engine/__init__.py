@@ -3,11 +3,11 @@
 from skmlp._engine.callbacks import KerasCallbacks
 from skmlp._engine.loop import Plan, Run, Validation, Watcher, train
 from skmlp._engine.noise import Noise, alpha_dropped_out, dropped_out, random_leaks
-from skmlp._engine.program import Knobs, Program, Recipe, Rows, place
+from skmlp._engine.program import Program, Rows, place
+from skmlp._engine.recipe import Knobs, Recipe, WidePath
 from skmlp._engine.schedules import SCHEDULES
 from skmlp._engine.stopping import Patience, Plateau, StopReason
 from skmlp._engine.store import STORE
-from skmlp._engine.update import WidePath
 
 __all__ = [
     "SCHEDULES",

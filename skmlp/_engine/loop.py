@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from skmlp._engine.program import Knobs, Program, Rows, Weights
+from skmlp._engine.program import Program, Rows
+from skmlp._engine.recipe import Knobs, Weights
 from skmlp._engine.stopping import Patience, Plateau, StopReason
 
 
@@ -64,10 +65,10 @@ class Run:
 
     patience: Patience
     plateau: Plateau | None
-    best: Sequence[Any]  # snapshots of the program: tensors or arrays
+    best: Any  # snapshots of the program: tensors or arrays
     # A training loss is that of the weights on the way through its epoch: one bad step at
     # the end does not show in it. The weights that entered the best epoch are safe.
-    safe: Sequence[Any]
+    safe: Any
     best_value: float = math.inf
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     scores: list[float] = field(default_factory=list)
@@ -104,24 +105,25 @@ def train(
     validation score, the later ones of two that are equal. A `run` that is given is gone on
     with.
     """
+    reached = program.snapshot()
     if run is None:
-        start = program.snapshot()
-        run = Run(plan.patience, plan.plateau, best=start, safe=start)
+        run = Run(plan.patience, plan.plateau, best=reached, safe=reached)
     logs: dict[str, float] = {}
+    numbers = knobs.packed()
     try:
         begins = [watcher.on_begin(program, n_batches(program, rows)) for watcher in watchers]
         for epoch in range(max([run.epochs, *begins]), plan.epochs):
             if run.reason is not None:
                 break
             _begin_epoch(program, plan, run, epoch, watchers)
-            entered = program.snapshot()
-            losses = run_epoch(program, rows, plan, epoch, knobs, watchers)
-            loss = float(losses[0])
-            reached = program.snapshot()
+            # Nobody but a watcher changes weights between epochs.
+            entered = program.snapshot() if watchers else reached
+            (rate, *losses), reached = run_epoch(program, rows, plan, epoch, numbers, watchers)
+            loss = losses[0]
             with program.averaged():
                 logs = {"loss": loss, **_losses_of_outputs(program, losses)}
-                logs["learning_rate"] = program.learning_rate()
-                score = _measure(program, validation, plan, knobs, watchers, logs)
+                logs["learning_rate"] = rate
+                score = _measure(program, validation, plan, numbers, watchers, logs)
                 # Every watcher hears of the epoch, also when one has asked to stop.
                 asked_to_stop = [watcher.on_epoch_end(epoch, logs) for watcher in watchers]
             run.record(logs, score)
@@ -194,10 +196,10 @@ def run_epoch(
     rows: Rows,
     plan: Plan,
     epoch: int,
-    knobs: Knobs,
+    numbers: tf.Tensor,
     watchers: Sequence[Watcher],
-) -> np.ndarray:
-    """Mean losses over the rows of one epoch, in the order of `Program.run_batches`.
+) -> tuple[list[float], tf.Tensor]:
+    """Learning rate and mean losses over the rows of one epoch, and a snapshot after it.
 
     It runs batch by batch only if a watcher asks for it.
     """
@@ -205,25 +207,28 @@ def run_epoch(
     listeners = [watcher for watcher in watchers if watcher.wants_batches]
     last, number = n_batches(program, rows), plan.first_epoch + epoch
     if not listeners:
-        return program.run_batches(rows, order, 0, last, number, knobs) / rows.n_rows
-    totals, seen = np.zeros(()), 0
+        span = 0, last, number, plan.seed
+        (rate, *totals), snapshot = program.run_batches(rows, order, span, numbers)
+        return [float(rate), *(float(total) / rows.n_rows for total in totals)], snapshot
+    summed, seen = np.zeros(program.recipe.n_losses), 0
     for batch in range(last):
         for watcher in listeners:
             watcher.on_batch_begin(batch)
-        totals = totals + program.run_batches(rows, order, batch, batch + 1, number, knobs)
+        span = batch, batch + 1, number, plan.seed
+        (rate, *of_batch), snapshot = program.run_batches(rows, order, span, numbers)
+        summed += of_batch
         seen = min(seen + program.recipe.batch_size, rows.n_rows)
-        loss = float(totals[0] / seen)
-        asked_to_stop = [watcher.on_batch_end(batch, loss) for watcher in listeners]
+        asked_to_stop = [w.on_batch_end(batch, float(summed[0]) / seen) for w in listeners]
         if any(asked_to_stop):
             break
-    return totals / seen
+    return [float(rate), *(summed / seen).tolist()], snapshot
 
 
 def _measure(
     program: Program,
     validation: Validation | None,
     plan: Plan,
-    knobs: Knobs,
+    numbers: tf.Tensor,
     watchers: Sequence[Watcher],
     logs: dict[str, float],
 ) -> float | None:
@@ -235,8 +240,8 @@ def _measure(
         logs.update(plan.metrics(program.weights()))
     if validation is None:
         return None
-    losses, raw = evaluate(program, validation.rows, knobs, watchers)
-    logs["val_loss"] = loss = float(losses[0])
+    losses, raw = evaluate(program, validation.rows, numbers, watchers)
+    logs["val_loss"] = loss = losses[0]
     of_outputs = _losses_of_outputs(program, losses)
     logs.update({f"val_{name}": value for name, value in of_outputs.items()})
     if not math.isfinite(loss):
@@ -247,18 +252,19 @@ def _measure(
 
 
 def evaluate(
-    program: Program, chunks: Sequence[Rows], knobs: Knobs, watchers: Sequence[Watcher]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Losses, in the order of `Program.run_batches`, and raw outputs of rows."""
+    program: Program, chunks: Sequence[Rows], numbers: tf.Tensor, watchers: Sequence[Watcher]
+) -> tuple[list[float], np.ndarray]:
+    """Losses, penalty included in the first, and raw outputs of rows."""
     listeners = [watcher for watcher in watchers if watcher.wants_batches]
     for watcher in watchers:
         watcher.on_test_begin()
-    totals, seen, outputs = np.zeros(()), 0, []
+    totals, seen, outputs = np.zeros(program.recipe.n_losses), 0, []
     for i, rows in enumerate(chunks):
         for watcher in listeners:
             watcher.on_test_batch_begin(i)
-        chunk_totals, penalty, raw = program.measure(rows, knobs)
-        totals, seen = totals + chunk_totals, seen + rows.n_rows
+        chunk_totals, penalty, raw = program.measure(rows, numbers)
+        totals += chunk_totals
+        seen += rows.n_rows
         outputs.append(raw)
         for watcher in listeners:
             watcher.on_test_batch_end(i, float(totals[0] / seen + penalty))
@@ -266,12 +272,12 @@ def evaluate(
     losses[0] += penalty
     for watcher in watchers:
         watcher.on_test_end(float(losses[0]))
-    return losses, np.concatenate(outputs)
+    return losses.tolist(), np.concatenate(outputs)
 
 
-def _losses_of_outputs(program: Program, losses: np.ndarray) -> dict[str, float]:
+def _losses_of_outputs(program: Program, losses: Sequence[float]) -> dict[str, float]:
     """What Keras logs of a model with several outputs: each one's loss, without penalty."""
     return {
-        f"{name}_loss": float(loss)
+        f"{name}_loss": loss
         for name, loss in zip(program.recipe.outputs, losses[1:], strict=False)
     }

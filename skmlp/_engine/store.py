@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from skmlp._engine.program import Program, Recipe
 
 MAX_IDLE = 32
+MIN_CAPACITY = 512  # rows; padding so few costs next to nothing, and small data sets share
 # Building a Keras model and tracing it are not promised to be safe in two threads at once.
 BUILDING = threading.Lock()
 
@@ -66,7 +67,7 @@ class ProgramStore:
 
 def capacity_for(n_rows: int) -> int:
     """Rows of a new program for `n_rows`: an eighth more, and one of padding at least."""
-    return n_rows + max(n_rows // 8, 8)
+    return max(n_rows + n_rows // 8 + 1, MIN_CAPACITY)
 
 
 STORE = ProgramStore()

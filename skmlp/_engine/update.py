@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-
-@dataclass(frozen=True)
-class WidePath:
-    """The first rows of the output layer's kernel, where they are trained in their own way."""
-
-    n_rows: int
-    has_l1: bool
-    has_l2: bool
-    # None: the optimizer of all the rest
-    build_optimizer: Callable[[], keras.optimizers.Optimizer] | None = field(compare=False)
-    has_own_rate: bool  # else it steps at the other optimizer's learning rate
+from skmlp._engine.recipe import Recipe
 
 
 class Update:
@@ -29,26 +18,23 @@ class Update:
     have variables of their own then, which are joined after every step.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        optimizer: keras.optimizers.Optimizer,
-        clipping: str | None,
-        has_ema: bool,
-        wide: WidePath | None,
-    ) -> None:
+    def __init__(self, model: keras.Model, recipe: Recipe) -> None:
         self._variables = model.trainable_variables
         self._optimized = list(self._variables)
-        self._clipping = clipping
-        self._wide = wide
-        self.optimizer = optimizer
+        self._clipping = recipe.clipping
+        self._wide = wide = recipe.wide
+        self.optimizer = recipe.build_optimizer()
         self.wide_optimizer: keras.optimizers.Optimizer | None = None
         if wide and wide.build_optimizer:
             self._split(model.get_layer("output").kernel, wide.n_rows)
             self.wide_optimizer = wide.build_optimizer()
             self.wide_optimizer.build([self._wide_rows])
         self.optimizer.build(self._optimized)
-        self.averages = [tf.Variable(v.value) for v in self._variables if has_ema]
+        self.averages = [
+            keras.Variable(tf.identity(v.value), name="average")
+            for v in self._variables
+            if recipe.has_ema
+        ]
 
     def _split(self, kernel: Any, n_rows: int) -> None:
         self._kernel = next(i for i, v in enumerate(self._variables) if v is kernel)
@@ -93,4 +79,4 @@ class Update:
         """Exponential moving averages, which start at the weights after the first step."""
         decay = tf.where(self.optimizer.iterations.value > 1, decay, 0.0)
         for average, variable in zip(self.averages, self._variables, strict=False):
-            average.assign(decay * average + (1 - decay) * variable.value)
+            average.assign(decay * average.value + (1 - decay) * variable.value)
