@@ -38,7 +38,7 @@ from sklearn.neural_network import MLPClassifier as ScikitLearnClassifier
 from sklearn.neural_network import MLPRegressor as ScikitLearnRegressor
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import MLPClassifier, MLPRegressor
+from skmlp import MLPClassifier, MLPRegressor, WideDeepRegressor
 
 Timings = dict[str, float]  # contender -> seconds
 HANDS_OFF = {"tol": 0, "n_iter_no_change": np.inf}
@@ -295,6 +295,37 @@ def deep_epoch(
     return alternate(contenders, 3)
 
 
+def wide_deep_epoch() -> Timings:
+    """Columns 0-4 wide, 2-7 deep through 30-30, auxiliary output with a tenth of the loss."""
+    X, y = california()
+    wide, deep = X[:, :5].copy(), X[:, 2:].copy()
+    inputs = keras.Input((5,)), keras.Input((6,))
+    hidden = inputs[1]
+    for _ in range(2):
+        hidden = keras.layers.Dense(30, activation="relu")(hidden)
+    main = keras.layers.Dense(1)(keras.layers.concatenate([inputs[0], hidden]))
+    model = keras.Model(inputs, [main, keras.layers.Dense(1)(hidden)])
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.01), loss=["mse", "mse"], loss_weights=[0.9, 0.1]
+    )
+    estimator = WideDeepRegressor(
+        **CALIFORNIA,
+        wide_features=slice(0, 5),
+        deep_features=slice(2, 8),
+        aux_loss_weight=0.1,
+        optimizer="sgd",
+        learning_rate=0.01,
+        **HANDS_OFF,
+    )
+    contenders = {
+        "skmlp": warm_epoch(lambda n: clone(estimator).set_params(epochs=n).fit(X, y), 40),
+        "keras.Model.fit": warm_epoch(
+            lambda n: model.fit([wide, deep], [y, y], batch_size=32, epochs=n, verbose=0), 3
+        ),
+    }
+    return alternate(contenders, 5)
+
+
 def skorch_fit(
     X: np.ndarray, y: np.ndarray, units: tuple[int, ...], n_outputs: int, batch_size: int
 ) -> Callable[[int], object]:
@@ -481,6 +512,7 @@ ROWS: dict[str, tuple[Callable[[], Timings], str]] = {
     "second fit of equal shape": (second_fit, "first 5"),
     "deep california, one warm epoch": (deep_california, "keras.Model.fit 8, PyTorch 1"),
     "deep digits, one warm epoch": (deep_digits, "keras.Model.fit 2.5, PyTorch 1"),
+    "wide & deep, one warm epoch": (wide_deep_epoch, "keras.Model.fit 20"),
     "dropout": (dropout_step, "without at least 0.625"),
     "checkpoints": (checkpoints, "without at least 0.91"),
     "experiment D6": (experiment_d6, "keras.Model.fit 20"),

@@ -67,8 +67,8 @@ def optimizer_recipe(
         config = {**config, **dict.fromkeys(CLIPPINGS)}
     if averages and config["use_ema"]:
         raise ValueError(
-            f"'{parameter}' must not average weights itself here; got use_ema=True; set "
-            "'ema_decay' alone, which averages all of them."
+            "'ema_decay' must be None where the optimizer object averages weights itself; got "
+            "both; drop one of the two."
         )
 
     rate = config["learning_rate"]

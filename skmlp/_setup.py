@@ -202,16 +202,20 @@ def _optimizer(job: Job) -> OptimizerRecipe:
         params.optimizer,
         params.learning_rate,
         clips=clips,
-        averages=params.ema_decay is not None or of_wide_path is not None,
+        averages=params.ema_decay is not None,
         momentum=params.momentum,
         nesterov=params.nesterov,
         weight_decay=params.weight_decay,
     )
     if of_wide_path is None:
         return optimizer
-    wide = optimizer_recipe(
-        of_wide_path, DEFAULT_LEARNING_RATE, "wide_optimizer", clips=clips, averages=True
-    )
+    wide = optimizer_recipe(of_wide_path, DEFAULT_LEARNING_RATE, "wide_optimizer", clips=clips)
+    for name, recipe in (("optimizer", optimizer), ("wide_optimizer", wide)):
+        if recipe.config["use_ema"]:
+            raise ValueError(
+                f"'{name}' must not average weights itself beside an optimizer of the wide "
+                "path; got use_ema=True; set 'ema_decay', which averages all weights."
+            )
     return optimizer.beside(wide)
 
 
