@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from skmlp._activations import RRELU_RANGE
@@ -18,6 +19,8 @@ from skmlp._engine import (
     Patience,
     Plan,
     Recipe,
+    Run,
+    StopReason,
     WidePath,
     alpha_dropped_out,
     dropped_out,
@@ -35,7 +38,7 @@ from skmlp._optimizers import (
 )
 from skmlp._schedules import RateSchedule, rate_schedule
 from skmlp._spec import NetworkSpec, flow
-from skmlp._state import Progress
+from skmlp._state import FittedState, Progress, Weights
 
 AUTO_BATCH_SIZE = 200
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
@@ -94,6 +97,27 @@ class Setup:
             plateau=plateau,
             epoch_rate=self.schedule.by_epoch,
         )
+
+    def fitted_state(
+        self,
+        before: Progress,
+        run: Run,
+        weights: Weights,
+        raw_weights: Weights,
+        optimizer: tuple[np.ndarray, ...],
+    ) -> FittedState:
+        """What a run leaves behind that began at `before`."""
+        # After a loss that was not finite the optimizer's averages are not finite either.
+        usable = run.reason is not StopReason.NOT_FINITE
+        progress = Progress(
+            seed=self.job.seed,
+            epochs=before.epochs + run.epochs,
+            optimizer=optimizer if usable else (),
+            optimizer_name=self.optimizer.name if usable else "",
+            raw_weights=raw_weights if self.recipe.has_ema else None,
+            plateau=run.plateau.state() if run.plateau else None,
+        )
+        return FittedState(self.job.spec, weights, progress)
 
 
 def set_up(job: Job, data: EncodedData) -> Setup:

@@ -93,7 +93,7 @@ class NetworkSpec:
             return {"features": X}
         starts = [0, *accumulate(self.input_widths().values())]
         columns = zip(self.input_widths(), pairwise(starts), strict=True)
-        return {name: X[:, start:end] for name, (start, end) in columns}
+        return {name: X[..., start:end] for name, (start, end) in columns}
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -140,6 +140,13 @@ class NetworkSpec:
             if rate:
                 kind = "alpha_dropout" if activation == "selu" else "dropout"
                 yield kind, f"dropout_{i}", rate
+
+    def n_weights(self) -> int:
+        """Numbers in all kernels."""
+        widths = [self.n_features, *self.hidden_units]
+        hidden = sum(one * other for one, other in pairwise(widths))
+        n_outputs = self.n_outputs * (1 + self.has_auxiliary)
+        return hidden + n_outputs * (self.n_wide + widths[-1])
 
     def is_random(self) -> bool:
         """Whether training draws anything but the order of the rows."""

@@ -15,7 +15,6 @@ from skmlp._engine import (
     KerasCallbacks,
     Program,
     Run,
-    StopReason,
     Validation,
     Watcher,
     place,
@@ -26,6 +25,7 @@ from skmlp._job import Job
 from skmlp._network import initial_weights
 from skmlp._optimizers import OptimizerRecipe
 from skmlp._setup import Setup, is_small_full_batch, rounded_up, set_up
+from skmlp._stacking import GATHERING, Fit, is_stackable
 from skmlp._state import FittedState, Progress, Weights
 
 VALIDATION_CHUNK = 8192  # rows measured at once, to bound the memory of wide layers
@@ -43,7 +43,22 @@ def train_network(
         data = data.merged()
     setup = set_up(job, data)
     watchers = [*watchers, *_keras_callbacks(job)]
+    alone = partial(_train_alone, setup, data, validation_data, watchers, metrics)
+    gathering = GATHERING.get()
+    if gathering is None:
+        return alone()
+    can_be_stacked = not watchers and is_stackable(setup)
+    return gathering.train(Fit(setup, data, validation_data, can_be_stacked, alone))
 
+
+def _train_alone(
+    setup: Setup,
+    data: EncodedData,
+    validation_data: EncodedData | None,
+    watchers: Sequence[Watcher],
+    metrics: Callable[[Weights], dict[str, float]] | None,
+) -> tuple[FittedState, Run]:
+    job = setup.job
     with STORE.lend(setup.recipe, data.n_rows) as program:
         start = job.start or _fresh_state(job, program)
         _load(program, start, setup.optimizer)
@@ -63,8 +78,10 @@ def train_network(
             watchers,
             job.checkpoint.resume(program, plan) if job.checkpoint else None,
         )
-        state = _fitted_state(setup, program, run, start.progress)
-    return state, run
+        with program.averaged():
+            weights = program.weights()
+        raw, optimizer = program.weights(), program.optimizer_state()
+    return setup.fitted_state(start.progress, run, weights, raw, optimizer), run
 
 
 def _fresh_state(job: Job, program: Program) -> FittedState:
@@ -83,22 +100,6 @@ def _load(program: Program, start: FittedState, optimizer: OptimizerRecipe) -> N
         learning_rate=optimizer.learning_rate,
         wide_learning_rate=optimizer.wide.learning_rate if optimizer.wide else None,
     )
-
-
-def _fitted_state(setup: Setup, program: Program, run: Run, before: Progress) -> FittedState:
-    with program.averaged():
-        weights = program.weights()
-    # After a loss that was not finite the optimizer's averages are not finite either.
-    usable = run.reason is not StopReason.NOT_FINITE
-    progress = Progress(
-        seed=setup.job.seed,
-        epochs=before.epochs + run.epochs,
-        optimizer=program.optimizer_state() if usable else (),
-        optimizer_name=setup.optimizer.name if usable else "",
-        raw_weights=program.weights() if setup.recipe.has_ema else None,
-        plateau=run.plateau.state() if run.plateau else None,
-    )
-    return FittedState(setup.job.spec, weights, progress)
 
 
 def _training_metrics(job: Job, data: EncodedData) -> Callable[[Weights], dict[str, float]]:

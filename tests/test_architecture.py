@@ -17,11 +17,11 @@ _sklearn _activations _spec _state _docstrings
 _params _encoding _columns _progress
 _keras_objects _losses _optimizers _network _inference _metrics
 _engine.noise _engine.recipe _engine.forward _engine.update _engine.program
-_engine.schedules _engine.stopping _engine.store
-_engine.loop _engine.callbacks _engine
-_schedules _checkpoint _job _setup _training
+_engine.stack _engine.schedules _engine.stopping _engine.store
+_engine.loop _engine.stack_loop _engine.callbacks _engine
+_schedules _checkpoint _job _setup _stacking _training
 _learned _fit_arguments _fitted _base _classifier _regressor
-_wide_deep _wide_deep_classifier _wide_deep_regressor
+_wide_deep _wide_deep_classifier _wide_deep_regressor model_selection
 """.split()  # noqa: SIM905
 TENSORFLOW_ALLOWED = (
     "_keras_objects",
@@ -32,6 +32,7 @@ TENSORFLOW_ALLOWED = (
     "_schedules",
     "_engine",
     "_setup",
+    "_stacking",
     "_training",
 )
 

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp._engine import STORE, Patience, StopReason
-from skmlp._engine.store import ProgramStore, capacity_for
+from skmlp._engine.store import ProgramStore
 
 X = np.random.RandomState(0).normal(size=(90, 3))
 Y = X[:, 0] + X[:, 1] * X[:, 2]
@@ -85,25 +85,24 @@ def test_equal_optimizer_objects_share_a_program():
 
 
 def test_the_store_is_bounded_and_forgets_the_oldest():
-    store = ProgramStore(max_idle=2)
     built = []
 
     class Stub:
-        def __init__(self, recipe, n_rows):
-            self.recipe, self.capacity = recipe, capacity_for(n_rows)
-            built.append(recipe)
+        def __init__(self, key, capacity):
+            self.key, self.capacity = key, capacity
+            built.append(key)
 
-    store._build = Stub
+    store = ProgramStore(Stub, max_idle=2)
     for recipe in ("a", "b", "a", "c"):
         with store.lend(recipe, 10):
             pass
     assert built == ["a", "b", "c"]
-    assert [program.recipe for program in store.idle()] == ["a", "c"]
+    assert [program.key for program in store.idle()] == ["a", "c"]
     with store.lend("a", 10) as one, store.lend("a", 10) as two:
         assert one is not two
     with pytest.raises(ZeroDivisionError), store.lend("c", 10):
         raise ZeroDivisionError
-    assert "c" not in [program.recipe for program in store.idle()]
+    assert "c" not in [program.key for program in store.idle()]
     with store.lend("a", 1000) as larger:
         assert larger.capacity > 1000
     with store.lend("a", 1001) as again:
@@ -172,7 +171,7 @@ def bits(*counters):
 
     from skmlp._engine.noise import random_bits
 
-    return random_bits(tf.constant(ONES), tf.constant(counters, tf.uint32))
+    return random_bits(tf.constant(ONES), counters)
 
 
 def test_random_bits_are_uniform_and_told_apart_by_every_counter():

@@ -6,20 +6,26 @@ from skmlp._engine.noise import Noise, alpha_dropped_out, dropped_out, random_le
 from skmlp._engine.program import Program, Rows, place
 from skmlp._engine.recipe import Knobs, Recipe, WidePath
 from skmlp._engine.schedules import SCHEDULES
+from skmlp._engine.stack import ELEMENTWISE
+from skmlp._engine.stack_loop import Member, RowSet, train_stack
 from skmlp._engine.stopping import Patience, Plateau, StopReason
-from skmlp._engine.store import STORE
+from skmlp._engine.store import STACKS, STORE
 
 __all__ = [
+    "ELEMENTWISE",
     "SCHEDULES",
+    "STACKS",
     "STORE",
     "KerasCallbacks",
     "Knobs",
+    "Member",
     "Noise",
     "Patience",
     "Plan",
     "Plateau",
     "Program",
     "Recipe",
+    "RowSet",
     "Rows",
     "Run",
     "StopReason",
@@ -31,4 +37,5 @@ __all__ = [
     "place",
     "random_leaks",
     "train",
+    "train_stack",
 ]

@@ -20,9 +20,9 @@ class Forward:
         self._recipe = recipe
 
     def in_training(
-        self, X: tf.Tensor, weight: tf.Tensor, rates: tf.Tensor, when: tf.Tensor
+        self, X: tf.Tensor, weight: tf.Tensor, rates: tf.Tensor, when: Sequence[tf.Tensor]
     ) -> list[tf.Tensor]:
-        """Raw outputs of a batch; `when` tells it apart from all others, (n,) int32."""
+        """Raw outputs of a batch; `when`, some integers, tells it apart from all others."""
         return self._recipe.raw_outputs(X, self._training_layer(weight, rates, when))
 
     def after_training(self, X: tf.Tensor) -> list[tf.Tensor]:
@@ -57,15 +57,16 @@ class Forward:
                 penalty += knobs.wide_l2 * tf.reduce_sum(tf.square(wide))
         return penalty
 
-    def _training_layer(self, weight: tf.Tensor, rates: tf.Tensor, when: tf.Tensor) -> RunLayer:
+    def _training_layer(
+        self, weight: tf.Tensor, rates: tf.Tensor, when: Sequence[tf.Tensor]
+    ) -> RunLayer:
         names = list(self._recipe.noise)
 
         def run(name: str, *inputs: tf.Tensor) -> tf.Tensor:
             layer, x = self._model.get_layer(name), inputs[0]
             if name in names:
                 i = names.index(name)
-                counters = tf.cast(tf.concat([when, [i]], axis=0), tf.uint32)
-                return self._recipe.noise[name](x, rates[i], random_bits(x, counters))
+                return self._recipe.noise[name](x, rates[i], random_bits(x, [*when, i]))
             if isinstance(layer, keras.layers.BatchNormalization):
                 return batch_normalized(layer, x, weight)
             return layer(_one_or_list(inputs), training=True)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from skmlp._engine.program import Program, Rows
-from skmlp._engine.recipe import Knobs, Weights
+from skmlp._engine.recipe import Knobs, Recipe, Weights
 from skmlp._engine.stopping import Patience, Plateau, StopReason
 
 
@@ -78,11 +78,45 @@ class Run:
     def epochs(self) -> int:
         return len(self.history["loss"])
 
-    def record(self, logs: dict[str, float], score: float | None) -> None:
+    def after_epoch(
+        self,
+        logs: dict[str, float],
+        score: float | None,
+        *,
+        entered: Any,
+        reached: Any,
+        has_validation: bool,
+        asked_to_stop: bool = False,
+    ) -> None:
+        """Note what an epoch came to, its weights if they are the best, and whether to stop.
+
+        `entered` and `reached` are snapshots before and after it.
+        """
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
         if score is not None:
             self.scores.append(score)
+        loss = logs["loss"]
+        value = loss if score is None else -score
+        is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
+        if is_finite and value <= self.best_value:
+            self.best_value, self.best = value, reached
+            self.safe = reached if has_validation else entered
+        self.patience = self.patience.after(value)
+        if self.plateau:
+            self.plateau = self.plateau.after(logs.get("val_loss", loss))
+        if not is_finite:
+            self.reason = StopReason.NOT_FINITE
+        elif asked_to_stop:
+            self.reason = StopReason.CALLBACK
+        elif self.patience.exhausted:
+            self.reason = StopReason.NO_IMPROVEMENT
+
+    def kept(self, *, has_validation: bool) -> Any | None:
+        """Snapshot of the weights to keep at the end; None for the last ones."""
+        if self.reason is StopReason.NOT_FINITE:
+            return self.safe
+        return self.best if has_validation or self.reason is StopReason.INTERRUPTED else None
 
 
 def train(
@@ -121,27 +155,19 @@ def train(
             (rate, *losses), reached = run_epoch(program, rows, plan, epoch, numbers, watchers)
             loss = losses[0]
             with program.averaged():
-                logs = {"loss": loss, **_losses_of_outputs(program, losses)}
+                logs = {"loss": loss, **losses_of_outputs(program.recipe, losses)}
                 logs["learning_rate"] = rate
                 score = _measure(program, validation, plan, numbers, watchers, logs)
                 # Every watcher hears of the epoch, also when one has asked to stop.
                 asked_to_stop = [watcher.on_epoch_end(epoch, logs) for watcher in watchers]
-            run.record(logs, score)
-
-            value = loss if score is None else -score
-            is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
-            if is_finite and value <= run.best_value:
-                run.best_value, run.best = value, reached
-                run.safe = entered if validation is None else reached
-            run.patience = run.patience.after(value)
-            if run.plateau:
-                run.plateau = run.plateau.after(logs.get("val_loss", loss))
-            if not is_finite:
-                run.reason = StopReason.NOT_FINITE
-            elif any(asked_to_stop):
-                run.reason = StopReason.CALLBACK
-            elif run.patience.exhausted:
-                run.reason = StopReason.NO_IMPROVEMENT
+            run.after_epoch(
+                logs,
+                score,
+                entered=entered,
+                reached=reached,
+                has_validation=validation is not None,
+                asked_to_stop=any(asked_to_stop),
+            )
             if plan.save:
                 plan.save(run)
     except KeyboardInterrupt:
@@ -150,10 +176,9 @@ def train(
         run.reason = StopReason.INTERRUPTED
     run.reason = run.reason or StopReason.EPOCHS
     program.finish()
-    if run.reason is StopReason.NOT_FINITE:
-        program.restore(run.safe)
-    elif run.reason is StopReason.INTERRUPTED or validation is not None:
-        program.restore(run.best)
+    kept = run.kept(has_validation=validation is not None)
+    if kept is not None:
+        program.restore(kept)
     with program.averaged():
         for watcher in watchers:
             watcher.on_end(logs)
@@ -176,19 +201,25 @@ def n_batches(program: Program, rows: Rows) -> int:
 
 
 def epoch_order(program: Program, rows: Rows, plan: Plan, epoch: int) -> tf.Tensor:
-    """Row indices of an epoch, batch after batch; int32.
-
-    The epoch's number is the counter of the generator, so that training in one go and in
-    parts draws the same orders. What fills up the last batch is a padding row.
-    """
+    """Row indices of an epoch, batch after batch, int32; padding rows fill up the last one."""
     size = program.recipe.batch_size
     order = np.full(-(-program.capacity // size) * size, rows.n_rows, dtype=np.int32)
-    order[: rows.n_rows] = np.arange(rows.n_rows)
+    order[: rows.n_rows] = drawn_order(plan, rows.n_rows, epoch)
+    return tf.constant(order)
+
+
+def drawn_order(plan: Plan, n_rows: int, epoch: int) -> np.ndarray:
+    """The rows of an epoch in the order of training, (n_rows,) int32.
+
+    The epoch's number is the counter of the generator, so that training in one go and in
+    parts draws the same orders.
+    """
+    order = np.arange(n_rows, dtype=np.int32)
     if plan.shuffle:
         counter = [0, 0, 0, plan.first_epoch + epoch]
         bits = np.random.Philox(key=plan.seed, counter=counter)
-        np.random.Generator(bits).shuffle(order[: rows.n_rows])
-    return tf.constant(order)
+        np.random.Generator(bits).shuffle(order)
+    return order
 
 
 def run_epoch(
@@ -242,7 +273,7 @@ def _measure(
         return None
     losses, raw = evaluate(program, validation.rows, numbers, watchers)
     logs["val_loss"] = loss = losses[0]
-    of_outputs = _losses_of_outputs(program, losses)
+    of_outputs = losses_of_outputs(program.recipe, losses)
     logs.update({f"val_{name}": value for name, value in of_outputs.items()})
     if not math.isfinite(loss):
         return None
@@ -275,9 +306,8 @@ def evaluate(
     return losses.tolist(), np.concatenate(outputs)
 
 
-def _losses_of_outputs(program: Program, losses: Sequence[float]) -> dict[str, float]:
+def losses_of_outputs(recipe: Recipe, losses: Sequence[float]) -> dict[str, float]:
     """What Keras logs of a model with several outputs: each one's loss, without penalty."""
     return {
-        f"{name}_loss": loss
-        for name, loss in zip(program.recipe.outputs, losses[1:], strict=False)
+        f"{name}_loss": loss for name, loss in zip(recipe.outputs, losses[1:], strict=False)
     }

@@ -7,7 +7,7 @@ operations that XLA fuses into the layer's own loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -18,10 +18,14 @@ Noise = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 SELU_FLOOR = -1.7580993408473766
 
 
-def random_bits(x: tf.Tensor, counters: tf.Tensor) -> tf.Tensor:
-    """A uint32 for every unit of x, from what is told apart by `counters`, (n,) uint32."""
+def random_bits(x: tf.Tensor, counters: Sequence[tf.Tensor]) -> tf.Tensor:
+    """A uint32 for every unit of a layer like x, told apart by `counters`.
+
+    Counters are scalars, or (n, 1, 1) for the layers of n networks; x is that of one.
+    """
     low, high = tf.constant(0, tf.uint32), tf.constant(0x9E3779B9, tf.uint32)
-    for counter in tf.unstack(counters):
+    for counter in counters:
+        counter = tf.cast(counter, tf.uint32)
         low, high = mixed(tf.bitwise.bitwise_xor(low, counter)), mixed(high + counter)
     units = tf.cast(tf.reshape(tf.range(tf.size(x)), tf.shape(x)), tf.uint32)
     return mixed(tf.bitwise.bitwise_xor(mixed(units + low), high))

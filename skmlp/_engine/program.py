@@ -47,7 +47,7 @@ class Program:
     """One network that one fit at a time trains; `capacity` rows are the most it takes."""
 
     def __init__(self, recipe: Recipe, capacity: int) -> None:
-        self.recipe = recipe
+        self.key = self.recipe = recipe
         self.capacity = capacity
         self.traces = 0  # how often a function was traced; a test counts on it
         self.model = recipe.build_model()
@@ -222,7 +222,7 @@ class Program:
             row_weight = tf.gather(weight, index)
             # 2. Forward: the rows' mean loss, a short last batch by its true size.
             with tf.GradientTape() as tape:
-                when = tf.stack([seed, epoch, i])
+                when = seed, epoch, i
                 raw = self._forward.in_training(
                     tf.gather(X, index), row_weight, knobs.rates, when
                 )

@@ -7,13 +7,16 @@ to folds, clones and candidates of a search. Two fits at once in two threads get
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from skmlp._engine.program import Program, Recipe
+from skmlp._engine.program import Program
+from skmlp._engine.stack import StackProgram
 
 MAX_IDLE = 32
 MIN_CAPACITY = 512  # rows; padding so few costs next to nothing, and small data sets share
+LARGE = 32_768  # rows; above, programs leave less room
 # Building a Keras model and tracing it are not promised to be safe in two threads at once.
 BUILDING = threading.Lock()
 
@@ -21,22 +24,23 @@ BUILDING = threading.Lock()
 class ProgramStore:
     """Idle programs, at most `max_idle`; the one given back longest ago is forgotten first.
 
-    A program takes any number of rows up to its capacity, and its arithmetic does not depend
-    on that capacity. A new one leaves an eighth of room, so that folds which differ by a row
-    share it; one more than twice as large as needed is left alone, since padding costs
-    memory.
+    `build(key, capacity)` makes a program. It takes any number of rows up to its capacity, and
+    its arithmetic does not depend on that. A new one leaves room, so that folds and the fit on
+    all rows that follows them share it; one more than twice as large as needed is left alone,
+    since padding costs memory.
     """
 
-    def __init__(self, max_idle: int = MAX_IDLE) -> None:
+    def __init__(self, build: Callable[[Any, int], Any], max_idle: int = MAX_IDLE) -> None:
         self.max_idle = max_idle
         self.built = 0
-        self._idle: list[Program] = []  # oldest first
+        self._new = build
+        self._idle: list[Any] = []  # oldest first
         self._lock = threading.Lock()
 
     @contextmanager
-    def lend(self, recipe: Recipe, n_rows: int) -> Iterator[Program]:
+    def lend(self, key: Hashable, n_rows: int) -> Iterator[Any]:
         """A program for this block alone. One whose block fails is not used again."""
-        program = self._take(recipe, n_rows) or self._build(recipe, n_rows)
+        program = self._take(key, n_rows) or self._build(key, n_rows)
         yield program
         with self._lock:
             self._idle.append(program)
@@ -46,28 +50,30 @@ class ProgramStore:
         with self._lock:
             self._idle.clear()
 
-    def idle(self) -> list[Program]:
+    def idle(self) -> list[Any]:
         with self._lock:
             return list(self._idle)
 
-    def _take(self, recipe: Recipe, n_rows: int) -> Program | None:
+    def _take(self, key: Hashable, n_rows: int) -> Any | None:
         with self._lock:
             for program in reversed(self._idle):
                 fits = n_rows < program.capacity <= 2 * capacity_for(n_rows)
-                if fits and program.recipe == recipe:
+                if fits and program.key == key:
                     self._idle.remove(program)
                     return program
         return None
 
-    def _build(self, recipe: Recipe, n_rows: int) -> Program:
+    def _build(self, key: Hashable, n_rows: int) -> Any:
         with BUILDING:
             self.built += 1
-            return Program(recipe, capacity_for(n_rows))
+            return self._new(key, capacity_for(n_rows))
 
 
 def capacity_for(n_rows: int) -> int:
-    """Rows of a new program for `n_rows`: an eighth more, and one of padding at least."""
-    return max(n_rows + n_rows // 8 + 1, MIN_CAPACITY)
+    """Rows of a new program for `n_rows`: as many again, of many an eighth more."""
+    spare = n_rows if n_rows <= LARGE else n_rows // 8
+    return max(n_rows + spare + 1, MIN_CAPACITY)
 
 
-STORE = ProgramStore()
+STORE = ProgramStore(Program)
+STACKS = ProgramStore(StackProgram)

@@ -1,0 +1,293 @@
+"""Stacked searches against scikit-learn's own, and stacked fits against fits alone."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import loguniform
+from sklearn import model_selection
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp._engine import STACKS, STORE
+from skmlp._stacking import MIN_MEMBERS, Gathering, SearchEndedError
+from skmlp.model_selection import GridSearchCV, RandomizedSearchCV
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(110, 4))
+Y = np.tanh(X[:, 0]) - 0.5 * X[:, 1]
+LABELS = np.array(["low", "middle", "high"])[np.digitize(Y, [-0.5, 0.5])]
+SMALL = {"batch_size": 16, "epochs": 6, "learning_rate": 0.01, "random_state": 0}
+REGRESSOR = MLPRegressor((8,), **SMALL)
+CLASSIFIER = MLPClassifier((8,), **SMALL)
+
+
+# Stacked fits
+
+
+def fit_together(estimators, rows, y, **params):
+    """Fit in threads that wait for each other, as a search does."""
+    gathering = Gathering(width=len(estimators), n_threads=1)
+    gathering.expect(len(estimators))
+    with ThreadPoolExecutor(len(estimators)) as pool:
+        fits = [
+            pool.submit(gathering.run, lambda e=estimator: e.fit(rows, y, **params))
+            for estimator in estimators
+        ]
+        return [fit.result() for fit in fits]
+
+
+def several(estimator, **changes):
+    """Clones with seeds and numbers of their own."""
+    return [
+        clone(estimator).set_params(
+            random_state=i,
+            learning_rate=estimator.learning_rate * (1 + i / 4),
+            **{name: value * (1 + i / 4) for name, value in changes.items()},
+        )
+        for i in range(MIN_MEMBERS)
+    ]
+
+
+def assert_as_alone(estimators, rows, y, rtol=2e-3, **params):
+    built = STACKS.built, sum(program.traces for program in STORE.idle())
+    stacked = fit_together([clone(estimator) for estimator in estimators], rows, y, **params)
+    assert (STACKS.built > built[0]) or STACKS.idle()
+    assert sum(program.traces for program in STORE.idle()) == built[1]  # nothing was alone
+    for together, estimator in zip(stacked, estimators, strict=True):
+        alone = estimator.fit(rows, y, **params)
+        assert together.n_iter_ == alone.n_iter_
+        assert together.stop_reason_ == alone.stop_reason_
+        assert list(together.history_) == list(alone.history_)
+        for name, values in alone.history_.items():
+            np.testing.assert_allclose(together.history_[name], values, rtol=rtol, atol=1e-5)
+        for pair in (
+            (together._state.arrays, alone._state.arrays),
+            (together._state.progress.optimizer, alone._state.progress.optimizer),
+        ):
+            for ours, theirs in zip(*pair, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "l1": 1e-3, "l2": 1e-3},
+        {"optimizer": "adamw", "weight_decay": 0.05, "normalization": "batch", "dropout": 0.2},
+        {"optimizer": "rmsprop", "activation": "prelu", "normalization": "layer"},
+        {"optimizer": "adagrad", "activation": "rrelu", "input_dropout": 0.1},
+        {"activation": "selu", "dropout": 0.1, "clipvalue": 0.05},
+        {"clipnorm": 0.1, "ema_decay": 0.8, "learning_rate_schedule": "one_cycle"},
+        {"global_clipnorm": 0.1, "learning_rate_schedule": "exponential"},
+        {"learning_rate_schedule": lambda epoch: 0.02 / (1 + epoch), "activation": "gelu"},
+        {"learning_rate_schedule": "plateau", "n_iter_no_change": 4, "tol": 1.0},
+    ],
+    ids=lambda params: "-".join(params) or "adam",
+)
+def test_stacked_fits_are_as_fits_alone(params):
+    estimator = clone(REGRESSOR).set_params(hidden_layer_sizes=(8, 5), **params)
+    numbers = [name for name in ("l1", "dropout", "clipvalue", "clipnorm") if name in params]
+    weight = RNG.uniform(0.5, 2, len(X))
+    changes = {name: params[name] for name in numbers}
+    estimators = several(estimator, **changes)
+    assert_as_alone(estimators, X, Y, sample_weight=weight)
+
+
+@pytest.mark.parametrize("optimizer", ["adadelta", "adamax", "lion"])
+def test_other_optimizers_in_stacks(optimizer):
+    assert_as_alone(several(clone(REGRESSOR).set_params(optimizer=optimizer, epochs=3)), X, Y)
+
+
+def test_classifiers_that_stop_early_at_different_epochs():
+    estimator = clone(CLASSIFIER).set_params(
+        early_stopping=True, n_iter_no_change=2, epochs=40, tol=0.01
+    )
+    estimators = several(estimator)
+    assert_as_alone(estimators, X, LABELS)
+    assert len({estimator.n_iter_ for estimator in estimators}) > 1
+
+
+def test_wide_and_deep_in_stacks():
+    params = {"wide_features": [0, 1], "aux_loss_weight": 0.2, "wide_crosses": [(0, 1)]}
+    regressor = WideDeepRegressor((8,), **SMALL, **params, wide_l1=1e-3, wide_l2=1e-3)
+    assert_as_alone(
+        several(regressor, aux_loss_weight=0.2, wide_l1=1e-3), X, Y, X_val=X, y_val=Y
+    )
+    assert_as_alone(several(WideDeepClassifier((8,), **SMALL, **params)), X, LABELS)
+
+
+def test_several_labels_and_outputs():
+    assert_as_alone(several(REGRESSOR), X, np.column_stack([Y, -Y]))
+    labels = np.column_stack([Y > 0, X[:, 2] > 0]).astype(int)
+    assert_as_alone(several(CLASSIFIER), X, labels)
+
+
+def test_warm_starts_go_on_in_a_stack():
+    estimators = several(clone(REGRESSOR).set_params(warm_start=True))
+    fit_together(estimators, X, Y)
+    again = fit_together(estimators, X, Y)
+    alone = several(clone(REGRESSOR).set_params(epochs=12))
+    for ours, theirs in zip(again, alone, strict=True):
+        np.testing.assert_allclose(ours.loss_curve_, theirs.fit(X, Y).loss_curve_, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"hidden_layer_sizes": (300, 300)},
+        {"optimizer": "nadam"},
+        {"optimizer": keras.optimizers.Adam(0.01, clipnorm=1.0)},
+        {"activation": keras.layers.ELU(0.5)},
+        {"metrics": "r2"},
+        {"callbacks": keras.callbacks.TerminateOnNaN()},
+    ],
+    ids=["large", "nadam", "own clipping", "layer", "metrics", "callbacks"],
+)
+def test_what_cannot_be_stacked_is_trained_alone(params):
+    estimator = clone(REGRESSOR).set_params(**{"epochs": 2, **params})
+    estimators = [clone(estimator).set_params(random_state=i) for i in range(MIN_MEMBERS)]
+    STACKS.clear()
+    built = STACKS.built
+    stacked = fit_together([clone(one) for one in estimators], X, Y)
+    assert STACKS.built == built
+    for ours, theirs in zip(stacked, estimators, strict=True):
+        np.testing.assert_array_equal(ours.predict(X), theirs.fit(X, Y).predict(X))
+
+
+# Searches
+
+
+def assert_same_search(ours, theirs, rows, y, **params):
+    """Scores, best candidate and refitted weights of scikit-learn's search."""
+    ours.fit(rows, y, **params)
+    theirs.fit(rows, y, **params)
+    assert list(ours.cv_results_) == list(theirs.cv_results_)
+    for name, values in theirs.cv_results_.items():
+        if name.startswith("param"):
+            assert list(ours.cv_results_[name]) == list(values)
+        elif "score" in name and "time" not in name and "rank" not in name:
+            np.testing.assert_allclose(ours.cv_results_[name], values, atol=1e-4)
+    assert ours.best_params_ == theirs.best_params_
+    np.testing.assert_allclose(ours.predict(rows[:5]) == theirs.predict(rows[:5]), True)
+
+
+SPACE = {"learning_rate": loguniform(1e-3, 3e-2), "l2": loguniform(1e-5, 1e-2)}
+CASES = {
+    "regressor": (REGRESSOR, Y, {}, {}),
+    "unequal folds": (REGRESSOR, Y, {"cv": KFold(4)}, {}),
+    "stratified folds": (CLASSIFIER, LABELS, {}, {}),
+    "group folds": (REGRESSOR, Y, {"cv": GroupKFold(3)}, {"groups": np.arange(110) % 7}),
+    "weights": (REGRESSOR, Y, {}, {"sample_weight": RNG.uniform(0.5, 2, 110)}),
+    "several metrics": (
+        CLASSIFIER,
+        LABELS,
+        {"scoring": ["accuracy", "neg_log_loss"], "refit": "accuracy"},
+        {},
+    ),
+    "train scores": (REGRESSOR, Y, {"return_train_score": True}, {}),
+    "early stopping": (
+        clone(REGRESSOR).set_params(early_stopping=True, n_iter_no_change=2, epochs=30),
+        Y,
+        {},
+        {},
+    ),
+    "validation data": (REGRESSOR, Y, {}, {"validation_data": (X[:30], Y[:30]), "epochs": 4}),
+    "two threads": (REGRESSOR, Y, {"n_jobs": 2}, {}),
+}
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_searches_are_as_scikit_learn_s(case):
+    estimator, y, settings, params = CASES[case]
+    settings = {"n_iter": 4, "cv": 3, "random_state": 0, **settings}
+    STACKS.clear()
+    ours = RandomizedSearchCV(estimator, SPACE, **settings)
+    theirs = model_selection.RandomizedSearchCV(
+        estimator, SPACE, **{**settings, "n_jobs": None}
+    )
+    assert_same_search(ours, theirs, X, y, **params)
+    assert STACKS.idle()  # there was a stack
+
+
+def test_transformers_are_fitted_for_each_fold_and_candidate():
+    frame = pd.DataFrame(X * [1, 10, 100, 1000], columns=list("abcd"))
+    columns = make_column_transformer((StandardScaler(), ["a", "b"]), (MinMaxScaler(), ["c"]))
+    pipeline = make_pipeline(columns, StandardScaler(), REGRESSOR)
+    grid = {
+        "mlpregressor__learning_rate": [0.003, 0.01],
+        "standardscaler__with_std": [True, False],
+    }
+    STACKS.clear()
+    ours, theirs = GridSearchCV(pipeline, grid, cv=3), model_selection.GridSearchCV
+    assert_same_search(ours, theirs(pipeline, grid, cv=3), frame, Y)
+    assert STACKS.idle()
+
+
+def test_a_fixed_architecture_is_traced_once(sine):
+    """Ten learning rates in three folds, and the fit on all rows that follows them."""
+    rows, y = sine
+    for search in (RandomizedSearchCV, model_selection.RandomizedSearchCV):
+        STORE.clear()
+        STACKS.clear()
+        space = {"learning_rate": loguniform(3e-4, 3e-2)}
+        search(REGRESSOR, space, n_iter=10, cv=3, random_state=0).fit(rows, y)
+        assert all(program.traces == 1 for program in [*STACKS.idle(), *STORE.idle()])
+        assert len(STORE.idle()) == 1
+        assert len(STACKS.idle()) == (search is RandomizedSearchCV)
+
+
+def test_a_candidate_that_fails_fails_alone():
+    grid = {"learning_rate": [0.003, 0.01], "n_hidden": [1, 2], "dropout": [0.1, (0.1, 0.1)]}
+    ours = GridSearchCV(REGRESSOR, grid, cv=3, error_score=-9.0)
+    theirs = model_selection.GridSearchCV(REGRESSOR, grid, cv=3, error_score=-9.0)
+    with pytest.warns(FitFailedWarning):
+        assert_same_search(ours, theirs, X, Y)
+    assert (ours.cv_results_["mean_test_score"] == -9.0).sum() == 2
+
+
+def test_a_search_that_breaks_off_leaves_no_fit_behind(monkeypatch):
+    gatherings = []
+    make = Gathering.__init__
+    monkeypatch.setattr(
+        Gathering, "__init__", lambda self, *a: gatherings.append(self) or make(self, *a)
+    )
+    grid = {"n_hidden": [1, 2], "dropout": [0.1, (0.1, 0.1)]}
+    with pytest.raises(ValueError, match="'dropout' must be one value"):
+        GridSearchCV(REGRESSOR, grid, cv=3, error_score="raise").fit(X, Y)
+    assert gatherings[0]._active == 0
+    with pytest.raises(SearchEndedError):
+        gatherings[0].run(lambda: None)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_candidate_that_diverges_spoils_no_other():
+    grid = {"learning_rate": [0.01, 1e12], "optimizer": ["sgd"]}
+    ours = GridSearchCV(REGRESSOR, grid, cv=3)
+    assert_same_search(ours, model_selection.GridSearchCV(REGRESSOR, grid, cv=3), X, Y)
+    assert ours.best_params_["learning_rate"] == 0.01
+
+
+def test_what_is_not_stacked_is_said_once(capsys):
+    GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=2, verbose=1).fit(X, Y)
+    printed = capsys.readouterr().out
+    assert printed.count("trains its fits one by one: Ridge is not an estimator of skmlp") == 1
+    watched = clone(REGRESSOR).set_params(callbacks=[keras.callbacks.TerminateOnNaN()])
+    GridSearchCV(watched, {"epochs": [1]}, cv=2, verbose=1).fit(X, Y)
+    assert "callbacks watch one network" in capsys.readouterr().out
+    GridSearchCV(REGRESSOR, {"epochs": [1]}, cv=2).fit(X, Y)
+    assert capsys.readouterr().out == ""
+
+
+def test_searches_can_be_cloned_and_nested():
+    search = GridSearchCV(REGRESSOR, {"l2": [0.0, 0.1]}, cv=3)
+    scores = model_selection.cross_val_score(clone(search), X, Y, cv=2)
+    assert np.isfinite(scores).all()
