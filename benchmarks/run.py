@@ -31,14 +31,17 @@ import numpy as np
 import psutil
 import tensorflow as tf
 from scipy.stats import loguniform
+from sklearn import model_selection
 from sklearn.base import clone
 from sklearn.datasets import fetch_california_housing
 from sklearn.model_selection import KFold, ParameterSampler, train_test_split
 from sklearn.neural_network import MLPClassifier as ScikitLearnClassifier
 from sklearn.neural_network import MLPRegressor as ScikitLearnRegressor
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepRegressor
+from skmlp.model_selection import RandomizedSearchCV
 
 Timings = dict[str, float]  # contender -> seconds
 HANDS_OFF = {"tol": 0, "n_iter_no_change": np.inf}
@@ -478,6 +481,26 @@ def experiment_d6() -> Timings:
     return {"skmlp": ours(), "keras.Model.fit (scaled)": keras_search()}
 
 
+def stacked_search() -> Timings:
+    """Thirty learning rates in three folds, 50 epochs: stacks, with two threads, and alone."""
+    X, y = california()
+    pipeline = make_pipeline(StandardScaler(), MLPRegressor(**CALIFORNIA, **HANDS_OFF))
+    pipeline.set_params(mlpregressor__optimizer="sgd", mlpregressor__epochs=50)
+    space = {"mlpregressor__learning_rate": loguniform(3e-4, 1e-2)}
+
+    def search(cls: type, **settings: int) -> Callable[[], float]:
+        once = cls(pipeline, space, n_iter=30, cv=3, random_state=0, **settings)
+        clone(once).set_params(estimator__mlpregressor__epochs=1).fit(X, y)  # compiles
+        return lambda: seconds(lambda: clone(once).fit(X, y))
+
+    contenders = {
+        "stacked": search(RandomizedSearchCV),
+        "unstacked": search(model_selection.RandomizedSearchCV),
+        "stacked, two threads": search(RandomizedSearchCV, n_jobs=2),
+    }
+    return alternate(contenders, 3)
+
+
 def two_hundred_fits() -> Timings:
     """Seconds of the last fits and of the tenth, and growth of memory after the tenth."""
     process = psutil.Process()
@@ -516,6 +539,7 @@ ROWS: dict[str, tuple[Callable[[], Timings], str]] = {
     "dropout": (dropout_step, "without at least 0.625"),
     "checkpoints": (checkpoints, "without at least 0.91"),
     "experiment D6": (experiment_d6, "keras.Model.fit 20"),
+    "stacked search": (stacked_search, "unstacked 1.7, two threads at most 0.625"),
     "200 fits": (two_hundred_fits, "tenth 1; memory below 50 MB"),
     "import": (import_time, "sklearn at least 0.83"),
 }

@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from skmlp._workers import hold_to_share
+
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
         "skmlp trains with Keras on TensorFlow, but Keras runs on "
@@ -35,6 +37,10 @@ def find_class(
             f"'{parameter}' must be one of {', '.join(sorted(known))}, or {other}; "
             f"got {name!r}."
         ) from None
+
+
+# Here, since every module that uses Keras imports this one before its first operation.
+hold_to_share()
 
 
 @lru_cache

@@ -15,7 +15,7 @@ PACKAGE = Path(skmlp.__file__).parent
 ORDER = """
 _sklearn _activations _spec _state _docstrings
 _params _encoding _columns _progress
-_keras_objects _losses _optimizers _network _inference _metrics
+_workers _keras_objects _losses _optimizers _network _inference _metrics
 _engine.noise _engine.recipe _engine.forward _engine.update _engine.program
 _engine.stack _engine.schedules _engine.stopping _engine.store
 _engine.loop _engine.stack_loop _engine.callbacks _engine
@@ -24,6 +24,7 @@ _learned _fit_arguments _fitted _base _classifier _regressor
 _wide_deep _wide_deep_classifier _wide_deep_regressor model_selection
 """.split()  # noqa: SIM905
 TENSORFLOW_ALLOWED = (
+    "_workers",
     "_keras_objects",
     "_losses",
     "_optimizers",

@@ -50,7 +50,7 @@ def test_bits_do_not_depend_on_the_program_that_is_lent():
     STORE.clear()
     before = fingerprint(REGRESSOR)
     STORE.clear()
-    larger = np.vstack([X] * 4)
+    larger = np.vstack([X] * 3)
     clone(REGRESSOR).fit(larger, larger[:, 0])
     built = STORE.built
     assert fingerprint(REGRESSOR) == before
