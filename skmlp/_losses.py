@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from skmlp._keras_objects import config_key
@@ -69,10 +69,12 @@ def row_loss(
     return RowLoss((config_key(found), output_activation, n_outputs), found, on_raw)
 
 
-def check_row_loss(loss: RowLoss, y: np.ndarray, n_outputs: int) -> None:
+@lru_cache
+def check_row_loss(loss: RowLoss, n_outputs: int, takes_indices: bool) -> None:
     """Try the loss on two rows, so that one that cannot work fails before training."""
     try:
-        loss.on_raw(tf.constant(np.repeat(y[:1], 2, axis=0)), tf.zeros((2, n_outputs)))
+        y = tf.zeros(2, tf.int32) if takes_indices else tf.zeros((2, n_outputs))
+        loss.on_raw(y, tf.zeros((2, n_outputs)))
     except Exception as error:
         raise ValueError(
             "'loss' must give one value for each row of (y_true, y_pred); it failed on two "

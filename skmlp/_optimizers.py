@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -57,7 +58,7 @@ def optimizer_recipe(
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer
         cls = find_class(keras.optimizers, base, optimizer, parameter)
-        config = {**cls(name="optimizer").get_config(), "learning_rate": float(learning_rate)}
+        config = {**_default_config(cls), "learning_rate": float(learning_rate)}
     else:
         cls, config = type(optimizer), optimizer.get_config()
         if learning_rate != DEFAULT_LEARNING_RATE:
@@ -79,6 +80,11 @@ def optimizer_recipe(
     name = f"{cls.__module__}.{cls.__qualname__} {frozen_config(constants)}"
     key = name if says_all else (name, optimizer)
     return OptimizerRecipe(key, name, float(rate) if is_constant else None, cls, config)
+
+
+@lru_cache
+def _default_config(cls: type) -> dict[str, Any]:
+    return cls(name="optimizer").get_config()
 
 
 def _with_rate(config: dict[str, Any], learning_rate: float) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def set_up(job: Job, data: EncodedData) -> Setup:
     """Check the job's parameters against each other and the rows, and set it up."""
     params, spec = job.params, job.spec
     loss = row_loss(params.loss, spec.output_activation, spec.n_outputs, params.label_smoothing)
-    check_row_loss(loss, data.y, spec.n_outputs)
+    check_row_loss(loss, spec.n_outputs, data.y.ndim == 1)
     optimizer = _optimizer(job)
     check_initializer(params.kernel_initializer)
     batch_size = compiled_batch_size(params.batch_size, data.n_rows)
