@@ -28,7 +28,7 @@ from skmlp._engine import (
 )
 from skmlp._job import Job
 from skmlp._losses import RowLoss, check_row_loss, row_loss
-from skmlp._network import build_model, check_initializer
+from skmlp._network import build_model, check_initializer, initial_weights
 from skmlp._optimizers import (
     CLIPPINGS,
     DEFAULT_LEARNING_RATE,
@@ -54,6 +54,19 @@ class Setup:
     recipe: Recipe
     optimizer: OptimizerRecipe
     schedule: RateSchedule
+
+    def start(self, built_weights: Weights) -> FittedState:
+        """Where training begins, in a model that was built with these weights."""
+        job = self.job
+        if job.start is not None:
+            return job.start
+        initializer = job.params.kernel_initializer
+        weights = initial_weights(built_weights, job.spec, initializer, job.seed)
+        return FittedState(job.spec, weights, Progress(job.seed))
+
+    def optimizer_state(self, progress: Progress) -> tuple[np.ndarray, ...]:
+        """The state that the optimizer goes on with; () if there is none of its kind."""
+        return progress.optimizer if progress.optimizer_name == self.optimizer.name else ()
 
     def knobs(self, first_step: int) -> Knobs:
         """The job's numbers; `first_step` is where a schedule that spans the fit begins."""

@@ -21,11 +21,10 @@ import numpy as np
 from skmlp._checkpoint import digest
 from skmlp._encoding import EncodedData
 from skmlp._engine import ELEMENTWISE, STACKS, Member, RowSet, Run, train_stack
-from skmlp._network import initial_weights
 from skmlp._optimizers import CLIPPINGS
 from skmlp._setup import Setup
 from skmlp._spec import KerasLayer
-from skmlp._state import FittedState, Progress
+from skmlp._state import FittedState
 
 Result = tuple[FittedState, Run]
 
@@ -198,7 +197,8 @@ def _split(group: list[Fit], n_threads: int) -> list[Stack]:
     held = max((fit.validation.X.nbytes for fit in group if fit.validation), default=1)
     limit = max(min(MAX_MEMBERS, MAX_BYTES // max(held, 1)), 1)
     n_stacks = -(-len(group) // limit)
-    n_stacks = min(-(-n_stacks // n_threads) * n_threads, len(group))
+    for_all_threads = -(-n_stacks // n_threads) * n_threads
+    n_stacks = max(n_stacks, min(for_all_threads, len(group) // MIN_MEMBERS))
     size = -(-len(group) // n_stacks)
     return [Stack(group[i : i + size], size) for i in range(0, len(group), size)]
 
@@ -223,7 +223,7 @@ def _train(stack: Stack, sets: dict[str, RowSet], is_cancelled: Callable[[], boo
     rows = [_shared(fit.data, sets) for fit in fits]
     n_rows = sum(len(one.X) for one in {id(one): one for one in rows}.values())
     with STACKS.lend((recipe, stack.n_members), n_rows) as program:
-        starts = [_start(fit, program.built_weights) for fit in fits]
+        starts = [fit.setup.start(program.built_weights) for fit in fits]
         members = [
             _member(fit, start, one, sets)
             for fit, start, one in zip(fits, starts, rows, strict=True)
@@ -238,19 +238,9 @@ def _train(stack: Stack, sets: dict[str, RowSet], is_cancelled: Callable[[], boo
         fit.result = state, one.run
 
 
-def _start(fit: Fit, built_weights: Any) -> FittedState:
-    job = fit.setup.job
-    if job.start is not None:
-        return job.start
-    initializer = job.params.kernel_initializer
-    weights = initial_weights(built_weights, job.spec, initializer, job.seed)
-    return FittedState(job.spec, weights, Progress(job.seed))
-
-
 def _member(fit: Fit, start: FittedState, rows: RowSet, sets: dict[str, RowSet]) -> Member:
     setup, progress, validation = fit.setup, start.progress, fit.validation
-    goes_on = progress.optimizer_name == setup.optimizer.name
-    optimizer = progress.optimizer if goes_on else ()
+    optimizer = setup.optimizer_state(progress)
     score = partial(setup.job.score, validation) if setup.job.score and validation else None
     first_step = int(optimizer[0]) if optimizer else 0
     assert setup.optimizer.learning_rate is not None

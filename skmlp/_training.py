@@ -22,11 +22,9 @@ from skmlp._engine import (
 )
 from skmlp._inference import raw_outputs
 from skmlp._job import Job
-from skmlp._network import initial_weights
-from skmlp._optimizers import OptimizerRecipe
 from skmlp._setup import Setup, is_small_full_batch, rounded_up, set_up
 from skmlp._stacking import GATHERING, Fit, is_stackable
-from skmlp._state import FittedState, Progress, Weights
+from skmlp._state import FittedState, Weights
 
 VALIDATION_CHUNK = 8192  # rows measured at once, to bound the memory of wide layers
 
@@ -60,8 +58,8 @@ def _train_alone(
 ) -> tuple[FittedState, Run]:
     job = setup.job
     with STORE.lend(setup.recipe, data.n_rows) as program:
-        start = job.start or _fresh_state(job, program)
-        _load(program, start, setup.optimizer)
+        start = setup.start(program.built_weights)
+        _load(program, setup, start)
         plan = replace(
             setup.plan(start.progress, has_validation=validation_data is not None),
             metrics=metrics,
@@ -84,21 +82,14 @@ def _train_alone(
     return setup.fitted_state(start.progress, run, weights, raw, optimizer), run
 
 
-def _fresh_state(job: Job, program: Program) -> FittedState:
-    initializer = job.params.kernel_initializer
-    weights = initial_weights(program.built_weights, job.spec, initializer, job.seed)
-    return FittedState(job.spec, weights, Progress(job.seed))
-
-
-def _load(program: Program, start: FittedState, optimizer: OptimizerRecipe) -> None:
-    progress = start.progress
-    goes_on = progress.optimizer_name == optimizer.name
+def _load(program: Program, setup: Setup, start: FittedState) -> None:
+    progress, wide = start.progress, setup.optimizer.wide
     program.load(
         progress.raw_weights or start.weights,
         averages=start.weights,
-        optimizer=progress.optimizer if goes_on else (),
-        learning_rate=optimizer.learning_rate,
-        wide_learning_rate=optimizer.wide.learning_rate if optimizer.wide else None,
+        optimizer=setup.optimizer_state(progress),
+        learning_rate=setup.optimizer.learning_rate,
+        wide_learning_rate=wide.learning_rate if wide else None,
     )
 
 

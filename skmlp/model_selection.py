@@ -39,6 +39,7 @@ class _StackedSearch:
     estimator: Any
     n_jobs: int | None
     n_splits_: int
+    pre_dispatch: int | str
     verbose: int
     _gathering: Any = None
 
@@ -66,7 +67,10 @@ class _StackedSearch:
             return super().fit(X, y, **params)  # type: ignore[misc]
         from skmlp._stacking import Gathering  # imports TensorFlow
 
-        self._gathering = Gathering(_width(X), effective_n_jobs(self.n_jobs))
+        width = _width(X)
+        if isinstance(self.pre_dispatch, int):
+            width = min(width, self.pre_dispatch)
+        self._gathering = Gathering(width, effective_n_jobs(self.n_jobs))
         try:
             with parallel_config(backend=_StackingBackend(self._gathering)):
                 return super().fit(X, y, **params)  # type: ignore[misc]
@@ -92,6 +96,11 @@ class _StackedSearch:
             return f"{type(last).__name__} is not an estimator of skmlp"
         if last.callbacks:
             return "callbacks watch one network"
+        # Fits that wait for others need to know that these will come.
+        if self.pre_dispatch not in ("all", "n_jobs", "2*n_jobs") and not (
+            isinstance(self.pre_dispatch, int) and self.pre_dispatch > 1
+        ):
+            return f"pre_dispatch={self.pre_dispatch!r} keeps them from meeting"
         return None
 
 

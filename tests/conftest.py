@@ -1,6 +1,7 @@
 """Data that several test modules share."""
 
 import os
+import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -14,7 +15,9 @@ from sklearn.preprocessing import scale
 def housing():
     """Standardised California housing, (20640, 8) and (20640,)."""
     try:
-        X, y = fetch_california_housing(return_X_y=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it says of its retries, without a network
+            X, y = fetch_california_housing(return_X_y=True)
     except OSError:
         pytest.skip("California housing is not cached and cannot be downloaded")
     order = np.random.RandomState(0).permutation(len(X))

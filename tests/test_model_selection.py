@@ -287,6 +287,13 @@ def test_what_is_not_stacked_is_said_once(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("pre_dispatch", ["all", "n_jobs", "0.2*n_jobs", 7, 1])
+def test_no_way_of_dispatching_hangs(pre_dispatch):
+    grid = {"learning_rate": [0.01, 0.02, 0.03, 0.04]}
+    search = GridSearchCV(REGRESSOR, grid, cv=3, pre_dispatch=pre_dispatch).fit(X, Y)
+    assert np.isfinite(search.best_score_)
+
+
 def test_searches_can_be_cloned_and_nested():
     search = GridSearchCV(REGRESSOR, {"l2": [0.0, 0.1]}, cv=3)
     scores = model_selection.cross_val_score(clone(search), X, Y, cv=2)

@@ -62,7 +62,8 @@ class Program:
         self._run_batches = tf.function(
             self._trace_run_batches, jit_compile=True, autograph=False
         )
-        self._measure = tf.function(self._trace_measure, jit_compile=True, autograph=False)
+        # A forward pass gains less from XLA than its compilation takes.
+        self._measure = tf.function(self._trace_measure, autograph=False)
         self._compiled: dict[Any, Any] = {}
 
     # Values in and out
