@@ -130,6 +130,11 @@ def crossed_terms(
     return np.array(found, dtype=int).reshape(-1, 2, 2)
 
 
+def column_pairs(crosses: np.ndarray) -> np.ndarray:
+    """The pairs of columns of which these are the crosses, sorted, (n_pairs, 2)."""
+    return np.unique(crosses[:, :, 0], axis=0)
+
+
 def values(rows: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     """What terms are in rows of numbers and codes, (n_samples, n_inputs) of their dtype."""
     columns, codes = inputs.T

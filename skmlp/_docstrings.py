@@ -37,7 +37,8 @@ dropout : float or sequence of float, default=0.0
     Share of units, in [0, 1), that each hidden layer drops at random in training [4]_: one
     number for all layers or one for each. After "selu" it is alpha dropout [2]_.
 input_dropout : float, default=0.0
-    Share of features, in [0, 1), that is dropped at random in training."""
+    Share of features, in [0, 1), that is dropped at random in training; beside a wide path,
+    of those of the hidden layers."""
 
 WIDE_DEEP = """\
 wide_features, deep_features : slice, array-like, callable or None, default=None

@@ -15,6 +15,7 @@ from skmlp._columns import (
     categories_of,
     chosen,
     chosen_pairs,
+    column_pairs,
     crossed_terms,
     terms,
     values,
@@ -78,12 +79,13 @@ class BaseWideDeep(BaseMLP):
             self.categories_ = categories
             self.wide_inputs_, self.deep_inputs_ = wide_inputs, deep_inputs
             self.cross_inputs_ = crossed_terms(rows, pairs, n_categories)
-        learned = self.wide_inputs_, self.deep_inputs_
-        if not all(map(np.array_equal, learned, (wide_inputs, deep_inputs))):
+        learned = self.wide_inputs_, self.deep_inputs_, column_pairs(self.cross_inputs_)
+        now = wide_inputs, deep_inputs, column_pairs(crossed_terms(rows, pairs, n_categories))
+        if not all(map(np.array_equal, learned, now)):
             raise ValueError(
-                "'wide_features' and 'deep_features' must pick the columns they picked before "
-                "to go on with trained weights; got others; set warm_start=False to start "
-                "afresh."
+                "'wide_features', 'deep_features' and 'wide_crosses' must pick the columns "
+                "they picked before to go on with trained weights; got others; set "
+                "warm_start=False to start afresh."
             )
 
     def _check_columns(

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skmlp import MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(75, 8))  # with batches of 32 the last batch has 11 rows
@@ -161,6 +161,14 @@ def test_penalties_of_the_wide_path_are_keras_s():
     both = clone(regressor).set_params(wide_l1=0.3, wide_l2=0.2).fit(X, Y)
     expected = plain.loss_ + 0.3 * np.abs(wide).sum() + 0.2 * (wide**2).sum()
     np.testing.assert_allclose(both.loss_, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wide_deep", "mlp"),
+    [(WideDeepRegressor, MLPRegressor), (WideDeepClassifier, MLPClassifier)],
+)
+def test_every_parameter_of_the_mlp_with_its_default(wide_deep, mlp):
+    assert wide_deep().get_params().items() >= mlp().get_params().items()
 
 
 FIRST_FIVE = np.arange(8) < 5
@@ -462,6 +470,8 @@ def test_other_columns_cannot_go_on_with_trained_weights():
     fitted.fit(X, Y)
     with pytest.raises(ValueError, match="must pick the columns they picked before"):
         fitted.set_params(wide_features=[1, 0]).fit(X, Y)
+    with pytest.raises(ValueError, match="must pick the columns they picked before"):
+        fitted.set_params(wide_features=[0, 1], wide_crosses=[(0, 1)]).fit(X, Y)
 
 
 def test_predict_outputs_needs_an_auxiliary_output():

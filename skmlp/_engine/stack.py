@@ -7,15 +7,15 @@ seed, numbers, learning rate and optimizer state, and ends when its own rules sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from skmlp._engine.noise import random_bits
 from skmlp._engine.recipe import Knobs, Recipe, Weights, assign
+from skmlp._engine.stack_forward import StackForward, sums
 
 # Keras's optimizers that treat every number of a variable alike, so that a member's numbers
 # see nothing of the others'.
@@ -43,6 +43,7 @@ class StackProgram:
             tuple(variable.value.numpy() for variable in layer.weights)
             for layer in self._layers
         )
+        self._forward = StackForward(self._model, recipe, self._stacked)
         self._trainable = [self._stacked[id(v)] for v in self._model.trainable_variables]
         self._averages = [
             keras.Variable(np.zeros(v.shape, np.float32), name="average")
@@ -168,11 +169,12 @@ class StackProgram:
             # 2. Forward. Members share nothing, so the gradient of their sum is each one's.
             with tf.GradientTape() as tape:
                 when = seed[:, None, None], epoch[:, None, None], i
-                run = self._training_layer(row_weight, knobs.rates, when)
-                raw = self.recipe.raw_outputs(tf.gather(X, index), run)
-                losses = self._losses(tf.gather(y, index), raw, row_weight, knobs)
+                raw = self._forward.in_training(
+                    tf.gather(X, index), row_weight, knobs.rates, when
+                )
+                losses = self._forward.losses(tf.gather(y, index), raw, row_weight, knobs)
                 losses /= n_in_batch[:, None]
-                loss = losses[:, 0] + self._penalty(knobs)
+                loss = losses[:, 0] + self._forward.penalty(knobs)
                 total = tf.reduce_sum(loss)
             # 3. Backward and update.
             gradients = tape.gradient(total, [v.value for v in self._trainable])
@@ -196,8 +198,9 @@ class StackProgram:
         self.traces += 1
         knobs = self._unpacked(numbers)
         X, y, weight = (tf.gather(rows, which) for rows in (X, y, weight))
-        raw = self.recipe.raw_outputs(X, self._trained_layer)
-        return self._losses(y, raw, weight, knobs), self._penalty(knobs), raw[0]
+        raw = self._forward.after_training(X)
+        losses = self._forward.losses(y, raw, weight, knobs)
+        return losses, self._forward.penalty(knobs), raw[0]
 
     def _unpacked(self, numbers: tf.Tensor) -> Knobs:
         """The members' numbers: (n_members,) each, or (n_members, n) of several."""
@@ -205,37 +208,6 @@ class StackProgram:
         others = len(Knobs._fields) - len(sizes)
         rates, loss_weights, rest = tf.split(numbers, [*sizes, others], axis=1)
         return Knobs(rates, loss_weights, *tf.unstack(rest, axis=1))
-
-    def _losses(
-        self, y: tf.Tensor, raw: list[tf.Tensor], weight: tf.Tensor, knobs: Knobs
-    ) -> tf.Tensor:
-        """Sums of the rows' losses, without penalty, (n_members, n_losses)."""
-        flat_y = tf.reshape(y, [-1, *y.shape[2:]])
-        losses = []
-        for one in raw:
-            of_rows = self.recipe.loss_on_raw(flat_y, tf.reshape(one, [-1, one.shape[-1]]))
-            losses.append(tf.reduce_sum(tf.reshape(of_rows, weight.shape) * weight, axis=1))
-        if len(losses) == 1:
-            return losses[0][:, None]
-        parts = tf.stack(losses, axis=1)
-        total = tf.reduce_sum(knobs.loss_weights * parts, axis=1, keepdims=True)
-        return tf.concat([total, parts], axis=1)
-
-    def _penalty(self, knobs: Knobs) -> tf.Tensor:
-        kernels = [v.value for v in self._trainable if v.name == "kernel"]
-        recipe, penalty = self.recipe, tf.zeros(self.n_members)
-        if recipe.has_l1:
-            penalty += knobs.l1 * _sums([tf.abs(k) for k in kernels])
-        if recipe.has_l2:
-            penalty += knobs.l2 * _sums([tf.square(k) for k in kernels])
-        if recipe.wide is not None:
-            kernel = self._stacked[id(self._model.get_layer("output").kernel)]
-            wide = kernel.value[:, : recipe.wide.n_rows]
-            if recipe.wide.has_l1:
-                penalty += knobs.wide_l1 * _sums([tf.abs(wide)])
-            if recipe.wide.has_l2:
-                penalty += knobs.wide_l2 * _sums([tf.square(wide)])
-        return penalty
 
     def _update(self, gradients: list[tf.Tensor], rates: tf.Tensor, knobs: Knobs) -> None:
         decay = self._optimizer.weight_decay
@@ -265,69 +237,6 @@ class StackProgram:
             return [gradient * _beside(factor, gradient) for gradient in gradients]
         return gradients
 
-    # Layers with a leading axis of members
-
-    def _training_layer(
-        self, weight: tf.Tensor, rates: tf.Tensor, when: Sequence[tf.Tensor]
-    ) -> Callable[..., tf.Tensor]:
-        names = list(self.recipe.noise)
-
-        def run(name: str, *inputs: tf.Tensor) -> tf.Tensor:
-            layer, x = self._model.get_layer(name), inputs[0]
-            if name in names:
-                i = names.index(name)
-                bits = random_bits(x[0], [*when, i])
-                return self.recipe.noise[name](x, rates[:, i, None, None], bits)
-            if isinstance(layer, keras.layers.BatchNormalization):
-                return self._batch_normalized(layer, x, weight)
-            return self._trained_layer(name, *inputs)
-
-        return run
-
-    def _trained_layer(self, name: str, *inputs: tf.Tensor) -> tf.Tensor:
-        layer, x = self._model.get_layer(name), inputs[0]
-        if isinstance(layer, keras.layers.Dense):
-            x = x @ self._value(layer.kernel)
-            return x + self._value(layer.bias)[:, None] if layer.use_bias else x
-        if isinstance(layer, keras.layers.Concatenate):
-            return tf.concat(inputs, axis=-1)
-        if isinstance(layer, keras.layers.BatchNormalization):
-            moments = (
-                self._value(v)[:, None] for v in (layer.moving_mean, layer.moving_variance)
-            )
-            return self._normalized(layer, x, *moments)
-        if isinstance(layer, keras.layers.LayerNormalization):
-            return self._normalized(layer, x, *tf.nn.moments(x, axes=[-1], keepdims=True))
-        if isinstance(layer, keras.layers.PReLU):
-            return tf.nn.relu(x) - self._value(layer.alpha)[:, None] * tf.nn.relu(-x)
-        if name in self.recipe.noise and not isinstance(layer, keras.layers.LeakyReLU):
-            return x  # dropout
-        flat = layer(tf.reshape(x, [-1, x.shape[-1]]), training=False)
-        return tf.reshape(flat, tf.shape(x))
-
-    def _batch_normalized(
-        self, layer: keras.layers.BatchNormalization, x: tf.Tensor, weight: tf.Tensor
-    ) -> tf.Tensor:
-        """As `forward.batch_normalized`, of every member over its own rows."""
-        total = tf.reduce_sum(weight, axis=1, keepdims=True)
-        share = (weight / tf.maximum(total, 1e-12))[:, :, None]
-        mean = tf.reduce_sum(share * x, axis=1, keepdims=True)
-        variance = tf.reduce_sum(share * tf.square(x - mean), axis=1, keepdims=True)
-        for moving, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-            stacked = self._stacked[id(moving)]
-            stacked.assign(layer.momentum * stacked.value + (1 - layer.momentum) * value[:, 0])
-        return self._normalized(layer, x, mean, variance)
-
-    def _normalized(
-        self, layer: Any, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor
-    ) -> tf.Tensor:
-        gamma = self._value(layer.gamma)[:, None] if layer.scale else None
-        beta = self._value(layer.beta)[:, None] if layer.center else None
-        return tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
-
-    def _value(self, variable: Any) -> tf.Tensor:
-        return tf.convert_to_tensor(self._stacked[id(variable)].value)
-
 
 def with_steps_of_members(optimizer: keras.optimizers.Optimizer) -> Any:
     """The optimizer, with a count of steps for each member in the place of its own one."""
@@ -347,14 +256,9 @@ def _beside(values: tf.Tensor, variable: Any) -> tf.Tensor:
     return tf.reshape(values, [-1, *[1] * (len(variable.shape) - 1)])
 
 
-def _sums(tensors: list[tf.Tensor]) -> tf.Tensor:
-    """Of every member the sum of all its numbers, (n_members,)."""
-    return tf.add_n([tf.reduce_sum(t, axis=list(range(1, len(t.shape)))) for t in tensors])
-
-
 def _shrinking(gradients: list[tf.Tensor], limit: tf.Tensor) -> tf.Tensor:
     """Factors that bring the norm of every member's gradients down to the limit."""
-    norm = tf.sqrt(_sums([tf.square(gradient) for gradient in gradients]))
+    norm = tf.sqrt(sums([tf.square(gradient) for gradient in gradients]))
     return limit / tf.maximum(norm, limit)
 
 
