@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,45 +70,45 @@ def train_stack(
         for member, snapshot in zip(members, reached, strict=False)
     ]
     trained: list[Trained | None] = [None] * len(members)
-    for epoch in count():
-        going = [k for k, done in enumerate(trained) if done is None]
-        if not going or is_cancelled():
-            return [done for done in trained if done is not None]
+    rates = np.zeros(program.n_members)
+    epoch = 0
+    while (going := [k for k, done in enumerate(trained) if not done]) and not is_cancelled():
         entered = reached
-        rates = [_rate(member, run, epoch) for member, run in zip(members, runs, strict=True)]
-        totals, snapshot = program.run_epoch(
-            rows,
-            _orders(program, stacked, offsets, epoch),
-            _span(stacked, epoch),
-            numbers,
-            np.array([*rates, *rates[-1:] * missing]),
-        )
+        for k in going:
+            rates[k] = _rate(members[k], runs[k], epoch)
+        order, span = _orders(program, stacked, offsets, epoch), _span(stacked, epoch)
+        totals, snapshot = program.run_epoch(rows, order, span, numbers, rates)
         reached = snapshot.numpy()
         measured = program.measure(held, numbers) if held else None
         for k in going:
-            member, run = members[k], runs[k]
-            losses = (totals[k, 1:] / len(member.rows.X)).tolist()
-            logs = {"loss": losses[0], **losses_of_outputs(program.recipe, losses)}
-            logs["learning_rate"] = float(totals[k, 0])
+            logs = _logs(program, members[k], totals[k])
             score = None
             if measured:
-                score = _score(program, member, [part[k] for part in measured], logs)
-            run.after_epoch(
+                score = _score(program, members[k], [part[k] for part in measured], logs)
+            runs[k].after_epoch(
                 logs,
                 score,
                 entered=entered[k],
                 reached=reached[k],
                 has_validation=held is not None,
             )
-            if run.reason is not None or run.epochs == member.plan.epochs:
-                run.reason = run.reason or StopReason.EPOCHS
-                trained[k] = _finished(program, k, run, reached[k], held is not None)
-    raise AssertionError  # the loop returns
+            if runs[k].reason is not None or runs[k].epochs == members[k].plan.epochs:
+                trained[k] = _finished(program, k, runs[k], reached[k], held is not None)
+        epoch += 1
+    return [done for done in trained if done]
+
+
+def _logs(program: StackProgram, member: Member, totals: np.ndarray) -> dict[str, float]:
+    rate, *losses = totals.tolist()
+    losses = [loss / len(member.rows.X) for loss in losses]
+    of_outputs = losses_of_outputs(program.recipe, losses)
+    return {"loss": losses[0], **of_outputs, "learning_rate": rate}
 
 
 def _finished(
     program: StackProgram, k: int, run: Run, last: np.ndarray, has_validation: bool
 ) -> Trained:
+    run.reason = run.reason or StopReason.EPOCHS
     kept = run.kept(has_validation=has_validation)
     snapshot = last if kept is None else kept
     return Trained(
