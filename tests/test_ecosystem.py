@@ -86,16 +86,15 @@ def test_parallel_search_with_threads_and_processes(sine):
         np.testing.assert_array_equal(both.cv_results_["mean_test_score"], alone)
 
 
-def threads_of_tensorflow(estimator, X, y):
-    """Fit in whatever process this is, and tell how many threads its products may use."""
-    import tensorflow as tf
-
-    estimator.fit(X, y)
-    return tf.config.threading.get_intra_op_parallelism_threads()
-
-
 def test_worker_processes_keep_to_their_share(sine):
     from joblib import Parallel, delayed, parallel_config
+
+    # Inside the test, so that workers need not be able to import this module
+    def threads_of_tensorflow(estimator, X, y):
+        import tensorflow as tf
+
+        estimator.fit(X, y)
+        return tf.config.threading.get_intra_op_parallelism_threads()
 
     here = threads_of_tensorflow(clone(REGRESSOR), *sine)
     with parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
