@@ -386,6 +386,14 @@ class TestAuxiliaryOutput:
         assert {"main_output_loss", "val_aux_output_loss"} <= set(seen["logs"])
 
 
+def test_a_model_saved_with_a_wide_optimizer_can_be_loaded(tmp_path):
+    saving = keras.callbacks.ModelCheckpoint(tmp_path / "model.keras")
+    fitted = clone(REGRESSOR).set_params(wide_optimizer="ftrl").fit(X, Y, callbacks=[saving])
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    predicted = loaded.predict([X, X], verbose=0)[:, 0]
+    np.testing.assert_allclose(predicted, fitted.predict(X), rtol=1e-5, atol=1e-6)
+
+
 class TestLinearModels:
     LINEAR = {"hidden_layer_sizes": (), "batch_size": 75, "tol": 0, "n_iter_no_change": np.inf}
 

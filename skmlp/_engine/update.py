@@ -14,13 +14,12 @@ from skmlp._engine.recipe import Recipe
 class Update:
     """The optimizer of a model; or two, of which one trains the wide path.
 
-    Keras's optimizers train whole variables, so the two parts of the output layer's kernel
-    have variables of their own then, which are joined after every step.
+    Keras's optimizers train whole variables, so the wide rows of the output layer's kernel
+    have a variable of their own then, which takes their place after every step.
     """
 
     def __init__(self, model: keras.Model, recipe: Recipe) -> None:
         self._variables = model.trainable_variables
-        self._optimized = list(self._variables)
         self._clipping = recipe.clipping
         self._wide = wide = recipe.wide
         self.optimizer = recipe.build_optimizer()
@@ -29,7 +28,7 @@ class Update:
             self._split(model.get_layer("output").kernel, wide.n_rows)
             self.wide_optimizer = wide.build_optimizer()
             self.wide_optimizer.build([self._wide_rows])
-        self.optimizer.build(self._optimized)
+        self.optimizer.build(self._variables)
         self.averages = [
             keras.Variable(tf.identity(v.value), name="average")
             for v in self._variables
@@ -39,7 +38,6 @@ class Update:
     def _split(self, kernel: Any, n_rows: int) -> None:
         self._kernel = next(i for i, v in enumerate(self._variables) if v is kernel)
         self._wide_rows = keras.Variable(kernel[:n_rows], name="wide")
-        self._optimized[self._kernel] = keras.Variable(kernel[n_rows:], name="deep")
 
     @property
     def state(self) -> list[Any]:
@@ -50,21 +48,21 @@ class Update:
     def apply(self, gradients: Sequence[tf.Tensor], limit: tf.Tensor) -> None:
         """Make one step."""
         if self.wide_optimizer is None:
-            self.optimizer.apply(self._clipped(gradients, limit), self._optimized)
+            self.optimizer.apply(self._clipped(gradients, limit), self._variables)
             return
         assert self._wide is not None
         i, n = self._kernel, self._wide.n_rows
         kernel, gradient = self._variables[i], gradients[i]
-        self._wide_rows.assign(kernel[:n])
-        self._optimized[i].assign(kernel[n:])
         parts = [*gradients[:i], gradient[n:], *gradients[i + 1 :], gradient[:n]]
         *rest, of_wide_rows = self._clipped(parts, limit)
+        rest[i] = tf.concat([tf.zeros_like(of_wide_rows), rest[i]], axis=0)
         if not self._wide.has_own_rate:
             rate = tf.convert_to_tensor(self.optimizer.learning_rate)
             self.wide_optimizer.learning_rate.assign(rate)
-        self.optimizer.apply(rest, self._optimized)
+        self._wide_rows.assign(kernel[:n])
+        self.optimizer.apply(rest, self._variables)
         self.wide_optimizer.apply([of_wide_rows], [self._wide_rows])
-        kernel.assign(tf.concat([self._wide_rows.value, self._optimized[i].value], axis=0))
+        kernel.assign(tf.concat([self._wide_rows.value, kernel[n:]], axis=0))
 
     def _clipped(self, gradients: Sequence[tf.Tensor], limit: tf.Tensor) -> Sequence[tf.Tensor]:
         if self._clipping == "clipvalue":
