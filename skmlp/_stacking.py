@@ -65,7 +65,7 @@ class Stack(NamedTuple):
 
 
 def is_stackable(setup: Setup) -> bool:
-    """Whether the stack can do all that this fit asks for, and would be faster."""
+    """Whether a stack can do all that this fit without watchers asks for, and is faster."""
     job, optimizer = setup.job, setup.optimizer
     config = optimizer.config
     clips_or_averages = ("use_ema", *CLIPPINGS)
@@ -81,7 +81,7 @@ def is_stackable(setup: Setup) -> bool:
         and optimizer.learning_rate is not None
         and optimizer.wide is None
         and (setup.schedule.by_step is None or isinstance(setup.schedule.key, str))
-        and not (job.callbacks or job.metrics or job.checkpoint)
+        and not (job.metrics or job.checkpoint)
         and not any(isinstance(a, KerasLayer) for a in job.spec.activations)
         and job.spec.n_weights() <= MAX_WEIGHTS
     )

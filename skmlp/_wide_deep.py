@@ -75,12 +75,14 @@ class BaseWideDeep(BaseMLP):
         wide_inputs, deep_inputs = terms(wide, n_categories), terms(deep, n_categories)
         if not self._hidden_units():
             deep_inputs = deep_inputs[:0]
+        crosses = crossed_terms(rows, pairs, n_categories)
         if reset:
             self.categories_ = categories
             self.wide_inputs_, self.deep_inputs_ = wide_inputs, deep_inputs
-            self.cross_inputs_ = crossed_terms(rows, pairs, n_categories)
+            self.cross_inputs_ = crosses
+            return
         learned = self.wide_inputs_, self.deep_inputs_, column_pairs(self.cross_inputs_)
-        now = wide_inputs, deep_inputs, column_pairs(crossed_terms(rows, pairs, n_categories))
+        now = wide_inputs, deep_inputs, column_pairs(crosses)
         if not all(map(np.array_equal, learned, now)):
             raise ValueError(
                 "'wide_features', 'deep_features' and 'wide_crosses' must pick the columns "

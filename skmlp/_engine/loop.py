@@ -78,6 +78,13 @@ class Run:
     def epochs(self) -> int:
         return len(self.history["loss"])
 
+    def rate(self, plan: Plan, epoch: int) -> float | None:
+        """Learning rate that the plan has for an epoch of this call; None: the optimizer's."""
+        if plan.epoch_rate is None:
+            return None
+        factor = self.plateau.factor if self.plateau else 1.0
+        return plan.epoch_rate(plan.first_epoch + epoch, factor)
+
     def after_epoch(
         self,
         logs: dict[str, float],
@@ -189,9 +196,9 @@ def _begin_epoch(
     program: Program, plan: Plan, run: Run, epoch: int, watchers: Sequence[Watcher]
 ) -> None:
     """Set the epoch's learning rate, which watchers may then change."""
-    if plan.epoch_rate is not None:
-        factor = run.plateau.factor if run.plateau else 1.0
-        program.set_learning_rate(plan.epoch_rate(plan.first_epoch + epoch, factor))
+    rate = run.rate(plan, epoch)
+    if rate is not None:
+        program.set_learning_rate(rate)
     for watcher in watchers:
         watcher.on_epoch_begin(epoch)
 

@@ -82,10 +82,12 @@ class Knobs(NamedTuple):
         return tf.constant(np.hstack([np.ravel(value) for value in self]), tf.float32)
 
     @classmethod
-    def unpacked(cls, vector: tf.Tensor, recipe: Recipe) -> Knobs:
+    def unpacked(cls, numbers: tf.Tensor, recipe: Recipe) -> Knobs:
+        """From a vector, or a matrix with one for each member of a stack."""
         sizes = [len(recipe.noise), len(recipe.outputs)]
-        rates, loss_weights, others = tf.split(vector, [*sizes, len(cls._fields) - len(sizes)])
-        return cls(rates, loss_weights, *tf.unstack(others))
+        others = len(cls._fields) - len(sizes)
+        rates, loss_weights, scalars = tf.split(numbers, [*sizes, others], axis=-1)
+        return cls(rates, loss_weights, *tf.unstack(scalars, axis=-1))
 
 
 def values(variables: Sequence[Any]) -> tuple[np.ndarray, ...]:

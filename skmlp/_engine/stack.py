@@ -157,7 +157,7 @@ class StackProgram:
 
     def _trace_run_batches(self, X, y, weight, order, span, batches, numbers, rates):  # type: ignore[no-untyped-def]
         self.traces += 1
-        knobs = self._unpacked(numbers)
+        knobs = Knobs.unpacked(numbers, self.recipe)
         epoch, seed, n_rows = tf.unstack(span, axis=1)
         size = self.recipe.batch_size
 
@@ -196,18 +196,11 @@ class StackProgram:
 
     def _trace_measure(self, X, y, weight, which, numbers):  # type: ignore[no-untyped-def]
         self.traces += 1
-        knobs = self._unpacked(numbers)
+        knobs = Knobs.unpacked(numbers, self.recipe)
         X, y, weight = (tf.gather(rows, which) for rows in (X, y, weight))
         raw = self._forward.after_training(X)
         losses = self._forward.losses(y, raw, weight, knobs)
         return losses, self._forward.penalty(knobs), raw[0]
-
-    def _unpacked(self, numbers: tf.Tensor) -> Knobs:
-        """The members' numbers: (n_members,) each, or (n_members, n) of several."""
-        sizes = [len(self.recipe.noise), len(self.recipe.outputs)]
-        others = len(Knobs._fields) - len(sizes)
-        rates, loss_weights, rest = tf.split(numbers, [*sizes, others], axis=1)
-        return Knobs(rates, loss_weights, *tf.unstack(rest, axis=1))
 
     def _update(self, gradients: list[tf.Tensor], rates: tf.Tensor, knobs: Knobs) -> None:
         decay = self._optimizer.weight_decay

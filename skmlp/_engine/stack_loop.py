@@ -70,12 +70,13 @@ def train_stack(
         for member, snapshot in zip(members, reached, strict=False)
     ]
     trained: list[Trained | None] = [None] * len(members)
-    rates = np.zeros(program.n_members)
+    rates = np.array([member.learning_rate for member in stacked])
     epoch = 0
     while (going := [k for k, done in enumerate(trained) if not done]) and not is_cancelled():
         entered = reached
         for k in going:
-            rates[k] = _rate(members[k], runs[k], epoch)
+            rate = runs[k].rate(members[k].plan, epoch)
+            rates[k] = members[k].learning_rate if rate is None else rate
         order, span = _orders(program, stacked, offsets, epoch), _span(stacked, epoch)
         totals, snapshot = program.run_epoch(rows, order, span, numbers, rates)
         reached = snapshot.numpy()
@@ -117,13 +118,6 @@ def _finished(
         program.weights(snapshot, averaged=False),
         program.optimizer_state(k, run.history["learning_rate"][-1]),
     )
-
-
-def _rate(member: Member, run: Run, epoch: int) -> float:
-    if member.plan.epoch_rate is None:
-        return member.learning_rate
-    factor = run.plateau.factor if run.plateau else 1.0
-    return member.plan.epoch_rate(member.plan.first_epoch + epoch, factor)
 
 
 def _orders(
