@@ -16,7 +16,7 @@ ORDER = """
 _sklearn _activations _spec _state _docstrings
 _params _encoding _columns _progress
 _workers _keras_objects _losses _optimizers _network _inference _metrics
-_engine.noise _engine.recipe _engine.forward _engine.update _engine.program
+_engine.noise _engine.compiled _engine.recipe _engine.forward _engine.update _engine.program
 _engine.stack_forward _engine.stack _engine.schedules _engine.stopping _engine.store
 _engine.loop _engine.stack_loop _engine.callbacks _engine
 _schedules _checkpoint _job _setup _stacking _training

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from skmlp._engine.noise import random_bits
-from skmlp._engine.recipe import Knobs, Recipe, RunLayer
+from skmlp._engine.noise import Noise, random_bits
+from skmlp._engine.recipe import Knobs, Recipe
 
 
 class Forward:
@@ -23,13 +22,24 @@ class Forward:
         self, X: tf.Tensor, weight: tf.Tensor, rates: tf.Tensor, when: Sequence[tf.Tensor]
     ) -> list[tf.Tensor]:
         """Raw outputs of a batch; `when`, some integers, tells it apart from all others."""
-        return self._recipe.raw_outputs(X, self._training_layer(weight, rates, when))
+        names = list(self._recipe.noise)
+
+        def run(name: str, *inputs: tf.Tensor) -> tf.Tensor:
+            layer, x = self._model.get_layer(name), inputs[0]
+            if name in names:
+                i = names.index(name)
+                return self._noisy(self._recipe.noise[name], x, rates[..., i], [*when, i])
+            if isinstance(layer, keras.layers.BatchNormalization):
+                return self._batch_normalized(layer, x, weight)
+            return self._output(layer, inputs, training=True)
+
+        return self._recipe.raw_outputs(X, run)
 
     def after_training(self, X: tf.Tensor) -> list[tf.Tensor]:
         """Raw outputs of any rows."""
 
         def run(name: str, *inputs: tf.Tensor) -> tf.Tensor:
-            return self._model.get_layer(name)(_one_or_list(inputs), training=False)
+            return self._output(self._model.get_layer(name), inputs, training=False)
 
         return self._recipe.raw_outputs(X, run)
 
@@ -43,35 +53,44 @@ class Forward:
         return tf.stack([tf.reduce_sum(knobs.loss_weights * tf.stack(losses)), *losses])
 
     def penalty(self, knobs: Knobs) -> tf.Tensor:
-        kernels = [v.value for v in self._model.trainable_variables if v.name == "kernel"]
-        recipe, penalty = self._recipe, tf.constant(0.0)
+        variables = self._model.trainable_variables
+        kernels = [self._value(v) for v in variables if v.name == "kernel"]
+        recipe, penalty = self._recipe, tf.zeros_like(knobs.l1)
         if recipe.has_l1:
-            penalty += knobs.l1 * tf.add_n([tf.reduce_sum(tf.abs(k)) for k in kernels])
+            penalty += knobs.l1 * self._sum([tf.abs(kernel) for kernel in kernels])
         if recipe.has_l2:
-            penalty += knobs.l2 * tf.add_n([tf.reduce_sum(tf.square(k)) for k in kernels])
+            penalty += knobs.l2 * self._sum([tf.square(kernel) for kernel in kernels])
         if recipe.wide is not None:
-            wide = self._model.get_layer("output").kernel[: recipe.wide.n_rows]
+            kernel = self._value(self._model.get_layer("output").kernel)
+            wide = kernel[..., : recipe.wide.n_rows, :]
             if recipe.wide.has_l1:
-                penalty += knobs.wide_l1 * tf.reduce_sum(tf.abs(wide))
+                penalty += knobs.wide_l1 * self._sum([tf.abs(wide)])
             if recipe.wide.has_l2:
-                penalty += knobs.wide_l2 * tf.reduce_sum(tf.square(wide))
+                penalty += knobs.wide_l2 * self._sum([tf.square(wide)])
         return penalty
 
-    def _training_layer(
-        self, weight: tf.Tensor, rates: tf.Tensor, when: Sequence[tf.Tensor]
-    ) -> RunLayer:
-        names = list(self._recipe.noise)
+    # What differs where arrays have a leading axis of networks
 
-        def run(name: str, *inputs: tf.Tensor) -> tf.Tensor:
-            layer, x = self._model.get_layer(name), inputs[0]
-            if name in names:
-                i = names.index(name)
-                return self._recipe.noise[name](x, rates[i], random_bits(x, [*when, i]))
-            if isinstance(layer, keras.layers.BatchNormalization):
-                return batch_normalized(layer, x, weight)
-            return layer(_one_or_list(inputs), training=True)
+    def _value(self, variable: keras.Variable) -> tf.Tensor:
+        return variable.value
 
-        return run
+    def _sum(self, tensors: list[tf.Tensor]) -> tf.Tensor:
+        return tf.add_n([tf.reduce_sum(tensor) for tensor in tensors])
+
+    def _noisy(
+        self, noise: Noise, x: tf.Tensor, rate: tf.Tensor, counters: Sequence[tf.Tensor]
+    ) -> tf.Tensor:
+        return noise(x, rate, random_bits(x, counters))
+
+    def _batch_normalized(
+        self, layer: keras.layers.BatchNormalization, x: tf.Tensor, weight: tf.Tensor
+    ) -> tf.Tensor:
+        return batch_normalized(layer, x, weight)
+
+    def _output(
+        self, layer: keras.layers.Layer, inputs: Sequence[tf.Tensor], *, training: bool
+    ) -> tf.Tensor:
+        return layer(list(inputs) if len(inputs) > 1 else inputs[0], training=training)
 
 
 def batch_normalized(
@@ -90,7 +109,3 @@ def batch_normalized(
     gamma = layer.gamma.value if layer.scale else None
     beta = layer.beta.value if layer.center else None
     return tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
-
-
-def _one_or_list(inputs: Sequence[tf.Tensor]) -> Any:
-    return list(inputs) if len(inputs) > 1 else inputs[0]

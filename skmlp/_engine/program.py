@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from skmlp._engine.compiled import Compiled
 from skmlp._engine.forward import Forward
 from skmlp._engine.recipe import Knobs, Recipe, Weights, assign, values
 from skmlp._engine.update import Update
@@ -59,12 +60,9 @@ class Program:
         self.built_weights = self.weights()
         self._built_optimizer = values(self._update.state)
         self._built_others = values(self._others())
-        self._run_batches = tf.function(
-            self._trace_run_batches, jit_compile=True, autograph=False
-        )
+        self._run_batches = Compiled(self._trace_run_batches, with_xla=True)
         # A forward pass gains less from XLA than its compilation takes.
-        self._measure = tf.function(self._trace_measure, autograph=False)
-        self._compiled: dict[Any, Any] = {}
+        self._measure = Compiled(self._trace_measure, with_xla=False)
 
     # Values in and out
 
@@ -189,7 +187,7 @@ class Program:
         """
         span = tf.constant([*span, rows.n_rows], tf.int32)
         arguments = rows.X, rows.y, rows.weight, order, span, knobs
-        totals, snapshot = self._call(self._run_batches, *arguments)
+        totals, snapshot = self._run_batches(*arguments)
         return totals.numpy().astype(np.float64), snapshot
 
     def measure(self, rows: Rows, knobs: tf.Tensor) -> tuple[np.ndarray, float, np.ndarray]:
@@ -197,15 +195,8 @@ class Program:
         output, (n_rows, n_outputs).
         """
         arguments = rows.X, rows.y, rows.weight, knobs
-        totals, penalty, raw = self._call(self._measure, *arguments)
+        totals, penalty, raw = self._measure(*arguments)
         return totals.numpy().astype(np.float64), float(penalty), raw.numpy()[: rows.n_rows]
-
-    def _call(self, function: Any, *arguments: tf.Tensor) -> Any:
-        """What the function gives; finding out which trace fits takes longer than a call."""
-        key = function, arguments[0].shape[0]
-        if key not in self._compiled:
-            self._compiled[key] = function.get_concrete_function(*arguments)
-        return self._compiled[key](*arguments)
 
     # What is traced
 

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from skmlp._engine.compiled import Compiled
 from skmlp._engine.recipe import Knobs, Recipe, Weights, assign
 from skmlp._engine.stack_forward import StackForward, sums
 
@@ -56,12 +57,9 @@ class StackProgram:
         # the first two are the optimizer's own count of steps and learning rate
         self._moments = self._optimizer.variables[2:]
         self._fresh = (0, 0.0, *(moment.value.numpy()[0] for moment in self._moments))
-        self._run_batches = tf.function(
-            self._trace_run_batches, jit_compile=True, autograph=False
-        )
+        self._run_batches = Compiled(self._trace_run_batches, with_xla=True)
         # A forward pass gains less from XLA than its compilation takes.
-        self._measure = tf.function(self._trace_measure, autograph=False)
-        self._compiled: dict[Any, Any] = {}
+        self._measure = Compiled(self._trace_measure, with_xla=False)
 
     # Values in and out
 
@@ -134,7 +132,7 @@ class StackProgram:
             numbers,
             tf.constant(rates, tf.float32),
         )
-        totals, snapshot = self._call(self._run_batches, *arguments)
+        totals, snapshot = self._run_batches(*arguments)
         return totals.numpy().astype(np.float64), snapshot
 
     def measure(
@@ -144,14 +142,8 @@ class StackProgram:
 
         `held` is sets of rows, X, y and weights, and of every member which set is its.
         """
-        totals, penalty, raw = self._call(self._measure, *held, numbers)
+        totals, penalty, raw = self._measure(*held, numbers)
         return totals.numpy().astype(np.float64), penalty.numpy(), raw.numpy()
-
-    def _call(self, function: Any, *arguments: tf.Tensor) -> Any:
-        key = function, arguments[0].shape, arguments[3].shape
-        if key not in self._compiled:
-            self._compiled[key] = function.get_concrete_function(*arguments)
-        return self._compiled[key](*arguments)
 
     # What is traced
 

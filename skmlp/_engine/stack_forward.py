@@ -8,29 +8,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from skmlp._engine.noise import random_bits
-from skmlp._engine.recipe import Knobs, Recipe, RunLayer
+from skmlp._engine.forward import Forward
+from skmlp._engine.noise import Noise, random_bits
+from skmlp._engine.recipe import Knobs, Recipe
 
 
-class StackForward:
+class StackForward(Forward):
     """Runs a model's layers with the stacked variables in the place of its own."""
 
     def __init__(
         self, model: keras.Model, recipe: Recipe, stacked: Mapping[int, keras.Variable]
     ) -> None:
-        self._model = model
-        self._recipe = recipe
+        super().__init__(model, recipe)
         self._stacked = stacked  # by the id of the model's variable
-
-    def in_training(
-        self, X: tf.Tensor, weight: tf.Tensor, rates: tf.Tensor, when: Sequence[tf.Tensor]
-    ) -> list[tf.Tensor]:
-        """Raw outputs of every member's batch; as `Forward.in_training`."""
-        return self._recipe.raw_outputs(X, self._training_layer(weight, rates, when))
-
-    def after_training(self, X: tf.Tensor) -> list[tf.Tensor]:
-        """Raw outputs of any rows."""
-        return self._recipe.raw_outputs(X, self._trained_layer)
 
     def losses(
         self, y: tf.Tensor, raw: list[tf.Tensor], weight: tf.Tensor, knobs: Knobs
@@ -47,43 +37,21 @@ class StackForward:
         total = tf.reduce_sum(knobs.loss_weights * parts, axis=1, keepdims=True)
         return tf.concat([total, parts], axis=1)
 
-    def penalty(self, knobs: Knobs) -> tf.Tensor:
-        kernels = [
-            self._value(v) for v in self._model.trainable_variables if v.name == "kernel"
-        ]
-        recipe, penalty = self._recipe, tf.zeros_like(knobs.l1)
-        if recipe.has_l1:
-            penalty += knobs.l1 * sums([tf.abs(k) for k in kernels])
-        if recipe.has_l2:
-            penalty += knobs.l2 * sums([tf.square(k) for k in kernels])
-        if recipe.wide is not None:
-            kernel = self._value(self._model.get_layer("output").kernel)
-            wide = kernel[:, : recipe.wide.n_rows]
-            if recipe.wide.has_l1:
-                penalty += knobs.wide_l1 * sums([tf.abs(wide)])
-            if recipe.wide.has_l2:
-                penalty += knobs.wide_l2 * sums([tf.square(wide)])
-        return penalty
+    def _value(self, variable: keras.Variable) -> tf.Tensor:
+        return tf.convert_to_tensor(self._stacked[id(variable)].value)
 
-    def _training_layer(
-        self, weight: tf.Tensor, rates: tf.Tensor, when: Sequence[tf.Tensor]
-    ) -> RunLayer:
-        names = list(self._recipe.noise)
+    def _sum(self, tensors: list[tf.Tensor]) -> tf.Tensor:
+        return sums(tensors)
 
-        def run(name: str, *inputs: tf.Tensor) -> tf.Tensor:
-            layer, x = self._model.get_layer(name), inputs[0]
-            if name in names:
-                i = names.index(name)
-                bits = random_bits(x[0], [*when, i])
-                return self._recipe.noise[name](x, rates[:, i, None, None], bits)
-            if isinstance(layer, keras.layers.BatchNormalization):
-                return self._batch_normalized(layer, x, weight)
-            return self._trained_layer(name, *inputs)
+    def _noisy(
+        self, noise: Noise, x: tf.Tensor, rate: tf.Tensor, counters: Sequence[tf.Tensor]
+    ) -> tf.Tensor:
+        return noise(x, rate[:, None, None], random_bits(x[0], counters))
 
-        return run
-
-    def _trained_layer(self, name: str, *inputs: tf.Tensor) -> tf.Tensor:
-        layer, x = self._model.get_layer(name), inputs[0]
+    def _output(
+        self, layer: keras.layers.Layer, inputs: Sequence[tf.Tensor], *, training: bool
+    ) -> tf.Tensor:
+        x = inputs[0]
         if isinstance(layer, keras.layers.Dense):
             x = x @ self._value(layer.kernel)
             return x + self._value(layer.bias)[:, None] if layer.use_bias else x
@@ -98,9 +66,7 @@ class StackForward:
             return self._normalized(layer, x, *tf.nn.moments(x, axes=[-1], keepdims=True))
         if isinstance(layer, keras.layers.PReLU):
             return tf.nn.relu(x) - self._value(layer.alpha)[:, None] * tf.nn.relu(-x)
-        if name in self._recipe.noise and not isinstance(layer, keras.layers.LeakyReLU):
-            return x  # dropout
-        flat = layer(tf.reshape(x, [-1, x.shape[-1]]), training=False)
+        flat = layer(tf.reshape(x, [-1, x.shape[-1]]), training=training)
         return tf.reshape(flat, tf.shape(x))
 
     def _batch_normalized(
@@ -122,9 +88,6 @@ class StackForward:
         gamma = self._value(layer.gamma)[:, None] if layer.scale else None
         beta = self._value(layer.beta)[:, None] if layer.center else None
         return tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
-
-    def _value(self, variable: Any) -> tf.Tensor:
-        return tf.convert_to_tensor(self._stacked[id(variable)].value)
 
 
 def sums(tensors: list[tf.Tensor]) -> tf.Tensor:

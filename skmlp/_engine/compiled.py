@@ -1,0 +1,25 @@
+"""A TensorFlow function that is called often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+class Compiled:
+    """Calls the trace for its arguments' shapes; dtypes must be the same in every call.
+
+    `tf.function` finds out by itself which trace fits, and takes longer than many a call.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, with_xla: bool) -> None:
+        self._function = tf.function(function, jit_compile=with_xla or None, autograph=False)
+        self._traces: dict[tuple[tf.TensorShape, ...], Any] = {}
+
+    def __call__(self, *arguments: tf.Tensor) -> Any:
+        shapes = tuple(argument.shape for argument in arguments)
+        if shapes not in self._traces:
+            self._traces[shapes] = self._function.get_concrete_function(*arguments)
+        return self._traces[shapes](*arguments)
