@@ -116,7 +116,7 @@ class Checkpoint:
         write(self.path, facts, arrays)
 
     def resume(self, program: Program, plan: Plan) -> Run | None:
-        """Set the program to where the saved fit stood; None if there is none."""
+        """The saved fit, to go on with, its optimizer's state set; None if there is none."""
         from skmlp._engine import Run, StopReason  # imports TensorFlow
 
         saved = self.saved
@@ -124,12 +124,12 @@ class Checkpoint:
             return None
         facts = saved.facts
         (now,), (best,), safe = map(saved.several, ("now", "best", "safe"))
-        program.restore(now)
         program.restore_optimizer(saved.several("optimizer"))
         best_seen, waited = facts["patience"]
         return Run(
             patience=replace(plan.patience, best=best_seen, waited=waited),
             plateau=plan.plateau.at(facts["plateau"]) if plan.plateau else None,
+            now=now,
             best=best,
             safe=safe[0] if safe else best,
             best_value=facts["best_value"],

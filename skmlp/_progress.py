@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Hashable, Mapping
+from numbers import Real
 from typing import Any
 
 from tqdm import tqdm
@@ -62,6 +65,66 @@ class ProgressBar(EpochWatcher):
 
     def close(self) -> None:
         self._bar.close()
+
+
+class SearchBar:
+    """One tqdm bar over the fits of a search, with the best mean score so far.
+
+    A fit that is being trained counts by the share of its epochs that are behind it.
+    """
+
+    def __init__(self, name: str, metric: str | None) -> None:
+        self._metric = metric  # of several, the one that refits
+        self._lock = threading.Lock()
+        self._n_finished = 0
+        self._shares: dict[tuple, float] = {}  # by task: candidate and fold
+        self._scores: dict[Hashable, list[float]] = {}
+        self._bar = tqdm(
+            total=0,
+            desc=name,
+            unit="fit",
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} fits "
+            "[{elapsed}<{remaining}{postfix}]",
+        )
+
+    def expect(self, n_fits: int, n_folds: int) -> None:
+        """More fits, perhaps of another round, whose scores tell more."""
+        self._bar.total += n_fits
+        self._n_folds = n_folds
+        self._scores.clear()
+        self._bar.refresh()
+
+    def trained(self, shares: Mapping[tuple, float]) -> None:
+        """So far has the training of these tasks come."""
+        with self._lock:
+            self._shares |= shares
+            self._show()
+
+    def finished(self, task: tuple, result: Mapping[str, Any]) -> None:
+        """What scikit-learn makes of a fit: test scores among others."""
+        score = result.get("test_scores")
+        if isinstance(score, Mapping):
+            score = score.get(self._metric)
+        with self._lock:
+            self._shares.pop(task, None)
+            self._n_finished += 1
+            if isinstance(score, Real):
+                self._scores.setdefault(task[0], []).append(float(score))
+            means = [
+                sum(scores) / len(scores)
+                for scores in self._scores.values()
+                if len(scores) == self._n_folds
+            ]
+            if means:
+                self._bar.set_postfix({"best score": max(means)}, refresh=False)
+            self._show()
+
+    def close(self) -> None:
+        self._bar.close()
+
+    def _show(self) -> None:
+        reached = self._n_finished + sum(self._shares.values())
+        self._bar.update(max(reached - self._bar.n, 0))
 
 
 class ScikitLearnCallbacks(EpochWatcher):

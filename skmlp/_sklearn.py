@@ -7,6 +7,11 @@ one file.
 from __future__ import annotations
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.model_selection._search_successive_halving import (
+    BaseSuccessiveHalving,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+)
 from sklearn.utils._indexing import _get_column_indices as column_indices
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -27,7 +32,10 @@ except ImportError:  # scikit-learn < 1.9 has no callbacks
 
 
 __all__ = [
+    "BaseSuccessiveHalving",
     "CallbackSupportMixin",
+    "HalvingGridSearchCV",
+    "HalvingRandomSearchCV",
     "HasMethods",
     "Interval",
     "InvalidParameterError",

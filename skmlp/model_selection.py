@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import effective_n_jobs, parallel_config
-from joblib.parallel import ThreadingBackend
+from joblib.parallel import (
+    LokyBackend,
+    MultiprocessingBackend,
+    SequentialBackend,
+    ThreadingBackend,
+    get_active_backend,
+)
 from sklearn import model_selection
 from sklearn.pipeline import Pipeline
 
 from skmlp._base import BaseMLP
+from skmlp._progress import SearchBar
+from skmlp._sklearn import BaseSuccessiveHalving
+from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
+from skmlp._sklearn import HalvingRandomSearchCV as HalvingRandomSearch
 
-__all__ = ["GridSearchCV", "RandomizedSearchCV"]
+if TYPE_CHECKING:
+    from skmlp._gathering import Gathering, Task
+
+__all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
 
 MAX_WIDTH = 96  # fits that are under way at once
 MAX_BYTES = 2**30  # of their rows
+LOCAL_BACKENDS = (LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend)
 
 
 class _StackingBackend(ThreadingBackend):
     """A thread for every fit that is under way, whatever `n_jobs` is: most of them wait."""
 
-    def __init__(self, gathering: Any, **kwargs: Any) -> None:
+    def __init__(self, gathering: Gathering, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._gathering = gathering
 
@@ -30,7 +45,9 @@ class _StackingBackend(ThreadingBackend):
         return self._gathering.width
 
     def submit(self, func: Callable[[], Any], callback: Any = None) -> Any:
-        return super().submit(lambda: self._gathering.run(func), callback)
+        if not self._gathering.has_sent_all():  # then come jobs of the fit that refits
+            func = partial(self._gathering.run, self._gathering.next_task(), func)
+        return super().submit(func, callback)
 
 
 class _StackedSearch:
@@ -40,8 +57,9 @@ class _StackedSearch:
     n_jobs: int | None
     n_splits_: int
     pre_dispatch: int | str
+    refit: Any
     verbose: int
-    _gathering: Any = None
+    _gathering: Gathering | None = None
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> _StackedSearch:
         """Run the search.
@@ -65,12 +83,7 @@ class _StackedSearch:
             if self.verbose:
                 print(f"{type(self).__name__} trains its fits one by one: {reason}.")
             return super().fit(X, y, **params)  # type: ignore[misc]
-        from skmlp._stacking import Gathering  # imports TensorFlow
-
-        width = _width(X)
-        if isinstance(self.pre_dispatch, int):
-            width = min(width, self.pre_dispatch)
-        self._gathering = Gathering(width, effective_n_jobs(self.n_jobs))
+        self._gathering = self._gathering_for(X)
         try:
             with parallel_config(backend=_StackingBackend(self._gathering)):
                 return super().fit(X, y, **params)  # type: ignore[misc]
@@ -78,15 +91,51 @@ class _StackedSearch:
             self._gathering.close()
             del self._gathering
 
+    def _gathering_for(self, X: Any) -> Gathering:
+        from skmlp._gathering import Gathering  # imports TensorFlow
+        from skmlp._halving import PausedFits
+
+        width = _width(X)
+        if isinstance(self.pre_dispatch, int):
+            width = min(width, self.pre_dispatch)
+        backend, _ = get_active_backend()
+        # At 2 and more scikit-learn prints a line for every fit.
+        has_bar = self.verbose == 1
+        metric = self.refit if isinstance(self.refit, str) else None
+        return Gathering(
+            width,
+            effective_n_jobs(self.n_jobs),
+            backend=None if isinstance(backend, LOCAL_BACKENDS) else backend,
+            paused=PausedFits() if isinstance(self, BaseSuccessiveHalving) else None,
+            bar=SearchBar(type(self).__name__, metric) if has_bar else None,
+        )
+
     def _run_search(self, evaluate_candidates: Callable, callback_ctx: Any = None) -> None:
         def evaluate(candidates: Iterable[dict], *args: Any, **kwargs: Any) -> dict:
             candidates = list(candidates)
             if self._gathering is not None:
-                self._gathering.expect(len(candidates) * self.n_splits_)
+                self._gathering.expect(self._tasks(candidates))
             return evaluate_candidates(candidates, *args, **kwargs)
 
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         super()._run_search(evaluate, **context)  # type: ignore[misc]
+
+    def _tasks(self, candidates: Sequence[dict]) -> list[Task]:
+        """Candidate by candidate, in the order in which scikit-learn dispatches them.
+
+        In later rounds of halving, candidates are those of earlier ones but for the resource.
+        """
+        from skmlp._gathering import Task  # imports TensorFlow
+
+        resource = getattr(self, "resource", None)
+        return [
+            Task(
+                tuple((name, id(value)) for name, value in one.items() if name != resource),
+                fold,
+            )
+            for one in candidates
+            for fold in range(self.n_splits_)
+        ]
 
     def _reason_to_train_alone(self) -> str | None:
         last = self.estimator
@@ -184,4 +233,100 @@ class RandomizedSearchCV(_StackedSearch, model_selection.RandomizedSearchCV):
     >>> search = RandomizedSearchCV(regressor, space, n_iter=4, cv=3, random_state=0)
     >>> len(search.fit(X, y / 100).cv_results_["params"])
     4
+    """
+
+
+class HalvingGridSearchCV(_StackedSearch, HalvingGridSearch):
+    """`sklearn.model_selection.HalvingGridSearchCV` that goes on training the survivors.
+
+    As `HalvingRandomSearchCV` of this module, with the candidates of a grid.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One of skmlp, or a pipeline that ends with one.
+    param_grid : dict or list of dict
+        As in scikit-learn; without the number of epochs.
+    resource : str, default="n_samples"
+        As in scikit-learn; the estimator's `epochs` to go on training.
+    n_jobs : int, default=None
+        Stacks that are trained at the same time, in threads.
+    **others
+        As in scikit-learn.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skmlp import MLPRegressor
+    >>> from skmlp.model_selection import HalvingGridSearchCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> regressor = MLPRegressor((10,), random_state=0)
+    >>> grid = {"learning_rate": [1e-3, 1e-2, 1e-1]}
+    >>> search = HalvingGridSearchCV(
+    ...     regressor, grid, resource="epochs", max_resources=18, cv=3
+    ... )
+    >>> search.fit(X, y / 100).best_params_
+    {'learning_rate': 0.1, 'epochs': 18}
+    """
+
+
+class HalvingRandomSearchCV(_StackedSearch, HalvingRandomSearch):
+    """`sklearn.model_selection.HalvingRandomSearchCV` that goes on training the survivors.
+
+    Successive halving [1]_ trains all candidates for a few epochs, drops the worse of them,
+    trains the others for more epochs, and so on. scikit-learn begins anew in each round; here,
+    with `resource="epochs"` (in a pipeline `"mlpregressor__epochs"`), a network goes on from
+    where it is, so a large search costs little more than its survivors. Results are those of
+    scikit-learn's search, and networks of one shape are trained together as in `GridSearchCV`
+    of this module.
+
+    Networks whose learning-rate schedule is laid out over all epochs begin anew, since it is
+    another schedule when there are more of them; so do those whose rows a round draws anew.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One of skmlp, or a pipeline that ends with one.
+    param_distributions : dict or list of dict
+        As in scikit-learn; without the number of epochs.
+    n_candidates : int or "exhaust", default="exhaust"
+        As in scikit-learn.
+    factor : float, default=3
+        As in scikit-learn: one candidate in so many goes on, for so many times the epochs.
+    resource : str, default="n_samples"
+        As in scikit-learn; the estimator's `epochs` to go on training.
+    max_resources, min_resources : int or str
+        As in scikit-learn: most and fewest epochs of a candidate.
+    n_jobs : int, default=None
+        Stacks that are trained at the same time, in threads.
+    **others
+        As in scikit-learn.
+
+    References
+    ----------
+    .. [1] K. Jamieson, A. Talwalkar, "Non-stochastic best arm identification and
+       hyperparameter optimization", AISTATS 2016.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skmlp import MLPRegressor
+    >>> from skmlp.model_selection import HalvingRandomSearchCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> search = HalvingRandomSearchCV(
+    ...     MLPRegressor((10,), random_state=0),
+    ...     {"learning_rate": loguniform(3e-4, 3e-1)},
+    ...     resource="epochs",
+    ...     n_candidates=8,
+    ...     min_resources=2,
+    ...     max_resources=16,
+    ...     factor=2,
+    ...     cv=3,
+    ...     random_state=0,
+    ... )
+    >>> search.fit(X, y / 100).n_resources_
+    [2, 4, 8, 16]
+    >>> search.n_candidates_
+    [8, 4, 2, 1]
     """

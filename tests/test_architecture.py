@@ -19,7 +19,7 @@ _workers _keras_objects _losses _optimizers _network _inference _metrics
 _engine.noise _engine.compiled _engine.recipe _engine.forward _engine.update _engine.program
 _engine.stack_forward _engine.stack _engine.schedules _engine.stopping _engine.store
 _engine.loop _engine.stack_loop _engine.callbacks _engine
-_schedules _checkpoint _job _setup _stacking _training
+_schedules _checkpoint _job _setup _single _stacking _halving _gathering _training
 _learned _fit_arguments _fitted _base _classifier _regressor
 _wide_deep _wide_deep_classifier _wide_deep_regressor model_selection
 """.split()  # noqa: SIM905
@@ -33,7 +33,10 @@ TENSORFLOW_ALLOWED = (
     "_schedules",
     "_engine",
     "_setup",
+    "_single",
     "_stacking",
+    "_halving",
+    "_gathering",
     "_training",
 )
 

@@ -18,7 +18,8 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 from skmlp._engine import STACKS, STORE
-from skmlp._stacking import MIN_MEMBERS, Gathering, SearchEndedError
+from skmlp._gathering import Gathering, Task
+from skmlp._stacking import SIZES, SearchEndedError
 from skmlp.model_selection import GridSearchCV, RandomizedSearchCV
 
 RNG = np.random.RandomState(0)
@@ -35,14 +36,15 @@ CLASSIFIER = MLPClassifier((8,), **SMALL)
 
 def fit_together(estimators, rows, y, **params):
     """Fit in threads that wait for each other, as a search does."""
-    gathering = Gathering(width=len(estimators), n_threads=1)
-    gathering.expect(len(estimators))
+    gathering = Gathering(width=len(estimators), n_workers=1)
+    tasks = [Task(i, 0) for i in range(len(estimators))]
+    gathering.expect(tasks)
     with ThreadPoolExecutor(len(estimators)) as pool:
         fits = [
-            pool.submit(gathering.run, lambda e=estimator: e.fit(rows, y, **params))
-            for estimator in estimators
+            pool.submit(gathering.run, task, lambda e=estimator: [e.fit(rows, y, **params)])
+            for task, estimator in zip(tasks, estimators, strict=True)
         ]
-        return [fit.result() for fit in fits]
+        return [fit.result()[0] for fit in fits]
 
 
 def several(estimator, **changes):
@@ -53,7 +55,7 @@ def several(estimator, **changes):
             learning_rate=estimator.learning_rate * (1 + i / 4),
             **{name: value * (1 + i / 4) for name, value in changes.items()},
         )
-        for i in range(MIN_MEMBERS)
+        for i in range(SIZES[0])
     ]
 
 
@@ -154,7 +156,7 @@ def test_warm_starts_go_on_in_a_stack():
 )
 def test_what_cannot_be_stacked_is_trained_alone(params):
     estimator = clone(REGRESSOR).set_params(**{"epochs": 2, **params})
-    estimators = [clone(estimator).set_params(random_state=i) for i in range(MIN_MEMBERS)]
+    estimators = [clone(estimator).set_params(random_state=i) for i in range(SIZES[0])]
     STACKS.clear()
     built = STACKS.built
     stacked = fit_together([clone(one) for one in estimators], X, Y)
@@ -256,16 +258,14 @@ def test_a_candidate_that_fails_fails_alone():
 
 def test_a_search_that_breaks_off_leaves_no_fit_behind(monkeypatch):
     gatherings = []
-    make = Gathering.__init__
-    monkeypatch.setattr(
-        Gathering, "__init__", lambda self, *a: gatherings.append(self) or make(self, *a)
-    )
+    close = Gathering.close
+    monkeypatch.setattr(Gathering, "close", lambda self: gatherings.append(self) or close(self))
     grid = {"n_hidden": [1, 2], "dropout": [0.1, (0.1, 0.1)]}
     with pytest.raises(ValueError, match="'dropout' must be one value"):
         GridSearchCV(REGRESSOR, grid, cv=3, error_score="raise").fit(X, Y)
     assert gatherings[0]._active == 0
     with pytest.raises(SearchEndedError):
-        gatherings[0].run(lambda: None)
+        gatherings[0].run(Task(0, 0), list)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

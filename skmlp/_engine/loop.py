@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -65,7 +65,8 @@ class Run:
 
     patience: Patience
     plateau: Plateau | None
-    best: Any  # snapshots of the program: tensors or arrays
+    now: Any  # snapshots of the program: tensors or arrays
+    best: Any
     # A training loss is that of the weights on the way through its epoch: one bad step at
     # the end does not show in it. The weights that entered the best epoch are safe.
     safe: Any
@@ -74,9 +75,24 @@ class Run:
     scores: list[float] = field(default_factory=list)
     reason: StopReason | None = None  # None while training goes on
 
+    @classmethod
+    def beginning(cls, plan: Plan, snapshot: Any) -> Run:
+        return cls(plan.patience, plan.plateau, now=snapshot, best=snapshot, safe=snapshot)
+
     @property
     def epochs(self) -> int:
         return len(self.history["loss"])
+
+    def copy(self) -> Run:
+        """The same in arrays of its own."""
+        return replace(
+            self,
+            now=np.array(self.now),
+            best=np.array(self.best),
+            safe=np.array(self.safe),
+            history={name: list(values) for name, values in self.history.items()},
+            scores=list(self.scores),
+        )
 
     def rate(self, plan: Plan, epoch: int) -> float | None:
         """Learning rate that the plan has for an epoch of this call; None: the optimizer's."""
@@ -99,6 +115,7 @@ class Run:
 
         `entered` and `reached` are snapshots before and after it.
         """
+        self.now = reached
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
         if score is not None:
@@ -144,11 +161,12 @@ def train(
     The weights kept are the best epoch's if there are validation rows, or if training broke
     off; else the last's. The best are those of the lowest training loss or the highest
     validation score, the later ones of two that are equal. A `run` that is given is gone on
-    with.
+    with; the optimizer's state must be there already.
     """
-    reached = program.snapshot()
     if run is None:
-        run = Run(plan.patience, plan.plateau, best=reached, safe=reached)
+        run = Run.beginning(plan, program.snapshot())
+    else:
+        program.restore(run.now)
     logs: dict[str, float] = {}
     numbers = knobs.packed()
     try:
@@ -158,7 +176,7 @@ def train(
                 break
             _begin_epoch(program, plan, run, epoch, watchers)
             # Nobody but a watcher changes weights between epochs.
-            entered = program.snapshot() if watchers else reached
+            entered = program.snapshot() if watchers else run.now
             (rate, *losses), reached = run_epoch(program, rows, plan, epoch, numbers, watchers)
             loss = losses[0]
             with program.averaged():

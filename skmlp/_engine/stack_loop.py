@@ -36,6 +36,7 @@ class Member:
     averages: Weights
     optimizer: Sequence[np.ndarray]
     learning_rate: float
+    run: Run | None = None  # to go on with: weights, averages and optimizer are its
 
 
 class Trained(NamedTuple):
@@ -48,11 +49,11 @@ class Trained(NamedTuple):
 
 
 def train_stack(
-    program: StackProgram, members: Sequence[Member], is_cancelled: Callable[[], bool]
+    program: StackProgram, members: Sequence[Member], goes_on: Callable[[list[Run]], bool]
 ) -> list[Trained]:
     """Train members whose epochs have equally many batches; each ends by its own rules.
 
-    Asked before every epoch, `is_cancelled` may break it off: some members are missing then.
+    Asked before every epoch, `goes_on` may break it off: some members are missing then.
     """
     missing = program.n_members - len(members)
     stacked = [*members, *[members[-1]] * missing]  # copies fill it up; nobody asks for them
@@ -64,20 +65,19 @@ def train_stack(
     rows, offsets = _placed([member.rows for member in stacked], program.capacity)
     held = _held(stacked) if members[0].held else None
     numbers = tf.constant(np.stack([member.knobs.packed() for member in stacked]))
-    reached = program.snapshot().numpy()
     runs = [
-        Run(member.plan.patience, member.plan.plateau, best=snapshot, safe=snapshot)
-        for member, snapshot in zip(members, reached, strict=False)
+        member.run or Run.beginning(member.plan, snapshot)
+        for member, snapshot in zip(members, program.snapshot().numpy(), strict=False)
     ]
     trained: list[Trained | None] = [None] * len(members)
     rates = np.array([member.learning_rate for member in stacked])
-    epoch = 0
-    while (going := [k for k, done in enumerate(trained) if not done]) and not is_cancelled():
-        entered = reached
+    while (going := [k for k, done in enumerate(trained) if not done]) and goes_on(runs):
+        epochs = [run.epochs for run in runs] + [runs[-1].epochs] * missing
         for k in going:
-            rate = runs[k].rate(members[k].plan, epoch)
+            rate = runs[k].rate(members[k].plan, epochs[k])
             rates[k] = members[k].learning_rate if rate is None else rate
-        order, span = _orders(program, stacked, offsets, epoch), _span(stacked, epoch)
+        order = _orders(program, stacked, offsets, epochs)
+        span = _span(stacked, epochs)
         totals, snapshot = program.run_epoch(rows, order, span, numbers, rates)
         reached = snapshot.numpy()
         measured = program.measure(held, numbers) if held else None
@@ -89,13 +89,12 @@ def train_stack(
             runs[k].after_epoch(
                 logs,
                 score,
-                entered=entered[k],
+                entered=runs[k].now,
                 reached=reached[k],
                 has_validation=held is not None,
             )
             if runs[k].reason is not None or runs[k].epochs == members[k].plan.epochs:
-                trained[k] = _finished(program, k, runs[k], reached[k], held is not None)
-        epoch += 1
+                trained[k] = _finished(program, k, runs[k], held is not None)
     return [done for done in trained if done]
 
 
@@ -106,12 +105,10 @@ def _logs(program: StackProgram, member: Member, totals: np.ndarray) -> dict[str
     return {"loss": losses[0], **of_outputs, "learning_rate": rate}
 
 
-def _finished(
-    program: StackProgram, k: int, run: Run, last: np.ndarray, has_validation: bool
-) -> Trained:
+def _finished(program: StackProgram, k: int, run: Run, has_validation: bool) -> Trained:
     run.reason = run.reason or StopReason.EPOCHS
     kept = run.kept(has_validation=has_validation)
-    snapshot = last if kept is None else kept
+    snapshot = run.now if kept is None else kept
     return Trained(
         run,
         program.weights(snapshot, averaged=True),
@@ -121,20 +118,30 @@ def _finished(
 
 
 def _orders(
-    program: StackProgram, members: Sequence[Member], offsets: Sequence[int], epoch: int
+    program: StackProgram,
+    members: Sequence[Member],
+    offsets: Sequence[int],
+    epochs: Sequence[int],
 ) -> np.ndarray:
     """Of every member its epoch's rows, among those of all; the last row is for padding."""
     size = program.recipe.batch_size
     n_rows = [len(member.rows.X) for member in members]
     width = -(-n_rows[0] // size) * size
     orders = np.full((len(members), width), program.capacity - 1, dtype=np.int32)
-    for order, member, n, offset in zip(orders, members, n_rows, offsets, strict=True):
+    for order, member, n, offset, epoch in zip(
+        orders, members, n_rows, offsets, epochs, strict=True
+    ):
         order[:n] = offset + drawn_order(member.plan, n, epoch)
     return orders
 
 
-def _span(members: Sequence[Member], epoch: int) -> np.ndarray:
-    return np.array([[m.plan.first_epoch + epoch, m.plan.seed, len(m.rows.X)] for m in members])
+def _span(members: Sequence[Member], epochs: Sequence[int]) -> np.ndarray:
+    return np.array(
+        [
+            [member.plan.first_epoch + epoch, member.plan.seed, len(member.rows.X)]
+            for member, epoch in zip(members, epochs, strict=True)
+        ]
+    )
 
 
 def _placed(sets: Sequence[RowSet], capacity: int) -> tuple[tuple[tf.Tensor, ...], list[int]]:

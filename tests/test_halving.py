@@ -1,0 +1,142 @@
+"""Halving searches against scikit-learn's own, which begin every round anew."""
+
+import numpy as np
+import pytest
+from scipy.stats import loguniform
+from sklearn import model_selection
+from sklearn.base import clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmlp import MLPClassifier, MLPRegressor
+from skmlp._engine import Run
+from skmlp.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(110, 4))
+Y = np.tanh(X[:, 0]) - 0.5 * X[:, 1]
+REGRESSOR = MLPRegressor((8,), batch_size=16, random_state=0)
+SPACE = {"learning_rate": loguniform(1e-3, 3e-2), "l2": loguniform(1e-5, 1e-2)}
+ROUNDS = {
+    "resource": "epochs",
+    "factor": 2,
+    "n_candidates": 4,
+    "min_resources": 2,
+    "max_resources": 8,
+    "cv": 3,
+    "random_state": 0,
+}
+
+
+@pytest.fixture
+def epochs_trained(monkeypatch):
+    """A list that grows by one with every epoch of every network."""
+    epochs = []
+    after_epoch = Run.after_epoch
+
+    def counted(self, *args, **kwargs):
+        epochs.append(1)
+        return after_epoch(self, *args, **kwargs)
+
+    monkeypatch.setattr(Run, "after_epoch", counted)
+    return epochs
+
+
+def assert_same_search(ours, theirs, y=Y):
+    ours.fit(X, y)
+    theirs.fit(X, y)
+    assert ours.n_candidates_ == theirs.n_candidates_
+    assert ours.n_resources_ == theirs.n_resources_
+    for name, values in theirs.cv_results_.items():
+        if "score" in name and "rank" not in name and "time" not in name:
+            np.testing.assert_allclose(ours.cv_results_[name], values, atol=1e-4)
+    assert ours.best_params_ == theirs.best_params_
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+def random_searches(estimator, **settings):
+    settings = {**ROUNDS, **settings}
+    ours = HalvingRandomSearchCV(estimator, SPACE, **settings)
+    theirs = model_selection.HalvingRandomSearchCV(estimator, SPACE, **settings)
+    return ours, theirs
+
+
+def test_survivors_go_on_from_where_they_are(epochs_trained):
+    ours, theirs = random_searches(REGRESSOR, refit=False)
+    ours.fit(X, Y)
+    # 12 fits of 2 epochs, half of them for 2 more, a quarter for 4 more.
+    assert len(epochs_trained) == 12 * 2 + 6 * 2 + 3 * 4
+    epochs_trained.clear()
+    theirs.fit(X, Y)
+    assert len(epochs_trained) == 12 * 2 + 6 * 4 + 3 * 8
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"normalization": "batch", "dropout": 0.2, "optimizer": "rmsprop"},
+        {"ema_decay": 0.8, "learning_rate_schedule": "exponential", "clipnorm": 1.0},
+        {"learning_rate_schedule": "plateau", "n_iter_no_change": 4, "tol": 1.0},
+        {"early_stopping": True, "n_iter_no_change": 2, "tol": 0.01},
+        {"learning_rate_schedule": "warmup_cosine", "decay_steps": 40},
+    ],
+    ids=lambda params: "-".join(params) or "adam",
+)
+def test_results_are_those_of_scikit_learn(params):
+    assert_same_search(*random_searches(clone(REGRESSOR).set_params(**params)))
+
+
+def test_classifiers_in_a_pipeline_with_a_grid():
+    pipeline = make_pipeline(
+        StandardScaler(), MLPClassifier((8,), batch_size=16, random_state=0)
+    )
+    grid = {
+        "mlpclassifier__learning_rate": [1e-3, 3e-3, 1e-2, 3e-2],
+        "mlpclassifier__activation": ["relu", lambda x: x],
+    }
+    settings = {"resource": "mlpclassifier__epochs", "max_resources": 9, "cv": 3}
+    assert_same_search(
+        HalvingGridSearchCV(pipeline, grid, **settings),
+        model_selection.HalvingGridSearchCV(pipeline, grid, **settings),
+        np.where(Y > 0, "above", "below"),
+    )
+
+
+def test_rows_as_the_resource_begin_anew():
+    settings = {"resource": "n_samples", "max_resources": "auto", "min_resources": 30}
+    estimator = clone(REGRESSOR).set_params(epochs=5)
+    assert_same_search(*random_searches(estimator, **settings))
+
+
+def test_a_seed_that_is_drawn_is_kept_by_the_survivors(epochs_trained):
+    ours, _ = random_searches(clone(REGRESSOR).set_params(random_state=None), refit=False)
+    ours.fit(X, Y)
+    assert len(epochs_trained) == 12 * 2 + 6 * 2 + 3 * 4
+
+
+def test_an_early_stopping_hold_out_that_is_drawn_anew_begins_anew(epochs_trained):
+    estimator = clone(REGRESSOR).set_params(
+        random_state=None, early_stopping=True, n_iter_no_change=100
+    )
+    ours, _ = random_searches(estimator, refit=False)
+    ours.fit(X, Y)
+    assert len(epochs_trained) == 12 * 2 + 6 * 4 + 3 * 8
+
+
+def test_networks_beyond_the_limit_of_memory_begin_anew(monkeypatch, epochs_trained):
+    monkeypatch.setattr("skmlp._halving.MAX_BYTES", 0)
+    random_searches(REGRESSOR, refit=False)[0].fit(X, Y)
+    assert len(epochs_trained) == 12 * 2 + 6 * 4 + 3 * 8
+
+
+def test_a_network_trained_in_parts_has_the_bits_of_one_trained_at_once():
+    """Few members are trained alone, where no stack rounds otherwise."""
+    settings = {"n_candidates": 2, "cv": 2, "max_resources": 8, "min_resources": 4}
+    ours, theirs = random_searches(REGRESSOR, **settings)
+    ours.fit(X, Y)
+    theirs.fit(X, Y)
+    np.testing.assert_array_equal(
+        ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"]
+    )
