@@ -74,25 +74,28 @@ class SearchBar:
     """
 
     def __init__(self, name: str, metric: str | None) -> None:
+        self._name = name
         self._metric = metric  # of several, the one that refits
         self._lock = threading.Lock()
         self._n_finished = 0
         self._shares: dict[tuple, float] = {}  # by task: candidate and fold
         self._scores: dict[Hashable, list[float]] = {}
-        self._bar = tqdm(
-            total=0,
-            desc=name,
-            unit="fit",
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} fits "
-            "[{elapsed}<{remaining}{postfix}]",
-        )
+        self._bar: Any = None
 
     def expect(self, n_fits: int, n_folds: int) -> None:
         """More fits, perhaps of another round, whose scores tell more."""
-        self._bar.total += n_fits
+        if self._bar is None:
+            self._bar = tqdm(
+                total=n_fits,
+                desc=self._name,
+                bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} fits "
+                "[{elapsed}<{remaining}{postfix}]",
+            )
+        else:
+            self._bar.total += n_fits
+            self._bar.refresh()
         self._n_folds = n_folds
         self._scores.clear()
-        self._bar.refresh()
 
     def trained(self, shares: Mapping[tuple, float]) -> None:
         """So far has the training of these tasks come."""
@@ -120,7 +123,8 @@ class SearchBar:
             self._show()
 
     def close(self) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def _show(self) -> None:
         reached = self._n_finished + sum(self._shares.values())

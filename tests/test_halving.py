@@ -93,7 +93,7 @@ def test_classifiers_in_a_pipeline_with_a_grid():
         StandardScaler(), MLPClassifier((8,), batch_size=16, random_state=0)
     )
     grid = {
-        "mlpclassifier__learning_rate": [1e-3, 3e-3, 1e-2, 3e-2],
+        "mlpclassifier__learning_rate": [1e-3, 1e-2],
         "mlpclassifier__activation": ["relu", lambda x: x],
     }
     settings = {"resource": "mlpclassifier__epochs", "max_resources": 9, "cv": 3}

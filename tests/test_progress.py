@@ -6,10 +6,12 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skmlp import MLPRegressor
+from skmlp import model_selection as stacked
 
 X = np.random.RandomState(0).normal(size=(40, 3))
 Y = X[:, 0]
 REGRESSOR = MLPRegressor((4,), epochs=3, random_state=0)
+GRID = {"learning_rate": [1e-3, 1e-2]}
 
 
 @pytest.fixture
@@ -106,3 +108,43 @@ def test_callbacks_are_torn_down_when_a_fit_fails(callbacks):
     with pytest.raises(ValueError, match="'loss' must"):
         regressor.fit(X, Y)
     assert not hasattr(regressor, "_callback_fit_ctx")
+
+
+@pytest.mark.parametrize("verbose", [0, 2])
+def test_a_search_shows_a_bar_at_verbose_1_only(verbose, capfd):
+    search = stacked.GridSearchCV(REGRESSOR, GRID, cv=3, verbose=verbose)
+    search.fit(X, Y)
+    out, err = capfd.readouterr()
+    assert "fits" not in err
+    assert ("END" in out) == (verbose == 2)
+
+
+@pytest.mark.parametrize("scoring", [None, ["r2", "neg_mean_squared_error"]])
+def test_one_bar_for_a_search_with_the_best_score_so_far(scoring, capfd):
+    search = stacked.GridSearchCV(
+        REGRESSOR, GRID, cv=3, verbose=1, scoring=scoring, refit="r2" if scoring else True
+    )
+    search.fit(X, Y)
+    err = capfd.readouterr().err
+    last = err.strip().splitlines()[-1].split("\r")[-1]
+    assert last.startswith("GridSearchCV: 100%")
+    assert "6/6 fits" in last
+    assert f"best score={search.best_score_:.3g}" in last
+
+
+def test_the_bar_of_a_halving_search_counts_every_round(capfd):
+    search = stacked.HalvingGridSearchCV(
+        REGRESSOR, GRID, cv=3, verbose=1, resource="epochs", max_resources=2, factor=2
+    )
+    search.fit(X, Y)
+    last = capfd.readouterr().err.strip().splitlines()[-1].split("\r")[-1]
+    assert "9/9 fits" in last
+    assert f"best score={search.best_score_:.3g}" in last
+
+
+def test_progress_bar_of_scikit_learn_around_a_stacked_search(callbacks, capsys):
+    search = stacked.GridSearchCV(REGRESSOR, GRID, cv=3)
+    search.set_callbacks(callbacks.ProgressBar()).fit(X, Y)
+    shown = capsys.readouterr().out
+    assert "GridSearchCV" in shown
+    assert "MLPRegressor" in shown
