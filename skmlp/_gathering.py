@@ -29,6 +29,7 @@ from skmlp._stacking import (
     split,
     stack_key,
     train_fits,
+    with_shared_rows,
 )
 
 TRAIN: ContextVar[Callable[[Fit, Sequence[Watcher]], Result]] = ContextVar(
@@ -210,8 +211,12 @@ class Gathering:
             self._settle(own, results)
 
     def _train_there(self, stacks: Sequence[Stack], of_fit: dict[Fit, Waiting]) -> None:
-        with parallel_config(backend=self._backend, n_jobs=self._n_workers):
-            outcomes = Parallel()(delayed(outcome)(stack) for stack in stacks)
+        sent = [stack._replace(fits=with_shared_rows(stack.fits)) for stack in stacks]
+        try:
+            with parallel_config(backend=self._backend, n_jobs=self._n_workers):
+                outcomes = Parallel()(delayed(outcome)(stack) for stack in sent)
+        except BaseException as error:  # a worker was lost
+            outcomes = [error] * len(stacks)
         for stack, results in zip(stacks, outcomes, strict=True):
             self._settle([of_fit[fit] for fit in stack.fits], results)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
-
-import numpy as np
 
 from skmlp._checkpoint import digest
 from skmlp._encoding import EncodedData
@@ -90,14 +88,14 @@ def train_fits(stack: Stack, goes_on: Callable[[list[Run]], bool]) -> list[Resul
     """
     if stack.n_members == 1:
         return [train_alone(stack.fits[0])]
-    fits, setups = stack.fits, [set_up(fit.job, fit.data) for fit in stack.fits]
-    sets: dict[str, RowSet] = {}
-    rows = [_shared(fit.data, sets) for fit in fits]
-    n_rows = sum(len(one.X) for one in sets.values())
+    fits = with_shared_rows(stack.fits)
+    setups = [set_up(fit.job, fit.data) for fit in fits]
+    sets = _row_sets(fits)
+    n_rows = sum(len(sets[key].X) for key in {id(fit.data) for fit in fits})
     with STACKS.lend((setups[0].recipe, stack.n_members), n_rows) as program:
         starts = [setup.start(program.built_weights) for setup in setups]
         members = [
-            _member(program, *one, sets) for one in zip(fits, setups, starts, rows, strict=True)
+            _member(program, *one, sets) for one in zip(fits, setups, starts, strict=True)
         ]
         trained = train_stack(program, members, goes_on)
     if len(trained) < len(members):
@@ -121,21 +119,46 @@ def outcome(stack: Stack) -> list[Result] | Exception:
         return error
 
 
+def with_shared_rows(fits: Sequence[Fit]) -> list[Fit]:
+    """The fits, with the same object for rows that are equal: they are sent and placed once."""
+    seen: dict[str, EncodedData] = {}
+
+    def shared(data: EncodedData) -> EncodedData:
+        return seen.setdefault(digest([data.X, data.y, data.weight]), data)
+
+    return [
+        replace(
+            fit,
+            data=shared(fit.data),
+            validation=shared(fit.validation) if fit.validation else None,
+        )
+        for fit in fits
+    ]
+
+
+def _row_sets(fits: Sequence[Fit]) -> dict[int, RowSet]:
+    """What the engine takes, by the id of the rows."""
+    several = [data for fit in fits for data in (fit.data, fit.validation) if data]
+    return {
+        key: RowSet(data.X, data.y, data.unit_weight())
+        for key, data in {id(data): data for data in several}.items()
+    }
+
+
 def _member(
     program: StackProgram,
     fit: Fit,
     setup: Setup,
     start: FittedState,
-    rows: RowSet,
-    sets: dict[str, RowSet],
+    sets: Mapping[int, RowSet],
 ) -> Member:
     progress, validation = start.progress, fit.validation
     optimizer = setup.optimizer_state(progress)
     score = partial(setup.job.score, validation) if setup.job.score and validation else None
     assert setup.optimizer.learning_rate is not None
     member = Member(
-        rows=rows,
-        held=_shared(validation, sets) if validation else None,
+        rows=sets[id(fit.data)],
+        held=sets[id(validation)] if validation else None,
         score=score,
         plan=setup.plan(progress, has_validation=validation is not None),
         knobs=setup.knobs(int(optimizer[0]) if optimizer else 0),
@@ -154,9 +177,3 @@ def _member(
         averages=program.weights(run.now, averaged=True),
         optimizer=state.progress.optimizer,
     )
-
-
-def _shared(data: EncodedData, sets: dict[str, RowSet]) -> RowSet:
-    """The rows; the same object for equal ones."""
-    rows = RowSet(data.X, data.y, data.unit_weight())
-    return sets.setdefault(digest([*map(np.asarray, rows)]), rows)
