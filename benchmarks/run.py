@@ -34,6 +34,7 @@ from scipy.stats import loguniform
 from sklearn import model_selection
 from sklearn.base import clone
 from sklearn.datasets import fetch_california_housing
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import KFold, ParameterSampler, train_test_split
 from sklearn.neural_network import MLPClassifier as ScikitLearnClassifier
 from sklearn.neural_network import MLPRegressor as ScikitLearnRegressor
@@ -41,7 +42,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepRegressor
-from skmlp.model_selection import RandomizedSearchCV
+from skmlp.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
 
 Timings = dict[str, float]  # contender -> seconds
 HANDS_OFF = {"tol": 0, "n_iter_no_change": np.inf}
@@ -417,86 +418,175 @@ SEARCH = {
 }
 
 
+def wrapped_network(X, y, n_hidden, n_neurons, learning_rate):  # type: ignore[no-untyped-def]
+    model = keras_network(X.shape[1], (int(n_neurons),) * int(n_hidden), 1)
+    model.compile(optimizer=keras.optimizers.SGD(learning_rate), loss="mse")
+    return model
+
+
 def experiment_d6() -> Timings:
     """Ten candidates, three folds, 100 epochs at most, patience 10 on the validation rows.
 
-    Keras gets the same candidates, folds, batches and stopping rule. Its search is run on
-    the first three of the thirty fits and scaled by the epochs that ours ran on all.
+    `keras.wrappers` gets the same candidates, folds, batches and stopping rule; three of its
+    thirty fits are run, and scaled by the epochs that ours ran on all. scikit-learn's search
+    is run whole; since its networks watch rows of their own and stop earlier or later, it is
+    also given scaled to the same number of epochs.
     """
-    from skmlp._engine import STORE
+    from skmlp._engine import STACKS, STORE
 
     X, y = fetch_california_housing(return_X_y=True)
     X, _, y, _ = train_test_split(X, y, random_state=42)
     X, X_val, y, y_val = train_test_split(X, y, random_state=42)
     scaler = StandardScaler().fit(X)
     X, X_val = scaler.transform(X), scaler.transform(X_val)
+    candidates = list(ParameterSampler(SEARCH, 10, random_state=42))
     folds = list(KFold(3).split(X))
-    fits = [
-        (candidate, train)
-        for candidate in ParameterSampler(SEARCH, 10, random_state=42)
-        for train, _ in folds
+    epochs_run: dict[str, int] = {}
+
+    def searching(name: str, search: object, **params: object) -> float:
+        epochs_run[name] = 0
+
+        def score(estimator, X, y):  # type: ignore[no-untyped-def]
+            epochs_run[name] += estimator.n_iter_
+            return estimator.score(X, y)
+
+        search.set_params(scoring=score)
+        return seconds(lambda: search.fit(X, y, **params))
+
+    common = {"batch_size": 32, "tol": 0, "early_stopping": True, "random_state": 0}
+    ours = MLPRegressor(**common, optimizer="sgd", epochs=100)
+    theirs = ScikitLearnRegressor(
+        **common,
+        n_iter_no_change=10,
+        solver="sgd",
+        momentum=0,
+        nesterovs_momentum=False,
+        max_iter=100,
+        alpha=0,
+    )
+    grid = [
+        {
+            "hidden_layer_sizes": [(int(one["n_neurons"]),) * int(one["n_hidden"])],
+            "learning_rate_init": [one["learning_rate"]],
+        }
+        for one in candidates
     ]
-    epochs_run: list[int] = []
+    search = RandomizedSearchCV(ours, SEARCH, n_iter=10, cv=3, random_state=42, refit=False)
+    of_scikit_learn = model_selection.GridSearchCV(theirs, grid, cv=3, refit=False)
 
-    def ours() -> float:
+    def cold() -> float:
         STORE.clear()
-        start = time.perf_counter()
-        for candidate, train in fits:
-            regressor = MLPRegressor(
-                **candidate,
-                optimizer="sgd",
-                batch_size=32,
-                epochs=100,
-                tol=0,
-                random_state=0,
-                early_stopping=True,
-            )
-            regressor.fit(X[train], y[train], X_val=X_val, y_val=y_val)
-            epochs_run.append(regressor.n_iter_)
-        return time.perf_counter() - start
+        STACKS.clear()
+        return searching("skmlp", search, X_val=X_val, y_val=y_val)
 
-    def keras_search() -> float:
-        few = fits[::12][:3]
+    def wrapped() -> tuple[float, float]:
+        """Seconds per epoch of Keras's fits alone, and with the wrapper's scores."""
+        fitting = scoring = 0.0
         epochs = 0
-        start = time.perf_counter()
-        for candidate, train in few:
-            units = (int(candidate["n_neurons"]),) * int(candidate["n_hidden"])
-            model = keras_network(8, units, 1)
-            model.compile(
-                optimizer=keras.optimizers.SGD(candidate["learning_rate"]), loss="mse"
+        for number in (0, 12, 24):
+            train, test = folds[number % 3]
+            network = keras.wrappers.SKLearnRegressor(
+                wrapped_network, model_kwargs=candidates[number // 3]
             )
-            history = model.fit(
-                X[train],
-                y[train],
-                batch_size=32,
-                epochs=100,
-                verbose=0,
-                validation_data=(X_val, y_val),
-                callbacks=[keras.callbacks.EarlyStopping(patience=10)],
+            fitting += seconds(
+                lambda network=network, train=train: network.fit(
+                    X[train],
+                    y[train],
+                    batch_size=32,
+                    epochs=100,
+                    verbose=0,
+                    validation_data=(X_val, y_val[:, None]),
+                    callbacks=[keras.callbacks.EarlyStopping(patience=10)],
+                )
             )
-            epochs += len(history.history["loss"])
-        per_epoch = (time.perf_counter() - start) / epochs
-        return per_epoch * sum(epochs_run[-len(fits) :])
+            scoring += seconds(
+                lambda network=network, test=test: network.score(X[test], y[test])
+            )
+            epochs += len(network.history_.history["loss"])
+        return fitting / epochs, (fitting + scoring) / epochs
 
-    return {"skmlp": ours(), "keras.Model.fit (scaled)": keras_search()}
+    taken = alternate(
+        {
+            "skmlp": cold,
+            "scikit-learn": lambda: searching("scikit-learn", of_scikit_learn),
+        },
+        1,
+    )
+    fit_only, whole = wrapped()
+    print(f"    epochs: {epochs_run}")
+    return {
+        **taken,
+        "scikit-learn (equal epochs)": taken["scikit-learn"]
+        * epochs_run["skmlp"]
+        / epochs_run["scikit-learn"],
+        "keras.Model.fit (scaled)": fit_only * epochs_run["skmlp"],
+        "keras.wrappers (scaled)": whole * epochs_run["skmlp"],
+    }
+
+
+def learning_rates() -> tuple[object, dict[str, object]]:
+    """A pipeline and thirty learning rates, to be tried in three folds, 50 epochs each."""
+    pipeline = make_pipeline(StandardScaler(), MLPRegressor(**CALIFORNIA, **HANDS_OFF))
+    pipeline.set_params(mlpregressor__optimizer="sgd", mlpregressor__epochs=50)
+    return pipeline, {"mlpregressor__learning_rate": loguniform(3e-4, 1e-2)}
+
+
+def second_search(cls: type, **settings: int) -> Callable[[], float]:
+    """Seconds of a search whose programs are compiled."""
+    X, y = california()
+    once = cls(*learning_rates(), n_iter=30, cv=3, random_state=0, **settings)
+    clone(once).set_params(estimator__mlpregressor__epochs=1).fit(X, y)
+    return lambda: seconds(lambda: clone(once).fit(X, y))
 
 
 def stacked_search() -> Timings:
-    """Thirty learning rates in three folds, 50 epochs: stacks, with two threads, and alone."""
-    X, y = california()
-    pipeline = make_pipeline(StandardScaler(), MLPRegressor(**CALIFORNIA, **HANDS_OFF))
-    pipeline.set_params(mlpregressor__optimizer="sgd", mlpregressor__epochs=50)
-    space = {"mlpregressor__learning_rate": loguniform(3e-4, 1e-2)}
+    """Thirty learning rates: stacks, with two threads, and one network after the other."""
+    contenders = {
+        "stacked": second_search(RandomizedSearchCV),
+        "unstacked": second_search(model_selection.RandomizedSearchCV),
+        "stacked, two threads": second_search(RandomizedSearchCV, n_jobs=2),
+    }
+    return alternate(contenders, 3)
 
-    def search(cls: type, **settings: int) -> Callable[[], float]:
-        once = cls(pipeline, space, n_iter=30, cv=3, random_state=0, **settings)
-        clone(once).set_params(estimator__mlpregressor__epochs=1).fit(X, y)  # compiles
-        return lambda: seconds(lambda: clone(once).fit(X, y))
+
+def search_in_processes() -> Timings:
+    """Thirty learning rates in scikit-learn's own search, in two processes and in this one."""
+    contenders = {
+        "two processes": second_search(model_selection.RandomizedSearchCV, n_jobs=2),
+        "one process": second_search(model_selection.RandomizedSearchCV, n_jobs=1),
+    }
+    return alternate(contenders, 3)
+
+
+def halving_search() -> Timings:
+    """Sixty-four candidates, half of them dropped after 2, 4, 8, ... epochs, 64 at most.
+
+    Against scikit-learn's halving search, and against all candidates for 64 epochs.
+    """
+    X, y = california()
+    pipeline, space = learning_rates()
+    rounds = {
+        "n_candidates": 64,
+        "factor": 2,
+        "resource": "mlpregressor__epochs",
+        "min_resources": 2,
+        "max_resources": 64,
+        "cv": 3,
+        "random_state": 0,
+    }
+    ours = HalvingRandomSearchCV(pipeline, space, **rounds)
+    theirs = model_selection.HalvingRandomSearchCV(pipeline, space, **rounds)
+    every = RandomizedSearchCV(pipeline, space, n_iter=64, cv=3, random_state=0)
+    every.set_params(estimator__mlpregressor__epochs=64)
+
+    def searching(search: object) -> Callable[[], float]:
+        clone(search).fit(X, y)  # compiles
+        return lambda: seconds(lambda: clone(search).fit(X, y))
 
     contenders = {
-        "stacked": search(RandomizedSearchCV),
-        "unstacked": search(model_selection.RandomizedSearchCV),
-        "stacked, two threads": search(RandomizedSearchCV, n_jobs=2),
+        "skmlp's halving": searching(ours),
+        "scikit-learn's halving": searching(theirs),
+        "all candidates, stacked": searching(every),
     }
     return alternate(contenders, 3)
 
@@ -538,8 +628,13 @@ ROWS: dict[str, tuple[Callable[[], Timings], str]] = {
     "wide & deep, one warm epoch": (wide_deep_epoch, "keras.Model.fit 20"),
     "dropout": (dropout_step, "without at least 0.625"),
     "checkpoints": (checkpoints, "without at least 0.91"),
-    "experiment D6": (experiment_d6, "keras.Model.fit 20"),
+    "experiment D6": (
+        experiment_d6,
+        "scikit-learn 5, keras.Model.fit 20, keras.wrappers 50",
+    ),
     "stacked search": (stacked_search, "unstacked 1.7, two threads at most 0.625"),
+    "search in processes": (search_in_processes, "one process 1.3"),
+    "halving search": (halving_search, "none"),
     "200 fits": (two_hundred_fits, "tenth 1; memory below 50 MB"),
     "import": (import_time, "sklearn at least 0.83"),
 }

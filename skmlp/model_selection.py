@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from joblib.parallel import (
     get_active_backend,
 )
 from sklearn import model_selection
+from sklearn.base import is_classifier
+from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 
 from skmlp._base import BaseMLP
@@ -55,7 +57,7 @@ class _StackedSearch:
 
     estimator: Any
     n_jobs: int | None
-    n_splits_: int
+    cv: Any
     pre_dispatch: int | str
     refit: Any
     verbose: int
@@ -83,13 +85,15 @@ class _StackedSearch:
             if self.verbose:
                 print(f"{type(self).__name__} trains its fits one by one: {reason}.")
             return super().fit(X, y, **params)  # type: ignore[misc]
+        splits = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        self._n_folds = splits.get_n_splits(X, y, params.get("groups"))
         self._gathering = self._gathering_for(X)
         try:
             with parallel_config(backend=_StackingBackend(self._gathering)):
                 return super().fit(X, y, **params)  # type: ignore[misc]
         finally:
             self._gathering.close()
-            del self._gathering
+            del self._gathering, self._n_folds
 
     def _gathering_for(self, X: Any) -> Gathering:
         from skmlp._gathering import Gathering  # imports TensorFlow
@@ -134,7 +138,7 @@ class _StackedSearch:
                 fold,
             )
             for one in candidates
-            for fold in range(self.n_splits_)
+            for fold in range(self._n_folds)
         ]
 
     def _reason_to_train_alone(self) -> str | None:
@@ -145,7 +149,9 @@ class _StackedSearch:
             return f"{type(last).__name__} is not an estimator of skmlp"
         if last.callbacks:
             return "callbacks watch one network"
-        # Fits that wait for others need to know that these will come.
+        # Fits that wait for others need to know how many will come, and that they will.
+        if isinstance(self.cv, Iterator):
+            return "the folds of an iterator cannot be counted; give 'cv' a list of them"
         if self.pre_dispatch not in ("all", "n_jobs", "2*n_jobs") and not (
             isinstance(self.pre_dispatch, int) and self.pre_dispatch > 1
         ):

@@ -75,6 +75,22 @@ def test_halving_search(sine):
     assert search.best_estimator_.n_iter_ <= 16
 
 
+@pytest.mark.filterwarnings("ignore:OptunaSearchCV is experimental")
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # Optuna warns of modules of its own
+def test_optuna_search(sine):
+    reason = "optuna-integration is not installed"
+    optuna_integration = pytest.importorskip("optuna_integration", reason=reason)
+    from optuna.distributions import FloatDistribution
+
+    STORE.clear()
+    space = {"learning_rate": FloatDistribution(1e-3, 1e-1, log=True)}
+    search = optuna_integration.OptunaSearchCV(
+        REGRESSOR, space, n_trials=3, cv=2, random_state=0
+    ).fit(*sine)
+    assert 1e-3 <= search.best_params_["learning_rate"] <= 1e-1
+    assert [program.traces for program in STORE.idle()] == [1]
+
+
 def test_parallel_search_with_threads_and_processes(sine):
     from joblib import parallel_config
 

@@ -283,7 +283,10 @@ def test_what_is_not_stacked_is_said_once(capsys):
     watched = clone(REGRESSOR).set_params(callbacks=[keras.callbacks.TerminateOnNaN()])
     GridSearchCV(watched, {"epochs": [1]}, cv=2, verbose=1).fit(X, Y)
     assert "callbacks watch one network" in capsys.readouterr().out
-    GridSearchCV(REGRESSOR, {"epochs": [1]}, cv=2).fit(X, Y)
+    folds = list(KFold(2).split(X))
+    GridSearchCV(REGRESSOR, {"epochs": [1]}, cv=iter(folds), verbose=1).fit(X, Y)
+    assert "iterator cannot be counted" in capsys.readouterr().out
+    GridSearchCV(REGRESSOR, {"epochs": [1]}, cv=folds).fit(X, Y)
     assert capsys.readouterr().out == ""
 
 
