@@ -454,7 +454,7 @@ def experiment_d6() -> Timings:
         return seconds(lambda: search.fit(X, y, **params))
 
     common = {"batch_size": 32, "tol": 0, "early_stopping": True, "random_state": 0}
-    ours = MLPRegressor(**common, optimizer="sgd", epochs=100)
+    ours = MLPRegressor(**common, optimizer="sgd", epochs=100, scoring="loss")
     theirs = ScikitLearnRegressor(
         **common,
         n_iter_no_change=10,
@@ -642,6 +642,7 @@ ROWS: dict[str, tuple[Callable[[], Timings], str]] = {
 
 def main(wanted: list[str]) -> None:
     warnings.simplefilter("ignore")
+    keras.utils.disable_interactive_logging()  # of `predict` in Keras's wrapper
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {os.cpu_count()} cores")
     for name, (measure, goal) in ROWS.items():
         if wanted and not any(part in name for part in wanted):
