@@ -159,7 +159,8 @@ class Gathering:
         if waiting.result is None:
             raise SearchEndedError
         if paused:
-            paused.keep(task, fit, waiting.result)
+            with self._changed:
+                paused.keep(task, fit, waiting.result)
         return waiting.result
 
     def _wait_or_lead(self, own: Waiting) -> None:

@@ -17,9 +17,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp._encoding import EncodedData
 from skmlp._engine import STACKS, STORE
 from skmlp._gathering import Gathering, Task
-from skmlp._stacking import SIZES, SearchEndedError
+from skmlp._single import Fit
+from skmlp._stacking import SIZES, SearchEndedError, split
 from skmlp.model_selection import GridSearchCV, RandomizedSearchCV
 
 RNG = np.random.RandomState(0)
@@ -163,6 +165,32 @@ def test_what_cannot_be_stacked_is_trained_alone(params):
     assert STACKS.built == built
     for ours, theirs in zip(stacked, estimators, strict=True):
         np.testing.assert_array_equal(ours.predict(X), theirs.fit(X, Y).predict(X))
+
+
+@pytest.mark.parametrize(
+    ("n_fits", "n_workers", "sizes", "room"),
+    [
+        (5, 1, [1] * 5, 1),  # too few to be worth a program of their own
+        (7, 1, [7], 8),
+        (30, 1, [30], 32),
+        (90, 1, [30, 30, 30], 32),
+        (90, 2, [23, 23, 23, 21], 24),  # as many stacks as keep both busy
+        (10, 2, [10], 12),
+    ],
+)
+def test_fits_are_split_into_few_stacks_of_few_sizes(n_fits, n_workers, sizes, room):
+    stacks = split([Fit(None, EncodedData(X, Y, Y), None) for _ in range(n_fits)], n_workers)
+    assert [len(stack.fits) for stack in stacks] == sizes
+    assert {stack.n_members for stack in stacks} == {room}
+
+
+def test_memory_of_a_stack_is_bounded(monkeypatch):
+    """Validation rows of all members are measured at once: here of ten at most."""
+    monkeypatch.setattr("skmlp._stacking.MAX_BYTES", 10 * X.nbytes)
+    data = EncodedData(X, Y, Y)
+    stacks = split([Fit(None, data, data) for _ in range(30)], 1)
+    assert [len(stack.fits) for stack in stacks] == [10, 10, 10]
+    assert {stack.n_members for stack in stacks} == {10}
 
 
 # Searches
