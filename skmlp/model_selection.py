@@ -324,15 +324,15 @@ class HalvingRandomSearchCV(_StackedSearch, HalvingRandomSearch):
     ...     MLPRegressor((10,), random_state=0),
     ...     {"learning_rate": loguniform(3e-4, 3e-1)},
     ...     resource="epochs",
-    ...     n_candidates=8,
-    ...     min_resources=2,
+    ...     n_candidates=4,
+    ...     min_resources=4,
     ...     max_resources=16,
     ...     factor=2,
     ...     cv=3,
     ...     random_state=0,
     ... )
     >>> search.fit(X, y / 100).n_resources_
-    [2, 4, 8, 16]
+    [4, 8, 16]
     >>> search.n_candidates_
-    [8, 4, 2, 1]
+    [4, 2, 1]
     """

@@ -76,8 +76,14 @@ def test_survivors_go_on_from_where_they_are(epochs_trained):
     "params",
     [
         {},
-        {"normalization": "batch", "dropout": 0.2, "optimizer": "rmsprop"},
-        {"ema_decay": 0.8, "learning_rate_schedule": "exponential", "clipnorm": 1.0},
+        {
+            "normalization": "batch",
+            "dropout": 0.2,
+            "optimizer": "rmsprop",
+            "ema_decay": 0.8,
+            "learning_rate_schedule": "exponential",
+            "clipnorm": 1.0,
+        },
         {"learning_rate_schedule": "plateau", "n_iter_no_change": 4, "tol": 1.0},
         {"early_stopping": True, "n_iter_no_change": 2, "tol": 0.01},
         {"learning_rate_schedule": "warmup_cosine", "decay_steps": 40},
