@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
 from skmlp._engine import Run, Watcher
-from skmlp._halving import PausedFits
+from skmlp._halving import PausedFits, key_of
 from skmlp._progress import SearchBar
 from skmlp._single import Fit, Result, train_alone
 from skmlp._stacking import (
@@ -142,9 +142,10 @@ class Gathering:
 
     def _train(self, task: Task, fit: Fit, watchers: Sequence[Watcher]) -> Result:
         """Wait until no other fit is on its way, then train all that have come."""
-        paused = None if watchers else self._paused
-        if paused:
-            fit = paused.going_on(task, fit)
+        paused, key = self._paused, None
+        if paused and not watchers:
+            key = key_of(task, fit)
+            fit = paused.going_on(key, fit)
         waiting = Waiting(task, fit, None if watchers else stack_key(fit), watchers)
         if fit.is_done():
             waiting.result = fit.earlier
@@ -158,9 +159,9 @@ class Gathering:
             raise waiting.error
         if waiting.result is None:
             raise SearchEndedError
-        if paused:
+        if paused and key is not None:
             with self._changed:
-                paused.keep(task, fit, waiting.result)
+                paused.keep(key, waiting.result)
         return waiting.result
 
     def _wait_or_lead(self, own: Waiting) -> None:
@@ -188,6 +189,10 @@ class Gathering:
 
     def _train_together(self, gathered: Sequence[Waiting]) -> None:
         """Train all, as few stacks as the limits allow, and set their results or errors."""
+        for one, fit in zip(
+            gathered, with_shared_rows([one.fit for one in gathered]), strict=True
+        ):
+            one.fit = fit
         of_fit = {one.fit: one for one in gathered}
         here = [one for one in gathered if one.watchers or self._backend is None]
         there = [one for one in gathered if not (one.watchers or self._backend is None)]
@@ -212,10 +217,9 @@ class Gathering:
             self._settle(own, results)
 
     def _train_there(self, stacks: Sequence[Stack], of_fit: dict[Fit, Waiting]) -> None:
-        sent = [stack._replace(fits=with_shared_rows(stack.fits)) for stack in stacks]
         try:
             with parallel_config(backend=self._backend, n_jobs=self._n_workers):
-                outcomes = Parallel()(delayed(outcome)(stack) for stack in sent)
+                outcomes = Parallel()(delayed(outcome)(stack) for stack in stacks)
         except BaseException as error:  # a worker was lost
             outcomes = [error] * len(stacks)
         for stack, results in zip(stacks, outcomes, strict=True):

@@ -25,9 +25,9 @@ class PausedFits:
         """What the last round did not take up again is forgotten."""
         self._last, self._now, self._n_bytes = self._now, {}, 0
 
-    def going_on(self, task: Hashable, fit: Fit) -> Fit:
+    def going_on(self, key: Hashable, fit: Fit) -> Fit:
         """The fit, from where the last round left it, if it is one of more epochs."""
-        earlier = self._last.get(self._key(task, fit)) if self._last else None
+        earlier = self._last.get(key)
         if earlier is None or earlier[1].epochs > fit.job.epochs:
             return fit
         state, run = earlier[0], earlier[1].copy()
@@ -36,26 +36,26 @@ class PausedFits:
         job = replace(fit.job, seed=state.progress.seed)
         return replace(fit, job=job, earlier=(state, run))
 
-    def keep(self, task: Hashable, fit: Fit, result: Result) -> None:
+    def keep(self, key: Hashable, result: Result) -> None:
         """Remember how far a fit came, if there is room."""
-        key, (state, run) = self._key(task, fit), result
-        run = run.copy()
+        state, run = result[0], result[1].copy()
         arrays = [run.now, run.best, run.safe, *state.progress.optimizer]
         n_bytes = sum(array.nbytes for array in [*arrays, *state.arrays])
-        if key is not None and self._n_bytes + n_bytes <= MAX_BYTES:
+        if self._n_bytes + n_bytes <= MAX_BYTES:
             self._n_bytes += n_bytes
             self._now[key] = state, run
 
-    def _key(self, task: Hashable, fit: Fit) -> Hashable | None:
-        """What must be equal for one fit to go on with the other; None: it cannot.
 
-        The task stands for the parameters, but a schedule over all epochs has other numbers
-        when there are more of them; and rows may be held out, or transformed, at random.
-        """
-        if fit.job.start or fit.job.checkpoint:
-            return None
-        setup, held = set_up(fit.job, fit.data), fit.validation
-        numbers = setup.knobs(first_step=0).packed().numpy().tobytes()
-        arrays = [fit.data.X, fit.data.y, fit.data.weight]
-        arrays += [held.X, held.y, held.weight] if held else []
-        return task, setup.recipe, numbers, digest(arrays)
+def key_of(task: Hashable, fit: Fit) -> Hashable | None:
+    """What must be equal for one fit to go on with the other; None: it cannot.
+
+    The task stands for the parameters, but a schedule over all epochs has other numbers when
+    there are more of them; and rows may be held out, or transformed, at random.
+    """
+    if fit.job.start or fit.job.checkpoint:
+        return None
+    setup, held = set_up(fit.job, fit.data), fit.validation
+    numbers = setup.knobs(first_step=0).packed().numpy().tobytes()
+    arrays = [fit.data.X, fit.data.y, fit.data.weight]
+    arrays += [held.X, held.y, held.weight] if held else []
+    return task, setup.recipe, numbers, digest(arrays)

@@ -84,11 +84,11 @@ def split(group: list[Fit], n_workers: int) -> list[Stack]:
 def train_fits(stack: Stack, goes_on: Callable[[list[Run]], bool]) -> list[Result]:
     """Train a stack; `goes_on` is asked before every epoch, and may break it off.
 
-    Raises SearchEndedError if it does.
+    Rows that are the same object are placed once. Raises SearchEndedError if it broke off.
     """
     if stack.n_members == 1:
         return [train_alone(stack.fits[0])]
-    fits = with_shared_rows(stack.fits)
+    fits = stack.fits
     setups = [set_up(fit.job, fit.data) for fit in fits]
     sets = _row_sets(fits)
     n_rows = sum(len(sets[key].X) for key in {id(fit.data) for fit in fits})

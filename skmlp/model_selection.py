@@ -86,8 +86,8 @@ class _StackedSearch:
                 print(f"{type(self).__name__} trains its fits one by one: {reason}.")
             return super().fit(X, y, **params)  # type: ignore[misc]
         splits = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        self._n_folds = splits.get_n_splits(X, y, params.get("groups"))
-        self._gathering = self._gathering_for(X)
+        n_folds = splits.get_n_splits(X, y, params.get("groups"))
+        self._gathering, self._n_folds = self._gathering_for(X), n_folds
         try:
             with parallel_config(backend=_StackingBackend(self._gathering)):
                 return super().fit(X, y, **params)  # type: ignore[misc]

@@ -13,8 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp import model_selection as stacked
-from skmlp._gathering import Gathering, Stack
-from skmlp._stacking import with_shared_rows
+from skmlp._gathering import Gathering
 
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 cloudpickle = pytest.importorskip("cloudpickle", reason="comes with the extra 'dask'")
@@ -82,9 +81,8 @@ def test_what_is_sent_is_parameters_and_rows_once(monkeypatch):
     train = Gathering._train_here
 
     def sending(self, stack, of_fit):
-        stack = Stack(with_shared_rows(stack.fits), stack.n_members)
         sent.append(cloudpickle.dumps(stack))
-        return train(self, stack, dict(zip(stack.fits, of_fit.values(), strict=True)))
+        return train(self, stack, of_fit)
 
     monkeypatch.setattr(Gathering, "_train_here", sending)
     rows = np.tile(X, (40, 1))
