@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
 from abc import ABC, abstractmethod
@@ -25,10 +26,18 @@ from skmlp._encoding import (
     encode_weight,
     hold_out,
 )
-from skmlp._fit_arguments import as_list, checked_epochs, one_validation_set
+from skmlp._fit_arguments import (
+    as_list,
+    checked_batch,
+    checked_count,
+    checked_verbose,
+    named_as_validation,
+    one_validation_set,
+)
 from skmlp._fitted import FittedNetwork
 from skmlp._job import Job
 from skmlp._learned import all_or_nothing, learned
+from skmlp._other_names import OF_CONSTRUCTORS, explains_names, refuse_other_names
 from skmlp._params import (
     COMMON_CONSTRAINTS,
     activations,
@@ -57,6 +66,29 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     label_smoothing: float = 0.0  # a parameter of classifiers
     history_: dict[str, list[float]]
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        parameters = inspect.signature(cls.__init__).parameters
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+            refuse_other_names(cls.__name__, [*parameters][1:], kwargs, OF_CONSTRUCTORS)
+        return super().__new__(cls)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        elsewhere = [name for name in params if name in OF_CONSTRUCTORS]
+        refuse_other_names(type(self).__name__, self.get_params(), elsewhere, OF_CONSTRUCTORS)
+        return super().set_params(**params)
+
     # What a subclass says
 
     @abstractmethod
@@ -79,12 +111,22 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     def _output_layer(self) -> tuple[int, str]:
         """Units and activation of the output layer."""
 
+    def _scale_targets(
+        self, data: EncodedData, validation: EncodedData | None, *, reset: bool
+    ) -> tuple[EncodedData, EncodedData | None]:
+        """Both with targets in the network's units; with `reset`, learn these."""
+        return data, validation
+
+    def _check_fit(self, data: EncodedData) -> None:
+        """Warn if the trained network is of no use for the rows that trained it."""
+
     @abstractmethod
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
         """`score`, from activated outputs of shape (n_samples, n_outputs)."""
 
     # Fitting
 
+    @explains_names
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -97,7 +139,9 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         sample_weight_val: Any = None,
         validation_data: tuple | None = None,
         epochs: int | None = None,
+        batch_size: int | str | None = None,
         callbacks: Sequence[Any] | None = None,
+        verbose: int | None = None,
     ) -> Self:
         """Train the network.
 
@@ -122,8 +166,12 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             Keras's way to give `X_val`, `y_val` and `sample_weight_val`.
         epochs : int, default=None
             For this call, in place of the parameter `epochs`.
+        batch_size : int or "auto", default=None
+            For this call, in place of the parameter `batch_size`.
         callbacks : list of keras.callbacks.Callback, default=None
             For this call, in place of the parameter `callbacks`.
+        verbose : int, default=None
+            For this call, in place of the parameter `verbose`.
 
         Returns
         -------
@@ -154,10 +202,14 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
                 data, validation = hold_out(
                     data, self.validation_fraction, stratify=strata, seed=seed
                 )
-            job = self._job(start, seed, epochs=epochs, callbacks=callbacks)
+            data, validation = self._scale_targets(data, validation, reset=is_new)
+            job = self._job(
+                start, seed, epochs=epochs, batch_size=batch_size, callbacks=callbacks
+            )
             if self.checkpoint_dir is not None:
                 job = replace(job, checkpoint=self._checkpoint(job, saved, data, validation))
-            return self._train(job, data, validation, {"X": X, "y": y})
+            verbose = self.verbose if verbose is None else checked_verbose(verbose)
+            return self._train(job, data, validation, {"X": X, "y": y}, verbose)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool) -> Self:
         """One epoch over the given rows, from wherever training stands."""
@@ -168,8 +220,9 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             )
         start = self._state if self.__sklearn_is_fitted__() else None
         data = self._encode(X, y, sample_weight, reset=start is None, reset_target=reset_target)
+        data, _ = self._scale_targets(data, None, reset=start is None)
         job = replace(self._job(start, self._seed(start), epochs=1), is_part=True)
-        return self._train(job, data, None, {"X": X, "y": y})
+        return self._train(job, data, None, {"X": X, "y": y}, self.verbose)
 
     def _seed(self, start: FittedState | None, saved: Saved | None = None) -> int:
         """Seed of a fit: of the one it goes on with, or from `random_state`."""
@@ -189,10 +242,11 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         reset_target: bool,
         is_validation: bool = False,
     ) -> EncodedData:
-        inputs, y = self._encode_pairs(X, y, reset=reset, is_validation=is_validation)
-        target = self._encode_target(y, reset=reset_target)
-        weight = self._row_weight(encode_weight(sample_weight, inputs), y)
-        check_total_weight(weight, "sample_weight_val" if is_validation else "sample_weight")
+        with named_as_validation() if is_validation else nullcontext():
+            inputs, y = self._encode_pairs(X, y, reset=reset, is_validation=is_validation)
+            target = self._encode_target(y, reset=reset_target)
+            weight = self._row_weight(encode_weight(sample_weight, inputs), y)
+            check_total_weight(weight)
         return EncodedData(inputs, target, weight)
 
     def _encode_pairs(
@@ -207,11 +261,14 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         seed: int,
         *,
         epochs: int | None = None,
+        batch_size: int | str | None = None,
         callbacks: Sequence[Any] | None = None,
     ) -> Job:
         """What to train; refuses to go on with a network of another shape."""
         from skmlp._metrics import named_measures  # imports TensorFlow
+        from skmlp._workers import refuse_forked_process
 
+        refuse_forked_process()
         spec = self._spec()
         if start is not None and start.spec.weighted() != spec.weighted():
             raise ValueError(
@@ -225,7 +282,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             spec=spec,
             start=start,
             seed=seed,
-            epochs=checked_epochs(self.epochs if epochs is None else epochs),
+            epochs=self.epochs if epochs is None else checked_count("epochs", epochs),
+            batch_size=self.batch_size if batch_size is None else checked_batch(batch_size),
             callbacks=as_list(self.callbacks if callbacks is None else callbacks),
             score=self._validation_score(spec),
             metrics=named_measures(self.metrics, self, spec),
@@ -261,12 +319,17 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         )
 
     def _train(
-        self, job: Job, data: EncodedData, validation: EncodedData | None, raw_data: dict
+        self,
+        job: Job,
+        data: EncodedData,
+        validation: EncodedData | None,
+        raw_data: dict,
+        verbose: int,
     ) -> Self:
         """Run the engine and store what it leaves behind."""
         from skmlp._training import train_network
 
-        bar = ProgressBar(type(self).__name__, job.epochs) if self.verbose else None
+        bar = ProgressBar(type(self).__name__, job.epochs) if verbose else None
         watchers: list[EpochWatcher] = [bar] if bar else []
         if getattr(self, "_skl_callbacks", None):
             watchers.append(ScikitLearnCallbacks(self, job, raw_data))
@@ -294,8 +357,10 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
                 f"{type(self).__name__} stopped in epoch {self.n_iter_} and keeps its best "
                 f"finite weights. {self.stop_reason_}",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
+        elif not job.is_part:
+            self._check_fit(data)
         return self
 
     # Checkpoints
@@ -362,6 +427,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
         settings = settings_text(self) | {
             "epochs": str(job.epochs),
+            "batch_size": repr(job.batch_size),
             "random_state": str(job.seed),
             "X": digest([data.X]),
             "y": digest([data.y]),

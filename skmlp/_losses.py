@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from skmlp._keras_objects import config_key
@@ -80,6 +81,15 @@ def check_row_loss(loss: RowLoss, n_outputs: int, takes_indices: bool) -> None:
             "'loss' must give one value for each row of (y_true, y_pred); it failed on two "
             f"rows with: {error}"
         ) from error
+
+
+def mean_loss(loss: Any, y: np.ndarray, predictions: np.ndarray, weight: np.ndarray) -> float:
+    """Weighted mean over rows of a regressor's loss; targets and predictions are
+    (n_samples, n_outputs).
+    """
+    of_rows = row_loss(loss, "linear", y.shape[1]).on_raw
+    losses = of_rows(tf.convert_to_tensor(y), tf.convert_to_tensor(predictions))
+    return float(np.average(losses, weights=weight))
 
 
 def _per_row(

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from skmlp._activations import numpy_activation
 from skmlp._encoding import EncodedData
+from skmlp._inference import predictions
 from skmlp._keras_objects import find_class
 from skmlp._spec import NetworkSpec
 from skmlp._state import FittedState
@@ -72,15 +72,16 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
 
 
 def _keras_measure(metric: keras.metrics.Metric, spec: NetworkSpec) -> Measure:
-    activate = numpy_activation(spec.output_activation)
     takes_indices = "Sparse" in type(metric).__name__
 
     def measure(data: EncodedData, raw: np.ndarray) -> float:
         y = data.y
         if y.ndim == 1:
             y = y[:, None] if takes_indices else tf.one_hot(y, spec.n_outputs)
+        elif spec.target_scaling:
+            y = spec.target_scaling.restored(y)
         metric.reset_state()
-        metric.update_state(y, activate(raw.copy()), sample_weight=data.weight)
+        metric.update_state(y, predictions(spec, raw.copy()), sample_weight=data.weight)
         return float(np.mean(metric.result()))
 
     return measure

@@ -12,7 +12,7 @@ import numpy as np
 from skmlp._activations import LEAKY_SLOPE, RRELU_MEAN_SLOPE
 from skmlp._keras_objects import find_class
 from skmlp._params import automatic_scaling
-from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, flow
+from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, TargetScaling, flow
 from skmlp._state import Weights
 
 
@@ -52,6 +52,8 @@ def build_layer(layer: Layer) -> keras.layers.Layer:
         return keras.layers.Dropout(value, seed=0, **common)
     if layer.kind == "alpha_dropout":
         return keras.layers.AlphaDropout(value, seed=0, **common)
+    if isinstance(value, TargetScaling):
+        return keras.layers.Rescaling(list(value.scale), list(value.mean), **common)
     if isinstance(value, KerasLayer):
         cls: Any = value.kind
         if isinstance(cls, str):

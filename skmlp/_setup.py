@@ -140,7 +140,7 @@ def set_up(job: Job, data: EncodedData) -> Setup:
     check_row_loss(loss, spec.n_outputs, data.y.ndim == 1)
     optimizer = _optimizer(job)
     check_initializer(params.kernel_initializer)
-    batch_size = compiled_batch_size(params.batch_size, data.n_rows)
+    batch_size = compiled_batch_size(job.batch_size, data.n_rows)
     n_steps = -(-data.n_rows // batch_size)
     schedule = rate_schedule(params, optimizer, epochs=job.horizon, n_steps=n_steps)
     return Setup(job, _recipe(job, loss, optimizer, schedule, batch_size), optimizer, schedule)
@@ -213,7 +213,7 @@ def compiled_batch_size(batch_size: int | str, n_rows: int) -> int:
 
 def is_small_full_batch(job: Job, n_rows: int) -> bool:
     """Whether equal rows may be merged: all rows make one batch, and all see one network."""
-    is_full_batch = n_rows <= compiled_batch_size(job.params.batch_size, n_rows)
+    is_full_batch = n_rows <= compiled_batch_size(job.batch_size, n_rows)
     return is_full_batch and n_rows <= SMALL_BATCH and not job.spec.is_random()
 
 

@@ -8,6 +8,23 @@ from functools import cache
 
 import tensorflow as tf
 
+# This module is imported with TensorFlow, and a forked child keeps what its parent imported.
+STARTED_IN = os.getpid()
+
+
+def refuse_forked_process() -> None:
+    """Raise RuntimeError in a child forked from a process that had started TensorFlow.
+
+    TensorFlow's threads stay behind in the parent, and the first one waited for never answers.
+    """
+    if os.getpid() != STARTED_IN:
+        raise RuntimeError(
+            "'fit' must not be called in a process forked from one that has trained, since "
+            f"TensorFlow would wait forever; got process {os.getpid()}, forked from "
+            f"{STARTED_IN}; use joblib's backends 'loky' or 'threading', or multiprocessing's "
+            "start method 'spawn'."
+        )
+
 
 @cache
 def hold_to_share() -> None:
