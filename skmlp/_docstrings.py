@@ -22,11 +22,11 @@ activation : str, callable, keras.layers.Layer or list of these, default="relu"
     "rrelu" (in training, slopes drawn from [1/8, 1/3); after it, their mean) [5]_, a
     function of an array of units, or a Keras layer, which needs TensorFlow to predict.
 kernel_initializer : str or keras.initializers.Initializer, default="auto"
-    First values of the kernels; biases start at zero. "auto" is He's uniform one, over the
-    mean of inputs and outputs, for rectifiers [1]_, LeCun's normal one for "selu" [2]_, and
-    Glorot's uniform one for all other activations [3]_; the output layer starts at a tenth
-    of Glorot's spread. An object's seed is replaced by one that derives from
-    `random_state`.
+    First values of the kernels, by Keras's name or as an object, whose seed is replaced by
+    one that derives from `random_state`; biases start at zero. "auto" is Glorot's uniform
+    one [3]_, which also draws the biases of the hidden layers, as in scikit-learn's MLP; for
+    "selu" it is LeCun's normal one [2]_. For deep networks of rectifiers "he_normal" may be
+    better [1]_.
 normalization : "batch", "layer", keras.layers.Layer or None, default=None
     Normalisation of every hidden layer before its activation: "batch", over the rows of a
     batch in training and by moving averages after it [6]_, or "layer", over the units of a

@@ -60,7 +60,7 @@ def encode_features(estimator: Any, X: Any) -> np.ndarray | sparse.spmatrix:
     columns and names.
     """
     # the check that follows the cast tells of overflow
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         if is_plain_array(estimator, X):
             rows = np.ascontiguousarray(X, dtype=np.float32)
             if np.isfinite(rows).all():
@@ -96,7 +96,7 @@ def encode_features_and_target(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Dense float32 X and y as an array, after scikit-learn's checks of both together."""
     # the check that follows the cast tells of overflow
-    with named_columns(X), np.errstate(over="ignore"):
+    with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
         X, y = validate_data(
             estimator,
             X,
@@ -128,7 +128,7 @@ def check_total_weight(weight: np.ndarray) -> None:
             "'sample_weight' must be positive for at least one row, times the weight of its "
             f"class; got zero for all {weight.size} rows."
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         total = weight.sum()
     if not np.isfinite(total):
         raise ValueError(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._activations import RECTIFIERS, canonical, known_names
+from skmlp._activations import canonical, known_names
 from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
 from skmlp._spec import Activation, KerasLayer
 
@@ -164,26 +164,6 @@ def _check_one_per_layer(name: str, values: Sequence[Any], n_layers: int) -> Non
             f"'{name}' must be one value or one for each hidden layer; got {len(values)} "
             f"values for {n_layers} hidden layers."
         )
-
-
-def automatic_scaling(activation: Activation | None) -> dict[str, Any]:
-    """How kernel_initializer="auto" spreads the kernel before an activation.
-
-    The arguments of `keras.initializers.VarianceScaling`: He et al. 2015 for rectifiers,
-    over the mean of inputs and outputs, LeCun et al. 1998 as Klambauer et al. 2017 use it
-    for selu, Glorot and Bengio 2010 for others. The output layer (None) starts at a tenth
-    of Glorot's spread, so that first predictions are near zero.
-    """
-    if activation is None:
-        return {"scale": 0.01, "mode": "fan_avg", "distribution": "uniform"}
-    if activation == "selu":
-        return {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"}
-    if isinstance(activation, KerasLayer):
-        is_rectifier = activation.kind in ("LeakyReLU", "PReLU", "ELU", "ReLU")
-    else:
-        is_rectifier = activation in RECTIFIERS
-    scale = 2.0 if is_rectifier else 1.0
-    return {"scale": scale, "mode": "fan_avg", "distribution": "uniform"}
 
 
 # Parameters that change nothing in what is trained.
