@@ -254,6 +254,7 @@ class Gathering:
             self._changed.notify_all()
 
     def _stacks(self, waiting: Sequence[Waiting]) -> list[Stack]:
+        """Split fits into stacks, and count those that are left alone."""
         groups: dict[Hashable, list[Waiting]] = {}
         for one in waiting:
             groups.setdefault(one if one.reason else one.key, []).append(one)
