@@ -45,9 +45,9 @@ wide_features, deep_features : slice, array-like, callable or None, default=None
     Columns of the wide path and of the deep one, in any order; they may overlap. A slice or
     list of positions, a boolean mask, a list of column names, or a function of X that gives
     one of these, such as `sklearn.compose.make_column_selector`; None is all columns. A
-    column of a frame's categorical dtype gives one indicator for each category seen in fit
-    (none of which is set for another one later). Without hidden layers there is no deep
-    path.
+    column of a frame's categorical dtype gives one indicator for each category seen in fit;
+    a missing value, and a category not seen in fit, sets none of them. Without hidden layers
+    there is no deep path.
 wide_crosses : list of pairs of columns, default=None
     Further wide inputs: the product of two columns, given by names or positions; of two
     columns of categorical dtype, an indicator for each combination seen in fit.

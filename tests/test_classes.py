@@ -72,7 +72,7 @@ def test_sparse_indicators_give_sparse_predictions(container):
 
 def test_errors_show_the_users_labels():
     y = np.r_[["rare"], np.repeat(["down", "up"], [30, 29])]
-    with pytest.raises(ValueError, match="'validation_fraction' must .*'rare'"):
+    with pytest.raises(ValueError, match=r"'validation_fraction' must .*'rare'"):
         clone(CLASSIFIER).set_params(early_stopping=True).fit(X, y)
     with pytest.raises(ValueError, match=r"only, \[0, 1\]; got \[2\] too"):
         clone(CLASSIFIER).fit(X, np.arange(60) % 2, X_val=X, y_val=np.arange(60) % 3)

@@ -95,7 +95,7 @@ def test_training_on_keeps_the_scale():
     np.testing.assert_array_equal(both.predict(X), whole.predict(X))
     both.partial_fit(X[:20], PRICES[:20])
     assert both.target_mean_ is mean
-    with pytest.raises(ValueError, match="'normalize_y' must stay as it was .*got False"):
+    with pytest.raises(ValueError, match=r"'normalize_y' must stay as it was .*got False"):
         both.set_params(normalize_y=False).fit(X, PRICES)
 
 
@@ -108,11 +108,11 @@ def test_outputs_with_bounds_are_refused(params):
 
 
 def test_targets_beyond_float32_are_refused_without_it():
-    with pytest.raises(ValueError, match="'y' must fit into float32; .* normalize_y=True"):
+    with pytest.raises(ValueError, match=r"'y' must fit into float32; .* normalize_y=True"):
         MLPRegressor(**SETTINGS).fit(X, 1e60 * PRICES)
 
 
-@pytest.mark.filterwarnings("default:.*worse than the mean:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("default:.*worse than the mean")
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
 def test_a_fit_that_is_worse_than_the_mean_warns(loss):
     regressor = MLPRegressor(**SETTINGS, loss=loss)
@@ -133,7 +133,10 @@ def test_a_fit_that_learned_something_does_not_warn():
 
 
 def test_validation_targets_in_other_units_are_noticed():
-    regressor = TransformedTargetRegressor(MLPRegressor(**SETTINGS), transformer=StandardScaler())
-    with pytest.warns(UserWarning, match="'y_val' must be in the units of y; .*normalize_y=True"):
+    inner = MLPRegressor(**SETTINGS)
+    regressor = TransformedTargetRegressor(inner, transformer=StandardScaler())
+    with pytest.warns(
+        UserWarning, match=r"'y_val' must be in the units of y; .*normalize_y=True"
+    ):
         regressor.fit(X, PRICES, X_val=X, y_val=PRICES)
     clone(SCALED).fit(X, PRICES, X_val=X, y_val=PRICES)
