@@ -113,8 +113,8 @@ def measure(table: Table, estimator: Any, seed: int) -> tuple[float, float]:
     scores, recall = [], 1.0
     labels, counts = np.unique(table.y, return_counts=True)
     large = labels[counts >= SHARE * len(table.y)]
-    for train, test in splits(table, seed):
-        model = pipeline(table, clone(estimator).set_params(random_state=seed))
+    for i, (train, test) in enumerate(splits(table, seed)):
+        model = pipeline(table, clone(estimator).set_params(random_state=100 * seed + i))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # scikit-learn's at max_iter
             model.fit(table.X.iloc[train], table.y[train])

@@ -123,8 +123,9 @@ ema_decay : float, default=None
     ``average = ema_decay * average + (1 - ema_decay) * weights`` after every step, while
     training goes on with the weights themselves. Between epochs, callbacks see the averages.
 batch_size : int or "auto", default="auto"
-    Rows per step; "auto" is `min(200, n_samples)`. The last batch of an epoch may be
-    smaller and counts by its true size.
+    Rows per step; "auto" is `min(200, n_samples)`, and with `early_stopping`, which counts
+    epochs, 100 below 4,000 training rows, 50 below 2,000 and 32 below 1,000. The last batch
+    of an epoch may be smaller and counts by its true size.
 epochs : int, default=200
     Passes over the training rows, at most.
 shuffle : bool, default=True

@@ -40,7 +40,11 @@ from skmlp._schedules import RateSchedule, rate_schedule
 from skmlp._spec import NetworkSpec, flow
 from skmlp._state import FittedState, Progress, Weights
 
+# batch_size="auto", and how it is with early stopping: that counts epochs, so an epoch should
+# have some steps. Without it, more steps on few rows are more overfitting.
 AUTO_BATCH_SIZE = 200
+STEPS_TO_STOP_BY = 20
+SMALLEST_AUTO_BATCH = 32
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
 # small data sets of all sizes share a program.
 SMALL_BATCH = 256
@@ -140,7 +144,7 @@ def set_up(job: Job, data: EncodedData) -> Setup:
     check_row_loss(loss, spec.n_outputs, data.y.ndim == 1)
     optimizer = _optimizer(job)
     check_initializer(params.kernel_initializer)
-    batch_size = compiled_batch_size(job.batch_size, data.n_rows)
+    batch_size = compiled_batch_size(job, data.n_rows)
     n_steps = -(-data.n_rows // batch_size)
     schedule = rate_schedule(params, optimizer, epochs=job.horizon, n_steps=n_steps)
     return Setup(job, _recipe(job, loss, optimizer, schedule, batch_size), optimizer, schedule)
@@ -205,15 +209,23 @@ def noise(spec: NetworkSpec) -> dict[str, Noise]:
     }
 
 
-def compiled_batch_size(batch_size: int | str, n_rows: int) -> int:
+def compiled_batch_size(job: Job, n_rows: int) -> int:
     """Rows of a batch as compiled; the last batch, or the only one, may fill less of it."""
-    size = AUTO_BATCH_SIZE if batch_size == "auto" else int(batch_size)
-    return min(size, max(SMALL_BATCH, rounded_up(n_rows)))
+    if job.batch_size == "auto":
+        return automatic_batch_size(n_rows, stops_early=job.params.early_stopping)
+    return min(int(job.batch_size), max(SMALL_BATCH, rounded_up(n_rows)))
+
+
+def automatic_batch_size(n_rows: int, *, stops_early: bool) -> int:
+    size = AUTO_BATCH_SIZE
+    while stops_early and size > SMALLEST_AUTO_BATCH and n_rows < STEPS_TO_STOP_BY * size:
+        size = max(size // 2, SMALLEST_AUTO_BATCH)
+    return size
 
 
 def is_small_full_batch(job: Job, n_rows: int) -> bool:
     """Whether equal rows may be merged: all rows make one batch, and all see one network."""
-    is_full_batch = n_rows <= compiled_batch_size(job.batch_size, n_rows)
+    is_full_batch = n_rows <= compiled_batch_size(job, n_rows)
     return is_full_batch and n_rows <= SMALL_BATCH and not job.spec.is_random()
 
 
