@@ -32,6 +32,7 @@ from skmlp._learned import all_or_nothing, learned
 from skmlp._params import (
     COMMON_CONSTRAINTS,
     activations,
+    check_objects,
     dropout_rates,
     hidden_units,
     normalization,
@@ -212,6 +213,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         """What to train; refuses to go on with a network of another shape."""
         from skmlp._metrics import named_measures  # imports TensorFlow
 
+        check_objects(self)
         spec = self._spec()
         if start is not None and start.spec.weighted() != spec.weighted():
             raise ValueError(

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from skmlp._activations import RRELU_RANGE
 from skmlp._encoding import EncodedData
@@ -39,8 +38,10 @@ from skmlp._optimizers import (
 from skmlp._schedules import RateSchedule, rate_schedule
 from skmlp._spec import NetworkSpec, flow
 from skmlp._state import FittedState, Progress, Weights
+from skmlp._tensorflow import tf
 
 AUTO_BATCH_SIZE = 200
+KERAS_BATCH_SIZE = 32  # where None is given
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
 # small data sets of all sizes share a program.
 SMALL_BATCH = 256
@@ -205,9 +206,12 @@ def noise(spec: NetworkSpec) -> dict[str, Noise]:
     }
 
 
-def compiled_batch_size(batch_size: int | str, n_rows: int) -> int:
+def compiled_batch_size(batch_size: int | str | None, n_rows: int) -> int:
     """Rows of a batch as compiled; the last batch, or the only one, may fill less of it."""
-    size = AUTO_BATCH_SIZE if batch_size == "auto" else int(batch_size)
+    if batch_size is None:
+        size = KERAS_BATCH_SIZE
+    else:
+        size = AUTO_BATCH_SIZE if batch_size == "auto" else int(batch_size)
     return min(size, max(SMALL_BATCH, rounded_up(n_rows)))
 
 
