@@ -167,7 +167,8 @@ random_state : int, RandomState instance or None, default=None
     integers give equal bits. None draws one seed from NumPy's global generator, as
     everywhere in scikit-learn; nothing else touches it.
 verbose : int, default=0
-    1 shows a progress bar over epochs; 0 prints nothing."""
+    1 shows a progress bar over epochs, in a notebook as a widget if it has ipywidgets; 0
+    prints nothing."""
 
 ATTRIBUTES = """\
 n_features_in_ : int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Hashable, Mapping
+from functools import cache
 from numbers import Real
 from typing import Any
 
@@ -50,21 +51,22 @@ class EpochWatcher:
         """Training has ended."""
 
 
-def _new_bar(**settings: Any) -> Any:
-    """A tqdm bar: a widget in a notebook that has them, and else text on stderr."""
+@cache
+def _bar_class() -> Any:
+    """The bar of tqdm: a widget in a notebook that has them, and else text on stderr."""
     from tqdm import TqdmWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TqdmWarning)  # that a notebook has no widgets
         from tqdm.auto import tqdm
-    return tqdm(**settings)
+    return tqdm
 
 
 class ProgressBar(EpochWatcher):
     """One tqdm bar over the epochs, with the losses and the time left."""
 
     def __init__(self, name: str, epochs: int) -> None:
-        self._bar = _new_bar(total=epochs, desc=name, unit="epoch")
+        self._bar = _bar_class()(total=epochs, desc=name, unit="epoch")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
         losses = {name: logs[name] for name in ("loss", "val_loss") if name in logs}
@@ -94,7 +96,7 @@ class SearchBar:
     def expect(self, n_fits: int, n_folds: int) -> None:
         """More fits, perhaps of another round, whose scores tell more."""
         if self._bar is None:
-            self._bar = _new_bar(
+            self._bar = _bar_class()(
                 total=n_fits,
                 desc=self._name,
                 bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} fits "
@@ -139,8 +141,9 @@ class SearchBar:
         bar = self._bar
         reached, begun = bar.n, bar.start_t
         bar.reset(bar.total + n_fits)
+        bar.n = bar.last_print_n = reached
         bar.start_t = begun
-        bar.update(reached)
+        bar.refresh()
 
     def _show(self) -> None:
         reached = self._n_finished + sum(self._shares.values())
