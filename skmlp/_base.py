@@ -41,6 +41,7 @@ from skmlp._other_names import OF_CONSTRUCTORS, explains_names, refuse_other_nam
 from skmlp._params import (
     COMMON_CONSTRAINTS,
     activations,
+    check_objects,
     dropout_rates,
     hidden_units,
     normalization,
@@ -266,9 +267,10 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     ) -> Job:
         """What to train; refuses to go on with a network of another shape."""
         from skmlp._metrics import named_measures  # imports TensorFlow
-        from skmlp._workers import refuse_forked_process
+        from skmlp._tensorflow import refuse_forked_process
 
         refuse_forked_process()
+        check_objects(self)
         spec = self._spec()
         if start is not None and start.spec.weighted() != spec.weighted():
             raise ValueError(

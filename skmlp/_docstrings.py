@@ -122,10 +122,10 @@ ema_decay : float, default=None
     In (0, 1): predictions and validation use an exponential moving average of the weights,
     ``average = ema_decay * average + (1 - ema_decay) * weights`` after every step, while
     training goes on with the weights themselves. Between epochs, callbacks see the averages.
-batch_size : int or "auto", default="auto"
-    Rows per step; "auto" is `min(200, n_samples)`, and with `early_stopping`, which counts
-    epochs, 100 below 4,000 training rows, 50 below 2,000 and 32 below 1,000. The last batch
-    of an epoch may be smaller and counts by its true size.
+batch_size : int, "auto" or None, default="auto"
+    Rows per step; None is 32, as in Keras; "auto" is `min(200, n_samples)`, and with
+    `early_stopping`, which counts epochs, 100 below 4,000 training rows, 50 below 2,000 and
+    32 below 1,000. The last batch of an epoch may be smaller and counts by its true size.
 epochs : int, default=200
     Passes over the training rows, at most.
 shuffle : bool, default=True
@@ -148,10 +148,10 @@ tol : float, default=1e-4
 warm_start : bool, default=False
     Whether `fit` goes on from the weights and the optimizer's state of the last call.
 metrics : str, Keras metric, list of these or None, default=None
-    Names of scikit-learn scorers, and Keras metrics by name or as objects, to be measured
-    after every epoch, into `history_`: on the training rows under their names, and on
-    validation rows after "val". Unlike in Keras, those of the training rows too are
-    measured after the epoch.
+    Names of scikit-learn scorers, and Keras metrics by name ("mse" and the like too) or as
+    objects, to be measured after every epoch, into `history_`: on the training rows under
+    the names given, and on validation rows after "val". "acc" is scikit-learn's "accuracy".
+    Unlike in Keras, those of the training rows too are measured after the epoch.
 callbacks : list of keras.callbacks.Callback, default=None
     Called as by `keras.Model.fit`, each fit with copies of its own. A callback with a hook
     for batches makes epochs run batch by batch, which is slower. A fitted estimator is
@@ -168,7 +168,8 @@ random_state : int, RandomState instance or None, default=None
     integers give equal bits. None draws one seed from NumPy's global generator, as
     everywhere in scikit-learn; nothing else touches it.
 verbose : int, default=0
-    1 shows a progress bar over epochs; 0 prints nothing."""
+    1 shows a progress bar over epochs, in a notebook as a widget if it has ipywidgets; 0
+    prints nothing."""
 
 ATTRIBUTES = """\
 n_features_in_ : int

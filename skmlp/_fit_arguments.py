@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
+from skmlp._params import check_is_no_class
+
 
 def one_validation_set(
     X_val: Any, y_val: Any, sample_weight_val: Any, validation_data: Any
@@ -67,6 +69,7 @@ def as_list(callbacks: Any) -> list[Any]:
         return []
     several = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
     for callback in several:
+        check_is_no_class("callbacks", callback)
         if not (hasattr(callback, "on_epoch_end") and hasattr(callback, "set_model")):
             raise ValueError(
                 f"'callbacks' must hold objects of keras.callbacks.Callback; got {callback!r}."

@@ -7,13 +7,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from skmlp._activations import LEAKY_SLOPE, RRELU_MEAN_SLOPE
 from skmlp._keras_objects import find_class
 from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, TargetScaling, flow
 from skmlp._state import Weights
+from skmlp._tensorflow import keras
 
 
 def build_model(spec: NetworkSpec) -> keras.Model:

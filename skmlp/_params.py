@@ -55,7 +55,7 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "clipvalue": [Interval(Real, 0, None, closed="neither"), None],
     "global_clipnorm": [Interval(Real, 0, None, closed="neither"), None],
     "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
     "epochs": [Interval(Integral, 1, None, closed="left")],
     "shuffle": ["boolean"],
     "early_stopping": ["boolean"],
@@ -74,6 +74,35 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
+
+# Parameters that take objects of Keras's, or lists of them.
+TAKE_OBJECTS = (
+    "activation",
+    "kernel_initializer",
+    "normalization",
+    "loss",
+    "optimizer",
+    "wide_optimizer",
+    "learning_rate_schedule",
+    "metrics",
+)
+
+
+def check_objects(estimator: Any) -> None:
+    """Refuse classes where objects are meant."""
+    for name in TAKE_OBJECTS:
+        value = getattr(estimator, name, None)
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            check_is_no_class(name, one)
+
+
+def check_is_no_class(parameter: str, value: Any) -> None:
+    """Refuse a class, which has the methods of its objects."""
+    if isinstance(value, type):
+        raise ValueError(
+            f"'{parameter}' must be an object where it is not a name; got the class "
+            f"{value.__name__}; call it: {value.__name__}()."
+        )
 
 
 def hidden_units(

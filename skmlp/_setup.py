@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from skmlp._activations import RRELU_RANGE
 from skmlp._encoding import EncodedData
@@ -39,12 +38,14 @@ from skmlp._optimizers import (
 from skmlp._schedules import RateSchedule, rate_schedule
 from skmlp._spec import NetworkSpec, flow
 from skmlp._state import FittedState, Progress, Weights
+from skmlp._tensorflow import tf
 
 # batch_size="auto", and how it is with early stopping: that counts epochs, so an epoch should
 # have some steps. Without it, more steps on few rows are more overfitting.
 AUTO_BATCH_SIZE = 200
 STEPS_TO_STOP_BY = 20
 SMALLEST_AUTO_BATCH = 32
+KERAS_BATCH_SIZE = 32  # where None is given
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
 # small data sets of all sizes share a program.
 SMALL_BATCH = 256
@@ -213,7 +214,8 @@ def compiled_batch_size(job: Job, n_rows: int) -> int:
     """Rows of a batch as compiled; the last batch, or the only one, may fill less of it."""
     if job.batch_size == "auto":
         return automatic_batch_size(n_rows, stops_early=job.params.early_stopping)
-    return min(int(job.batch_size), max(SMALL_BATCH, rounded_up(n_rows)))
+    size = KERAS_BATCH_SIZE if job.batch_size is None else int(job.batch_size)
+    return min(size, max(SMALL_BATCH, rounded_up(n_rows)))
 
 
 def automatic_batch_size(n_rows: int, *, stops_early: bool) -> int:

@@ -141,8 +141,8 @@ class Program:
         return values(self._update.state)
 
     def steps(self) -> int:
-        """Steps that the optimizer has made."""
-        return int(self.optimizer.iterations.value)
+        """Batches that the optimizer has seen."""
+        return int(self._update.steps)
 
     def set_learning_rate(self, rate: float) -> None:
         self.optimizer.learning_rate = rate
@@ -242,7 +242,7 @@ class Program:
             # 3. Backward and update.
             gradients = tape.gradient(loss, [variable.value for variable in variables])
             if self.recipe.schedule is not None:
-                rate = self.recipe.schedule(self.optimizer.iterations.value, knobs)
+                rate = self.recipe.schedule(self._update.steps, knobs)
                 self.optimizer.learning_rate.assign(rate)
             rate = tf.convert_to_tensor(self.optimizer.learning_rate)
             self._update.apply(gradients, knobs.clip)

@@ -1,14 +1,46 @@
-"""TensorFlow in worker processes, held to the worker's share of the machine."""
+"""TensorFlow and Keras as every module here imports them: quietly, held to a worker's share."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-from functools import cache
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import tensorflow as tf
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
-# This module is imported with TensorFlow, and a forked child keeps what its parent imported.
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Within this block TensorFlow's C++ log starts at its level for fatal errors.
+
+    TensorFlow reads the level when it is imported, so the environment is as it was after the
+    block. A level that is set, or a TensorFlow that runs already, is left alone.
+    """
+    is_new = "tensorflow" not in sys.modules and LOG_LEVEL not in os.environ
+    if is_new:
+        os.environ[LOG_LEVEL] = "3"
+    try:
+        yield
+    finally:
+        if is_new:
+            del os.environ[LOG_LEVEL]
+
+
+with _quiet_start():
+    import keras
+    import tensorflow as tf
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "skmlp trains with Keras on TensorFlow, but Keras runs on "
+        f"{keras.backend.backend()!r}; set the environment variable "
+        "KERAS_BACKEND=tensorflow before Keras is first imported."
+    )
+
+
+# A forked child keeps what its parent imported.
 STARTED_IN = os.getpid()
 
 
@@ -26,8 +58,7 @@ def refuse_forked_process() -> None:
         )
 
 
-@cache
-def hold_to_share() -> None:
+def _hold_to_share() -> None:
     """In a worker process, limit TensorFlow's threads to those that joblib grants it.
 
     joblib tells a worker its share (`inner_max_num_threads`) as it tells OpenMP. A worker is a
@@ -44,3 +75,8 @@ def hold_to_share() -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError:  # TensorFlow has started already
         return
+
+
+_hold_to_share()
+
+__all__ = ["keras", "refuse_forked_process", "tf"]
