@@ -30,7 +30,8 @@ FORMAT = 2
 
 def checkpoint_path(directory: str | os.PathLike) -> Path:
     path = Path(directory)
-    if not os.fspath(directory) or (path.exists() and not path.is_dir()):
+    is_blocked = any(one.exists() and not one.is_dir() for one in (path, *path.parents))
+    if is_blocked or not os.fspath(directory):
         raise ValueError(
             "'checkpoint_dir' must name a directory, which need not exist yet; got "
             f"{os.fspath(directory)!r}; use '.' for the current one."

@@ -21,8 +21,8 @@ import numpy as np
 
 # Parameters that change nothing in what is trained, and one that is compared by the seed.
 WITHOUT_EFFECT = {"callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "verbose"}
-LIBRARIES = {"keras", "numpy", "scipy", "sklearn", "tensorflow", *sys.stdlib_module_names}
-LIBRARIES.discard("__main__")
+LIBRARIES = {"keras", "numpy", "pandas", "polars", "scipy", "sklearn", "tensorflow"}
+LIBRARIES |= set(sys.stdlib_module_names) - {"__main__"}
 MAX_LENGTH = 100
 
 Around = tuple[Any, ...]  # the values that a value is part of, the outermost first
