@@ -293,7 +293,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         return self
 
     def _earlier(self, job: Job) -> dict[str, Any]:
-        """Losses and scores of the calls that a job goes on from."""
+        """Losses and scores of the calls that a job resumes."""
         if job.start is None:
             return {"history": {}, "scores": []}
         return {"history": self.history_, "scores": self.validation_scores_ or []}
@@ -311,7 +311,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
 
         The parameters of this estimator must be those of the fit that wrote it. Once that
         fit has ended, this estimator is as it left its own: the same weights, attributes and
-        optimizer's state, from which `warm_start` and `partial_fit` go on alike.
+        optimizer's state, which `warm_start` and `partial_fit` resume alike.
 
         A fit that is still running, in another process perhaps, or that was interrupted,
         gives the weights after the newest epoch that was saved, whether or not it is the

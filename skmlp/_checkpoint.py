@@ -285,7 +285,7 @@ def _check_finite(arrays: Iterable[np.ndarray]) -> None:
 
 
 def digest_of_start(start: FittedState | None) -> str:
-    """A hash of all that a warm start goes on from."""
+    """A hash of all that a warm start resumes."""
     if start is None:
         return digest(())
     arrays = [array for group in _arrays(start).values() for array in group]
