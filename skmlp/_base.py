@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skmlp._activations import numpy_activation
-from skmlp._checkpoint import Checkpoint, Saved, checkpoint_path, digest, read
+from skmlp._checkpoint import Checkpoint, Saved, digest, digest_of_start, read
+from skmlp._checkpoint_file import checkpoint_path, prepare
 from skmlp._encoding import (
     EncodedData,
     check_total_weight,
@@ -36,7 +35,7 @@ from skmlp._fit_arguments import (
 )
 from skmlp._fitted import FittedNetwork
 from skmlp._job import Job
-from skmlp._learned import all_or_nothing, learned
+from skmlp._learned import all_or_nothing, forget, learned, portable, results
 from skmlp._other_names import OF_CONSTRUCTORS, explains_names, refuse_other_names
 from skmlp._params import (
     COMMON_CONSTRAINTS,
@@ -45,9 +44,9 @@ from skmlp._params import (
     dropout_rates,
     hidden_units,
     normalization,
-    settings_text,
 )
 from skmlp._progress import EpochWatcher, ProgressBar, ScikitLearnCallbacks
+from skmlp._settings import settings_text, shortened
 from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._spec import NetworkSpec
 from skmlp._state import FittedState
@@ -66,6 +65,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     _learned_from_data: tuple[str, ...]
     label_smoothing: float = 0.0  # a parameter of classifiers
     history_: dict[str, list[float]]
+    validation_scores_: list[float] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         parameters = inspect.signature(cls.__init__).parameters
@@ -229,8 +229,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         """Seed of a fit: of the one it goes on with, or from `random_state`."""
         if start is not None:
             return start.progress.seed
-        if saved is not None and not isinstance(self.random_state, Integral):
-            return int(saved.facts["settings"]["random_state"])
+        if saved is not None and self.random_state is None:
+            return saved.facts["seed"]
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _encode(
@@ -338,26 +338,20 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         with closing(bar) if bar else nullcontext():
             state, run = train_network(job, data, validation, watchers)
 
-        earlier = self.history_ if job.start is not None else {}
-        earlier_scores = getattr(self, "validation_scores_", None) if earlier else None
-        self._state = state
-        self.history_ = {
-            name: earlier.get(name, []) + values for name, values in run.history.items()
-        }
-        self.loss_curve_ = self.history_["loss"]
-        # A callback that brings back a finished training leaves no epoch to run.
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
-        self.n_iter_ = run.epochs
-        # As in scikit-learn, what is not watched is None.
-        self.best_loss_ = run.best_value if validation is None else None
-        self.best_validation_score_ = max(run.scores, default=None)
-        self.validation_scores_ = (earlier_scores or []) + run.scores if validation else None
         assert run.reason is not None  # training has ended
-        self.stop_reason_ = run.reason.value
+        self._keep(
+            state,
+            history=run.history,
+            scores=run.scores,
+            best_value=run.best_value,
+            stop_reason=run.reason.value,
+            has_validation=validation is not None,
+            earlier=self._earlier(job),
+        )
         if run.reason.is_mishap:
             warnings.warn(
-                f"{type(self).__name__} stopped in epoch {self.n_iter_} and keeps its best "
-                f"finite weights. {self.stop_reason_}",
+                f"{type(self).__name__} stopped in epoch {run.epochs} and keeps its best "
+                f"finite weights. {run.reason.value}",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -365,13 +359,30 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             self._check_fit(data)
         return self
 
+    def _earlier(self, job: Job) -> dict[str, Any]:
+        """Losses and scores of the calls that a job resumes."""
+        if job.start is None:
+            return {"history": {}, "scores": []}
+        return {"history": self.history_, "scores": self.validation_scores_ or []}
+
+    def _keep(self, state: FittedState, **told: Any) -> None:
+        """Store what training left behind, and what it told of itself (see `results`)."""
+        self._state = state
+        for name, value in results(**told).items():
+            setattr(self, name, value)
+
     # Checkpoints
 
     def load_checkpoint(self) -> Self:
-        """Take the weights of the newest checkpoint in `checkpoint_dir`.
+        """Load the newest checkpoint in `checkpoint_dir`.
 
-        It may be that of a fit which is still running in another process. The parameters of
-        this estimator must be those of that fit.
+        The parameters of this estimator must be those of the fit that wrote it. Once that
+        fit has ended, this estimator is as it left its own: the same weights, attributes and
+        optimizer's state, which `warm_start` and `partial_fit` resume alike.
+
+        A fit that is still running, in another process perhaps, or that was interrupted,
+        gives the weights after the newest epoch that was saved, whether or not it is the
+        best, and all that was measured so far; `stop_reason_` says so.
 
         Returns
         -------
@@ -382,7 +393,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         Raises
         ------
         ValueError
-            If `checkpoint_dir` is None, or the checkpoint is one of other parameters.
+            If `checkpoint_dir` is None, or the checkpoint is damaged, one of other
+            parameters, or written by another version of skmlp.
         FileNotFoundError
             If there is no checkpoint yet.
         """
@@ -396,15 +408,12 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             raise FileNotFoundError(
                 f"There is no checkpoint in {str(self.checkpoint_dir)!r} yet."
             )
-        saved.check(settings_text(self), checkpoint_path(self.checkpoint_dir))
+        saved.check(settings_text(self))
         with all_or_nothing(self):
-            for name, value in saved.learned().items():
+            forget(self)
+            for name, value in saved.learned(self._learned_from_data).items():
                 setattr(self, name, value)
-            self._state = FittedState(self._spec(), saved.weights())
-            self.history_ = saved.facts["history"]
-            self.loss_curve_ = self.history_["loss"]
-            self.loss_ = self.loss_curve_[-1]
-            self.n_iter_ = len(self.loss_curve_)
+            self._keep(saved.state(self._spec()), **saved.told())
         return self
 
     def _saved(self) -> Saved | None:
@@ -424,8 +433,9 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
 
         Refuses a checkpoint of something else.
         """
+        path = checkpoint_path(self.checkpoint_dir)
+        prepare(path)
         held = (validation.X, validation.y, validation.weight) if validation else ()
-        started = job.start.arrays if job.start else ()
         from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
         settings = settings_text(self) | {
             "epochs": str(job.epochs),
@@ -435,16 +445,17 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             "y": digest([data.y]),
             "sample_weight": digest([data.weight]),
             "validation data": digest(held),
-            "weights of the warm start": digest(started),
-            **{name: str(np.asarray(value).tolist()) for name, value in from_data.items()},
+            "weights of the warm start": digest_of_start(job.start),
+            **{k: shortened(str(np.asarray(v).tolist())) for k, v in from_data.items()},
         }
-        path = checkpoint_path(self.checkpoint_dir)
         if saved is not None:
-            saved.check(settings, path)
+            saved.check(settings)
         return Checkpoint(
             path=path,
             saved=saved,
             every=self.checkpoint_every,
             settings=settings,
-            learned=from_data,
+            learned=portable(from_data),
+            earlier=self._earlier(job),
+            has_validation=validation is not None,
         )

@@ -157,12 +157,13 @@ callbacks : list of keras.callbacks.Callback, default=None
     for batches makes epochs run batch by batch, which is slower. A fitted estimator is
     pickled without them.
 checkpoint_dir : str or path-like, default=None
-    Directory in which `fit` keeps a checkpoint. A fit that was interrupted, run again with
-    the same parameters and data, goes on from it and ends with the same bits; with others
-    it is refused. `load_checkpoint` reads it, also while training goes on.
+    Directory in which `fit` keeps a checkpoint, for one fit alone. A fit that was
+    interrupted, run again with the same parameters and data, resumes it and ends with the
+    same bits; with others it is refused, and so are parameters that cannot be compared.
+    Where another fit has put its checkpoint there meanwhile, or the disk is full, `fit`
+    warns and trains on. `load_checkpoint` reads it, also while training goes on.
 checkpoint_every : int, default=1
-    Epochs between checkpoints, at least 1; the epoch that ends training early is always
-    kept.
+    Epochs between checkpoints, at least 1; the end of training is always kept.
 random_state : int, RandomState instance or None, default=None
     Seed of the initial weights, the order of rows, dropout and the held-out rows. Equal
     integers give equal bits. None draws one seed from NumPy's global generator, as

@@ -193,24 +193,3 @@ def _check_one_per_layer(name: str, values: Sequence[Any], n_layers: int) -> Non
             f"'{name}' must be one value or one for each hidden layer; got {len(values)} "
             f"values for {n_layers} hidden layers."
         )
-
-
-# Parameters that change nothing in what is trained.
-WITHOUT_EFFECT = {"callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "verbose"}
-
-
-def settings_text(estimator: Any) -> dict[str, str]:
-    """The parameters that decide what a fit gives, as text that is equal when they are."""
-    params = estimator.get_params(deep=False)
-    return {name: _text(value) for name, value in params.items() if name not in WITHOUT_EFFECT}
-
-
-def _text(value: Any) -> str:
-    if hasattr(value, "get_config"):
-        config = {k: v for k, v in value.get_config().items() if k != "name"}
-        return f"{type(value).__name__} {json.dumps(config, sort_keys=True, default=str)}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_text, value))}]"
-    if callable(value):
-        return f"{value.__module__}.{getattr(value, '__qualname__', type(value).__name__)}"
-    return repr(value.item() if isinstance(value, np.generic) else value)

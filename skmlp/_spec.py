@@ -168,6 +168,26 @@ class NetworkSpec:
         n_outputs = self.n_outputs * (1 + self.has_auxiliary)
         return hidden + n_outputs * (self.n_wide + widths[-1])
 
+    def weight_shapes(self) -> list[list[tuple[int, ...]] | None]:
+        """Of every layer the shapes of its arrays; None where only Keras knows them."""
+        shapes: list[list[tuple[int, ...]] | None] = []
+
+        def run(layer: Layer, *widths: int) -> int:
+            width, value = sum(widths), layer.value
+            if layer.kind == "dense":
+                units, use_bias = value
+                shapes.append([(width, units), (units,)][: 1 + use_bias])
+                return units
+            if isinstance(value, KerasLayer):
+                n = _n_arrays(value)
+                shapes.append(None if n is None else [(width,)] * n)
+            else:
+                shapes.append([(width,)] if value == "prelu" else [])
+            return width
+
+        flow(self.layers(), self.input_widths(), run)
+        return shapes
+
     def is_random(self) -> bool:
         """Whether training draws anything but the order of the rows."""
         return bool(
@@ -188,3 +208,12 @@ class NetworkSpec:
             input_dropout=0.5 * (self.input_dropout > 0),
             target_scaling=None,
         )
+
+
+def _n_arrays(layer: KerasLayer) -> int | None:
+    """Arrays of a layer of normalisation as long as it is wide; None for another layer."""
+    settings = {"center": True, "scale": True, **layer.settings}
+    is_batch = layer.kind == "BatchNormalization"
+    if settings.get("rms_scaling") or not (is_batch or layer.kind == "LayerNormalization"):
+        return None
+    return settings["center"] + settings["scale"] + 2 * is_batch
