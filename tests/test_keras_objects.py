@@ -334,3 +334,12 @@ def test_an_optimizer_whose_state_begins_at_the_weights_is_refused():
     schedule_free = keras.optimizers.ScheduleFreeAdamW()
     with pytest.raises(ValueError, match=r"'optimizer' .* ScheduleFreeAdamW, whose averages"):
         clone(REGRESSOR).set_params(optimizer=schedule_free).fit(X, Y)
+
+
+def test_losses_whose_configuration_does_not_say_all_are_told_apart():
+    narrow, wide, again = (
+        clone(REGRESSOR).set_params(loss=keras.losses.Huber(delta)).fit(X, Y).loss_curve_
+        for delta in (0.01, 10.0, 0.01)
+    )
+    assert wide[0] > 2 * narrow[0]
+    assert again == narrow
