@@ -101,22 +101,31 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     @property
     def model_(self) -> keras.Model:
-        """A Keras model with the fitted weights, built anew at each access.
+        """A Keras model with the fitted weights, compiled, built anew at each access.
 
         It gives what `predict` of a regressor or `predict_proba` of a classifier gives; of a
-        binary classifier, the probability of the second class.
+        binary classifier, the probability of the second class. `model_.evaluate(X, y)` gives
+        the estimator's loss, with the penalties `l1` and `l2` but without those of a wide path
+        alone, and Keras's own among `metrics`; `model_.fit` trains on from the fitted weights,
+        with a fresh optimizer at the estimator's learning rate.
+
+        Targets are numbers for a regressor; 0 and 1, by the order of `classes_`, for two
+        classes or several labels; and positions in `classes_` for more classes, or one-hot
+        rows where the loss is not a cross-entropy by name without `label_smoothing`. A model
+        with an auxiliary output takes them twice, in a list.
         """
         state = self._state_or_raise()
         try:
-            from skmlp._network import build_model  # imports TensorFlow
+            from skmlp._exported import compiled_model  # imports TensorFlow
         except ImportError as error:
             raise AttributeError(
                 "'model_' needs TensorFlow, which failed to import."
             ) from error
-        model = build_model(state.spec)
-        for layer, arrays in zip(state.spec.layers(), state.weights, strict=True):
-            model.get_layer(layer.name).set_weights(list(arrays))
-        return model
+        return compiled_model(state, self, has_class_indices=self._has_class_indices())
+
+    def _has_class_indices(self) -> bool:
+        """Whether targets are positions in `classes_`, as the engine takes them."""
+        return False
 
     def _state_or_raise(self) -> FittedState:
         check_is_fitted(self)

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from skmlp._keras_text import full_config
 from skmlp._workers import hold_to_share
 
 if keras.backend.backend() != "tensorflow":
@@ -62,7 +63,7 @@ def config_key(keras_object: Any) -> Hashable:
     """
     cls = type(keras_object)
     if cls.__module__.startswith("keras.") and hasattr(keras_object, "get_config"):
-        return cls, frozen_config(keras_object.get_config())
+        return cls, frozen_config(full_config(keras_object))
     return keras_object
 
 

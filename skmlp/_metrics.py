@@ -29,17 +29,36 @@ def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str,
     return dict(_named(metric, estimator, spec) for metric in several)
 
 
+def keras_metrics(metrics: Any) -> list[keras.metrics.Metric]:
+    """New objects of those that are Keras's."""
+    several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return [_keras_metric(one) for one in several if one is not None and not _is_scorer(one)]
+
+
+def takes_indices(metric: keras.metrics.Metric) -> bool:
+    """Whether a metric of classes takes their numbers, and not one-hot rows."""
+    return "Sparse" in type(metric).__name__
+
+
 def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure]:
+    if _is_scorer(metric):
+        return metric, scorer_measure(metric, estimator, spec)
+    own = _keras_metric(metric)
+    return own.name, _keras_measure(own, spec)
+
+
+def _is_scorer(metric: Any) -> bool:
+    return isinstance(metric, str) and metric in get_scorer_names()
+
+
+def _keras_metric(metric: Any) -> keras.metrics.Metric:
     if isinstance(metric, str):
-        if metric in get_scorer_names():
-            return metric, scorer_measure(metric, estimator, spec)
         cls = find_class(
             keras.metrics, keras.metrics.Metric, metric, "metrics", "a scikit-learn scorer"
         )
-        return metric, _keras_measure(cls(name=metric), spec)
+        return cls(name=metric)
     if isinstance(metric, keras.metrics.Metric):
-        own = type(metric).from_config(metric.get_config())
-        return metric.name, _keras_measure(own, spec)
+        return type(metric).from_config(metric.get_config())
     raise ValueError(
         "'metrics' must hold names of scikit-learn scorers, names of Keras metrics or Keras "
         f"metric objects; got {metric!r}."
@@ -73,12 +92,11 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
 
 def _keras_measure(metric: keras.metrics.Metric, spec: NetworkSpec) -> Measure:
     activate = numpy_activation(spec.output_activation)
-    takes_indices = "Sparse" in type(metric).__name__
 
     def measure(data: EncodedData, raw: np.ndarray) -> float:
         y = data.y
         if y.ndim == 1:
-            y = y[:, None] if takes_indices else tf.one_hot(y, spec.n_outputs)
+            y = y[:, None] if takes_indices(metric) else tf.one_hot(y, spec.n_outputs)
         metric.reset_state()
         metric.update_state(y, activate(raw.copy()), sample_weight=data.weight)
         return float(np.mean(metric.result()))
