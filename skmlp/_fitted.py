@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp._activations import numpy_activation
 from skmlp._encoding import encode_features, output_dtype
 from skmlp._inference import hidden_outputs, raw_outputs
+from skmlp._keras_text import WAITING, KerasParameter, holds_text, to_save
 from skmlp._state import FittedState
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Outputs and weights of the network in `_state`, which a subclass trains."""
 
+    activation = KerasParameter()
+    kernel_initializer = KerasParameter()
+    normalization = KerasParameter()
+    loss = KerasParameter()
+    optimizer = KerasParameter()
+    learning_rate_schedule = KerasParameter()
+    metrics = KerasParameter()
     _state: FittedState
 
     def hidden_output(self, X: Any, layer: int = -1) -> np.ndarray:
@@ -132,9 +140,21 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return self._state
 
     def __getstate__(self) -> dict[str, Any]:
-        """A fitted estimator leaves callbacks behind: they belong to the process of the fit."""
-        state = super().__getstate__()
+        """Keras objects leave as text, and a fitted estimator's callbacks stay behind: they
+        belong to the process of the fit.
+        """
+        state = dict(super().__getstate__())
+        state = state.pop(WAITING, {}) | state
+        for name, value in state.items():
+            if isinstance(getattr(type(self), name, None), KerasParameter):
+                state[name] = to_save(value)
         return {**state, "callbacks": None} if "_state" in state else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Keras objects are made when somebody asks for them."""
+        waiting = {name: value for name, value in state.items() if holds_text(value)}
+        here = {name: value for name, value in state.items() if name not in waiting}
+        super().__setstate__({**here, WAITING: waiting} if waiting else here)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

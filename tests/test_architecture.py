@@ -22,6 +22,7 @@ _engine.loop _engine.stack_loop _engine.callbacks _engine
 _schedules _checkpoint _job _setup _single _stacking _halving _gathering _training
 _learned _fit_arguments _fitted _base _classifier _regressor
 _wide_deep _wide_deep_classifier _wide_deep_regressor model_selection
+_saved_types
 """.split()  # noqa: SIM905
 TENSORFLOW_ALLOWED = (
     "_workers",
