@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp._activations import numpy_activation
 from skmlp._encoding import encode_features, output_dtype
 from skmlp._inference import hidden_outputs, raw_outputs
-from skmlp._keras_text import WAITING, KerasParameter, holds_text, to_save
+from skmlp._keras_text import WAITING, KerasParameter, holds_text, to_save, to_show
+from skmlp._sklearn import is_printing
 from skmlp._state import FittedState
 
 if TYPE_CHECKING:
@@ -31,6 +33,25 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     learning_rate_schedule = KerasParameter()
     metrics = KerasParameter()
     _state: FittedState
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether those of estimators among them are given too.
+
+        Returns
+        -------
+        params : dict
+            Values by name. scikit-learn's printers get text in place of Keras objects.
+        """
+        if not is_printing():
+            return super().get_params(deep)
+        held = vars(self).get(WAITING, {}) | vars(self)
+        names = inspect.signature(type(self)).parameters
+        return {name: to_show(held[name]) for name in names if name in held}
 
     def hidden_output(self, X: Any, layer: int = -1) -> np.ndarray:
         """Activated outputs of a hidden layer.

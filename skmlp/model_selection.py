@@ -21,6 +21,7 @@ from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 
 from skmlp._base import BaseMLP
+from skmlp._keras_text import to_show
 from skmlp._progress import SearchBar
 from skmlp._sklearn import BaseSuccessiveHalving
 from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
@@ -61,6 +62,7 @@ class _StackedSearch:
     pre_dispatch: int | str
     refit: Any
     verbose: int
+    cv_results_: dict[str, Any]
     _gathering: Gathering | None = None
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> _StackedSearch:
@@ -81,16 +83,22 @@ class _StackedSearch:
             The fitted search.
         """
         reason = self._reason_to_train_alone()
-        if reason is not None:
+        if reason is None:
+            self._fit_as_stacks(X, y, params)
+        else:
             if self.verbose:
                 print(f"{type(self).__name__} trains its fits one by one: {reason}.")
-            return super().fit(X, y, **params)  # type: ignore[misc]
+            super().fit(X, y, **params)  # type: ignore[misc]
+        self.cv_results_ = _with_text(self.cv_results_)
+        return self
+
+    def _fit_as_stacks(self, X: Any, y: Any, params: dict[str, Any]) -> None:
         splits = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         n_folds = splits.get_n_splits(X, y, params.get("groups"))
         self._gathering, self._n_folds = self._gathering_for(X), n_folds
         try:
             with parallel_config(backend=_StackingBackend(self._gathering)):
-                return super().fit(X, y, **params)  # type: ignore[misc]
+                super().fit(X, y, **params)  # type: ignore[misc]
         finally:
             self._gathering.close()
             del self._gathering, self._n_folds
@@ -157,6 +165,21 @@ class _StackedSearch:
         ):
             return f"pre_dispatch={self.pre_dispatch!r} keeps them from meeting"
         return None
+
+
+def _with_text(results: dict[str, Any]) -> dict[str, Any]:
+    """The results of a search with Keras objects in the columns of parameters as text."""
+    columns = {
+        name: column.copy()
+        for name, column in results.items()
+        if name.startswith("param_") and column.dtype == object
+    }
+    for column in columns.values():
+        for i in np.flatnonzero(~np.ma.getmaskarray(column)):
+            shown = to_show(column[i])
+            if shown is not column[i]:
+                column[i] = repr(shown)
+    return results | columns
 
 
 def _width(X: Any) -> int:
