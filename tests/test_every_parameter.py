@@ -78,7 +78,6 @@ CASES = {
         "hidden_layer_sizes": (3, 2),
         "activation": "prelu",
         "normalization": "layer",
-        "optimizer": keras.optimizers.RMSprop(0.01),
         "l2": 0.01,
         "learning_rate_schedule": "cosine",
         "checkpoint_every": 2,
@@ -131,7 +130,11 @@ CASES = {
         ),
         "learning_rate_schedule": keras.optimizers.schedules.PolynomialDecay(0.01, 4),
     },
-    "functions": {"activation": keras.ops.sin, "learning_rate_schedule": falling},
+    "functions": {
+        "activation": keras.ops.sin,
+        "optimizer": keras.optimizers.RMSprop(0.01),
+        "learning_rate_schedule": falling,
+    },
     "wide columns": {
         "wide_features": [0, 1],
         "deep_features": [True, False, True, True],

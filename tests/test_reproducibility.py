@@ -16,7 +16,7 @@ from skmlp import MLPClassifier, MLPRegressor
 X = np.random.RandomState(0).normal(size=(150, 4))
 Y = X[:, 0] - X[:, 1] ** 2
 REGRESSOR = MLPRegressor(
-    (8, 8), dropout=0.2, batch_size=16, epochs=5, early_stopping=True, random_state=7
+    (8,), dropout=0.2, batch_size=16, epochs=5, early_stopping=True, random_state=7
 )
 
 
@@ -123,7 +123,7 @@ GOING_ON = {
 @pytest.mark.parametrize("way", GOING_ON)
 def test_training_in_parts_gives_the_bits_of_training_at_once(way):
     regressor = MLPRegressor(
-        **{"n_iter_no_change": 50, **GOING_ON[way]}, batch_size=16, random_state=7
+        (8,), **{"n_iter_no_change": 50, **GOING_ON[way]}, batch_size=16, random_state=7
     )
     whole = clone(regressor).set_params(epochs=6).fit(X, Y)
     parts = clone(regressor).set_params(epochs=4, warm_start=True).fit(X, Y)
