@@ -9,12 +9,9 @@ Without a network and a cached copy of the data it runs on scikit-learn's diabet
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes
 
 import numpy as np
 from scipy.stats import loguniform

@@ -200,25 +200,6 @@ SYNONYMS = {
 # Activations that are layers in Keras: for hidden units only.
 LAYERS = {"leaky_relu", "prelu", "rrelu"}
 
-# Names whose activation is (close to) a rectifier, for which He et al. 2015
-# (https://arxiv.org/abs/1502.01852) derive the initial spread of the weights.
-RECTIFIERS = {
-    "celu",
-    "elu",
-    "gelu",
-    "hard_silu",
-    "leaky_relu",
-    "mish",
-    "prelu",
-    "relu",
-    "relu6",
-    "rrelu",
-    "silu",
-    "softplus",
-    "sparse_plus",
-    "squareplus",
-}
-
 
 def known_names() -> list[str]:
     """Every name that `activation` takes, sorted."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import inspect
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skmlp._activations import numpy_activation
-from skmlp._checkpoint import Checkpoint, Saved, checkpoint_path, digest, read
+from skmlp._checkpoint import Checkpoint, Saved, digest, digest_of_start, read
+from skmlp._checkpoint_file import checkpoint_path, prepare
 from skmlp._encoding import (
     EncodedData,
     check_total_weight,
@@ -25,19 +25,28 @@ from skmlp._encoding import (
     encode_weight,
     hold_out,
 )
-from skmlp._fit_arguments import as_list, checked_epochs, one_validation_set
+from skmlp._fit_arguments import (
+    as_list,
+    checked_batch,
+    checked_count,
+    checked_verbose,
+    named_as_validation,
+    one_validation_set,
+)
 from skmlp._fitted import FittedNetwork
 from skmlp._job import Job
-from skmlp._learned import all_or_nothing, learned
+from skmlp._learned import all_or_nothing, forget, learned, portable, results
+from skmlp._other_names import OF_CONSTRUCTORS, explains_names, refuse_other_names
 from skmlp._params import (
     COMMON_CONSTRAINTS,
     activations,
+    check_objects,
     dropout_rates,
     hidden_units,
     normalization,
-    settings_text,
 )
 from skmlp._progress import EpochWatcher, ProgressBar, ScikitLearnCallbacks
+from skmlp._settings import settings_text, shortened
 from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._spec import NetworkSpec
 from skmlp._state import FittedState
@@ -56,6 +65,30 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     _learned_from_data: tuple[str, ...]
     label_smoothing: float = 0.0  # a parameter of classifiers
     history_: dict[str, list[float]]
+    validation_scores_: list[float] | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        parameters = inspect.signature(cls.__init__).parameters
+        if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+            refuse_other_names(cls.__name__, [*parameters][1:], kwargs, OF_CONSTRUCTORS)
+        return super().__new__(cls)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        elsewhere = [name for name in params if name in OF_CONSTRUCTORS]
+        refuse_other_names(type(self).__name__, self.get_params(), elsewhere, OF_CONSTRUCTORS)
+        return super().set_params(**params)
 
     # What a subclass says
 
@@ -79,12 +112,22 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
     def _output_layer(self) -> tuple[int, str]:
         """Units and activation of the output layer."""
 
+    def _scale_targets(
+        self, data: EncodedData, validation: EncodedData | None, *, reset: bool
+    ) -> tuple[EncodedData, EncodedData | None]:
+        """Both with targets in the network's units; with `reset`, learn these."""
+        return data, validation
+
+    def _check_fit(self, data: EncodedData) -> None:
+        """Warn if the trained network is of no use for the rows that trained it."""
+
     @abstractmethod
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
         """`score`, from activated outputs of shape (n_samples, n_outputs)."""
 
     # Fitting
 
+    @explains_names
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -97,7 +140,9 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         sample_weight_val: Any = None,
         validation_data: tuple | None = None,
         epochs: int | None = None,
+        batch_size: int | str | None = None,
         callbacks: Sequence[Any] | None = None,
+        verbose: int | None = None,
     ) -> Self:
         """Train the network.
 
@@ -122,8 +167,12 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             Keras's way to give `X_val`, `y_val` and `sample_weight_val`.
         epochs : int, default=None
             For this call, in place of the parameter `epochs`.
+        batch_size : int or "auto", default=None
+            For this call, in place of the parameter `batch_size`.
         callbacks : list of keras.callbacks.Callback, default=None
             For this call, in place of the parameter `callbacks`.
+        verbose : int, default=None
+            For this call, in place of the parameter `verbose`.
 
         Returns
         -------
@@ -154,10 +203,14 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
                 data, validation = hold_out(
                     data, self.validation_fraction, stratify=strata, seed=seed
                 )
-            job = self._job(start, seed, epochs=epochs, callbacks=callbacks)
+            data, validation = self._scale_targets(data, validation, reset=is_new)
+            job = self._job(
+                start, seed, epochs=epochs, batch_size=batch_size, callbacks=callbacks
+            )
             if self.checkpoint_dir is not None:
                 job = replace(job, checkpoint=self._checkpoint(job, saved, data, validation))
-            return self._train(job, data, validation, {"X": X, "y": y})
+            verbose = self.verbose if verbose is None else checked_verbose(verbose)
+            return self._train(job, data, validation, {"X": X, "y": y}, verbose)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool) -> Self:
         """One epoch over the given rows, from wherever training stands."""
@@ -168,15 +221,16 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             )
         start = self._state if self.__sklearn_is_fitted__() else None
         data = self._encode(X, y, sample_weight, reset=start is None, reset_target=reset_target)
+        data, _ = self._scale_targets(data, None, reset=start is None)
         job = replace(self._job(start, self._seed(start), epochs=1), is_part=True)
-        return self._train(job, data, None, {"X": X, "y": y})
+        return self._train(job, data, None, {"X": X, "y": y}, self.verbose)
 
     def _seed(self, start: FittedState | None, saved: Saved | None = None) -> int:
         """Seed of a fit: of the one it goes on with, or from `random_state`."""
         if start is not None:
             return start.progress.seed
-        if saved is not None and not isinstance(self.random_state, Integral):
-            return int(saved.facts["settings"]["random_state"])
+        if saved is not None and self.random_state is None:
+            return saved.facts["seed"]
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _encode(
@@ -189,10 +243,11 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         reset_target: bool,
         is_validation: bool = False,
     ) -> EncodedData:
-        inputs, y = self._encode_pairs(X, y, reset=reset, is_validation=is_validation)
-        target = self._encode_target(y, reset=reset_target)
-        weight = self._row_weight(encode_weight(sample_weight, inputs), y)
-        check_total_weight(weight, "sample_weight_val" if is_validation else "sample_weight")
+        with named_as_validation() if is_validation else nullcontext():
+            inputs, y = self._encode_pairs(X, y, reset=reset, is_validation=is_validation)
+            target = self._encode_target(y, reset=reset_target)
+            weight = self._row_weight(encode_weight(sample_weight, inputs), y)
+            check_total_weight(weight)
         return EncodedData(inputs, target, weight)
 
     def _encode_pairs(
@@ -207,11 +262,15 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         seed: int,
         *,
         epochs: int | None = None,
+        batch_size: int | str | None = None,
         callbacks: Sequence[Any] | None = None,
     ) -> Job:
         """What to train; refuses to go on with a network of another shape."""
         from skmlp._metrics import named_measures  # imports TensorFlow
+        from skmlp._tensorflow import refuse_forked_process
 
+        refuse_forked_process()
+        check_objects(self)
         spec = self._spec()
         if start is not None and start.spec.weighted() != spec.weighted():
             raise ValueError(
@@ -225,7 +284,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             spec=spec,
             start=start,
             seed=seed,
-            epochs=checked_epochs(self.epochs if epochs is None else epochs),
+            epochs=self.epochs if epochs is None else checked_count("epochs", epochs),
+            batch_size=self.batch_size if batch_size is None else checked_batch(batch_size),
             callbacks=as_list(self.callbacks if callbacks is None else callbacks),
             score=self._validation_score(spec),
             metrics=named_measures(self.metrics, self, spec),
@@ -261,50 +321,68 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         )
 
     def _train(
-        self, job: Job, data: EncodedData, validation: EncodedData | None, raw_data: dict
+        self,
+        job: Job,
+        data: EncodedData,
+        validation: EncodedData | None,
+        raw_data: dict,
+        verbose: int,
     ) -> Self:
         """Run the engine and store what it leaves behind."""
         from skmlp._training import train_network
 
-        bar = ProgressBar(type(self).__name__, job.epochs) if self.verbose else None
+        bar = ProgressBar(type(self).__name__, job.epochs) if verbose else None
         watchers: list[EpochWatcher] = [bar] if bar else []
         if getattr(self, "_skl_callbacks", None):
             watchers.append(ScikitLearnCallbacks(self, job, raw_data))
         with closing(bar) if bar else nullcontext():
             state, run = train_network(job, data, validation, watchers)
 
-        earlier = self.history_ if job.start is not None else {}
-        earlier_scores = getattr(self, "validation_scores_", None) if earlier else None
-        self._state = state
-        self.history_ = {
-            name: earlier.get(name, []) + values for name, values in run.history.items()
-        }
-        self.loss_curve_ = self.history_["loss"]
-        # A callback that brings back a finished training leaves no epoch to run.
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
-        self.n_iter_ = run.epochs
-        # As in scikit-learn, what is not watched is None.
-        self.best_loss_ = run.best_value if validation is None else None
-        self.best_validation_score_ = max(run.scores, default=None)
-        self.validation_scores_ = (earlier_scores or []) + run.scores if validation else None
         assert run.reason is not None  # training has ended
-        self.stop_reason_ = run.reason.value
+        self._keep(
+            state,
+            history=run.history,
+            scores=run.scores,
+            best_value=run.best_value,
+            stop_reason=run.reason.value,
+            has_validation=validation is not None,
+            earlier=self._earlier(job),
+        )
         if run.reason.is_mishap:
             warnings.warn(
-                f"{type(self).__name__} stopped in epoch {self.n_iter_} and keeps its best "
-                f"finite weights. {self.stop_reason_}",
+                f"{type(self).__name__} stopped in epoch {run.epochs} and keeps its best "
+                f"finite weights. {run.reason.value}",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
+        elif not job.is_part:
+            self._check_fit(data)
         return self
+
+    def _earlier(self, job: Job) -> dict[str, Any]:
+        """Losses and scores of the calls that a job resumes."""
+        if job.start is None:
+            return {"history": {}, "scores": []}
+        return {"history": self.history_, "scores": self.validation_scores_ or []}
+
+    def _keep(self, state: FittedState, **told: Any) -> None:
+        """Store what training left behind, and what it told of itself (see `results`)."""
+        self._state = state
+        for name, value in results(**told).items():
+            setattr(self, name, value)
 
     # Checkpoints
 
     def load_checkpoint(self) -> Self:
-        """Take the weights of the newest checkpoint in `checkpoint_dir`.
+        """Load the newest checkpoint in `checkpoint_dir`.
 
-        It may be that of a fit which is still running in another process. The parameters of
-        this estimator must be those of that fit.
+        The parameters of this estimator must be those of the fit that wrote it. Once that
+        fit has ended, this estimator is as it left its own: the same weights, attributes and
+        optimizer's state, which `warm_start` and `partial_fit` resume alike.
+
+        A fit that is still running, in another process perhaps, or that was interrupted,
+        gives the weights after the newest epoch that was saved, whether or not it is the
+        best, and all that was measured so far; `stop_reason_` says so.
 
         Returns
         -------
@@ -315,7 +393,8 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         Raises
         ------
         ValueError
-            If `checkpoint_dir` is None, or the checkpoint is one of other parameters.
+            If `checkpoint_dir` is None, or the checkpoint is damaged, one of other
+            parameters, or written by another version of skmlp.
         FileNotFoundError
             If there is no checkpoint yet.
         """
@@ -329,15 +408,12 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             raise FileNotFoundError(
                 f"There is no checkpoint in {str(self.checkpoint_dir)!r} yet."
             )
-        saved.check(settings_text(self), checkpoint_path(self.checkpoint_dir))
+        saved.check(settings_text(self))
         with all_or_nothing(self):
-            for name, value in saved.learned().items():
+            forget(self)
+            for name, value in saved.learned(self._learned_from_data).items():
                 setattr(self, name, value)
-            self._state = FittedState(self._spec(), saved.weights())
-            self.history_ = saved.facts["history"]
-            self.loss_curve_ = self.history_["loss"]
-            self.loss_ = self.loss_curve_[-1]
-            self.n_iter_ = len(self.loss_curve_)
+            self._keep(saved.state(self._spec()), **saved.told())
         return self
 
     def _saved(self) -> Saved | None:
@@ -357,26 +433,29 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
 
         Refuses a checkpoint of something else.
         """
+        path = checkpoint_path(self.checkpoint_dir)
+        prepare(path)
         held = (validation.X, validation.y, validation.weight) if validation else ()
-        started = job.start.arrays if job.start else ()
         from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
         settings = settings_text(self) | {
             "epochs": str(job.epochs),
+            "batch_size": repr(job.batch_size),
             "random_state": str(job.seed),
             "X": digest([data.X]),
             "y": digest([data.y]),
             "sample_weight": digest([data.weight]),
             "validation data": digest(held),
-            "weights of the warm start": digest(started),
-            **{name: str(np.asarray(value).tolist()) for name, value in from_data.items()},
+            "weights of the warm start": digest_of_start(job.start),
+            **{k: shortened(str(np.asarray(v).tolist())) for k, v in from_data.items()},
         }
-        path = checkpoint_path(self.checkpoint_dir)
         if saved is not None:
-            saved.check(settings, path)
+            saved.check(settings)
         return Checkpoint(
             path=path,
             saved=saved,
             every=self.checkpoint_every,
             settings=settings,
-            learned=from_data,
+            learned=portable(from_data),
+            earlier=self._earlier(job),
+            has_validation=validation is not None,
         )

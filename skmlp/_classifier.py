@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix, issparse
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
@@ -17,6 +19,7 @@ from skmlp._base import BaseMLP
 from skmlp._docstrings import with_shared_sections
 from skmlp._encoding import EncodedData
 from skmlp._learned import all_or_nothing
+from skmlp._other_names import explains_names
 from skmlp._params import COMMON_CONSTRAINTS
 from skmlp._sklearn import Interval, StrOptions, fit_context, is_first_call
 
@@ -65,6 +68,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         "binary", "multiclass" or "multilabel-indicator".
     n_outputs_ : int
         Number of outputs: 1 for two classes, else the number of classes or labels.
+    sparse_output_ : bool
+        Whether `predict` gives a sparse matrix, as the indicators of training were one.
     {attributes}
 
     See Also
@@ -99,6 +104,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         "classes_",
         "y_type_",
         "n_outputs_",
+        "sparse_output_",
     )
     _y_is_numeric = False
 
@@ -131,7 +137,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         ema_decay: float | None = None,
-        batch_size: int | str = "auto",
+        batch_size: int | str | None = "auto",
         epochs: int = 200,
         shuffle: bool = True,
         early_stopping: bool = False,
@@ -189,6 +195,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.random_state = random_state
         self.verbose = verbose
 
+    @explains_names
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
@@ -220,6 +227,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 )
             if is_first_call(self, classes):
                 self._set_target_type(type_of_target(y).startswith("multilabel"))
+                self.sparse_output_ = issparse(y)
             return self._partial_fit(X, y, sample_weight, reset_target=False)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -232,11 +240,32 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Labels, or an indicator matrix if the training targets were one.
+        y : {ndarray, csr_matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Labels, or an indicator matrix if the training targets were one, sparse if these
+            were sparse.
         """
         index = self._label_index(self._predictions(X))
-        return index if self.y_type_ == MULTILABEL else self.classes_[index]
+        if self.y_type_ != MULTILABEL:
+            return self.classes_[index]
+        return csr_matrix(index) if self.sparse_output_ else index
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Raw outputs of the network: log-odds, where the loss is a cross-entropy.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Of two classes those of the second one, above 0 where it is predicted; of many
+            classes one number each, the highest where it is predicted; of several labels one
+            each, above 0 where it is predicted.
+        """
+        raw = self._raw_outputs(X)
+        return raw[:, 0] if self.y_type_ == "binary" else raw
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities.
@@ -270,6 +299,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         raw = self._raw_outputs(X)
         if self.y_type_ == "multiclass":
             return log_softmax(raw, axis=1)
+        if self._is_single_class():
+            return np.zeros_like(raw)
         return log_expit(np.hstack([-raw, raw]) if self.y_type_ == "binary" else raw)
 
     def __sklearn_tags__(self) -> Tags:
@@ -278,6 +309,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return tags
 
     # What the base class asks
+
+    def _encode(
+        self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool, **others: bool
+    ) -> EncodedData:
+        if reset_target:
+            self.sparse_output_ = issparse(y)
+        return super()._encode(X, y, sample_weight, reset_target=reset_target, **others)
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         check_classification_targets(y)
@@ -306,9 +344,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
             raise ValueError(
-                f"'y' must hold the known classes only, {list(self.classes_)}; got "
-                f"{list(unknown)} too; fit on rows of all classes, or name them in the first "
-                "call to partial_fit."
+                f"'y' must hold the known classes only, {self.classes_.tolist()}; got "
+                f"{unknown.tolist()} too; fit on rows of all classes, or name them in the "
+                "first call to partial_fit."
             )
         index = np.searchsorted(self.classes_, y).astype(np.int32)
         return index[:, None].astype(np.float32) if self.y_type_ == "binary" else index
@@ -316,11 +354,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _set_target_type(self, is_multilabel: bool) -> None:
         """Learn from `classes_` what the outputs are."""
         n_classes = len(self.classes_)
-        if n_classes < 2 and not is_multilabel:
-            raise ValueError(
-                f"'y' must hold at least two classes; got one class, {self.classes_[0]!r}."
+        if n_classes == 1 and not is_multilabel:
+            warnings.warn(
+                f"'y' holds a single class, {self.classes_.tolist()[0]!r}, which is all that "
+                f"{type(self).__name__} will predict.",
+                UserWarning,
+                stacklevel=8,
             )
-        is_binary = n_classes == 2 and not is_multilabel
+        is_binary = n_classes <= 2 and not is_multilabel
         self.y_type_ = MULTILABEL if is_multilabel else "binary" if is_binary else "multiclass"
         self.n_outputs_ = 1 if is_binary else n_classes
 
@@ -335,7 +376,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return weight * compute_sample_weight(self.class_weight, y)
 
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
-        return None if self.y_type_ == MULTILABEL else target
+        return None if self.y_type_ == MULTILABEL else self._decode_target(target)
 
     def _output_layer(self) -> tuple[int, str]:
         return self.n_outputs_, "softmax" if self.y_type_ == "multiclass" else "sigmoid"
@@ -347,13 +388,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return accuracy_score(truth, index, sample_weight=data.weight)
 
     def _of_all_classes(self, probability: np.ndarray) -> np.ndarray:
+        if self._is_single_class():
+            return np.ones_like(probability)
         if self.y_type_ == "binary":
             return np.hstack([1 - probability, probability])
         return probability
+
+    def _is_single_class(self) -> bool:
+        return len(self.classes_) == 1 and self.y_type_ != MULTILABEL
 
     def _label_index(self, predictions: np.ndarray) -> np.ndarray:
         """Positions in `classes_`, (n_samples,), or indicators, (n_samples, n_labels)."""
         if self.y_type_ == "multiclass":
             return predictions.argmax(axis=1)
+        if self._is_single_class():
+            return np.zeros(len(predictions), dtype=int)
         above = (predictions > 0.5).astype(int)
         return above[:, 0] if self.y_type_ == "binary" else above

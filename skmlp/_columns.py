@@ -59,16 +59,22 @@ def categories_of(X: Any) -> Categories:
     categorical = ("category", "Categorical", "Enum")  # pandas's name and polars's two
     dtypes = zip(X.columns, X.dtypes, strict=True)
     names = [name for name, dtype in dtypes if str(dtype).startswith(categorical)]
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError(
-            "'X' must name its columns by strings where some hold categories; got "
-            f"{names[0]!r}; rename them."
-        )
-    return {name: np.unique(_known(X[name])).tolist() for name in names}
+    for name in names:
+        if not isinstance(name, str):
+            raise ValueError(
+                "'X' must name its columns by strings where some hold categories; got "
+                f"{name!r}; rename them."
+            )
+        if list(X.columns).count(name) > 1:
+            raise ValueError(
+                "'X' must give each column of categories a name of its own; got "
+                f"{list(X.columns).count(name)} columns {name!r}; rename them."
+            )
+    return {name: _in_order(_known(X[name])) for name in names}
 
 
 def with_codes(X: Any, categories: Categories) -> Any:
-    """The frame with every category as its code: NaN where it is missing, -1 if unknown."""
+    """The frame with every category as its code; -1 where it is missing or unknown."""
     if not categories:
         return X
     if not hasattr(X, "columns") or not set(categories) <= set(X.columns):
@@ -81,11 +87,20 @@ def with_codes(X: Any, categories: Categories) -> Any:
 
 
 def _codes(column: Any, categories: list) -> np.ndarray:
-    codes = np.full(len(column), np.nan)
+    codes = np.full(len(column), -1.0)
     code_of = {category: code for code, category in enumerate(categories)}
     known = _known(column).tolist()
     codes[~_is_missing(column)] = [code_of.get(category, -1) for category in known]
     return codes
+
+
+def _in_order(values: np.ndarray) -> list:
+    """Distinct values, sorted; those of unlike types by their types' names first."""
+    distinct = list(dict.fromkeys(values.tolist()))
+    try:
+        return sorted(distinct)
+    except TypeError:
+        return sorted(distinct, key=lambda value: (type(value).__name__, str(value)))
 
 
 def _known(column: Any) -> np.ndarray:
@@ -123,6 +138,7 @@ def crossed_terms(
     for one, other in pairs:
         if one in n_categories and other in n_categories:
             met = np.unique(rows[:, [one, other]], axis=0).astype(int)
+            met = met[(met >= 0).all(axis=1)]
             found += [((one, a), (other, b)) for a, b in met]
         else:
             sides = terms([one], n_categories), terms([other], n_categories)

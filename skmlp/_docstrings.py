@@ -22,11 +22,11 @@ activation : str, callable, keras.layers.Layer or list of these, default="relu"
     "rrelu" (in training, slopes drawn from [1/8, 1/3); after it, their mean) [5]_, a
     function of an array of units, or a Keras layer, which needs TensorFlow to predict.
 kernel_initializer : str or keras.initializers.Initializer, default="auto"
-    First values of the kernels; biases start at zero. "auto" is He's uniform one, over the
-    mean of inputs and outputs, for rectifiers [1]_, LeCun's normal one for "selu" [2]_, and
-    Glorot's uniform one for all other activations [3]_; the output layer starts at a tenth
-    of Glorot's spread. An object's seed is replaced by one that derives from
-    `random_state`.
+    First values of the kernels, by Keras's name or as an object, whose seed is replaced by
+    one that derives from `random_state`; biases start at zero. "auto" is Glorot's uniform
+    one [3]_, which also draws the biases of the hidden layers, as in scikit-learn's MLP; for
+    "selu" it is LeCun's normal one [2]_. For deep networks of rectifiers "he_normal" may be
+    better [1]_.
 normalization : "batch", "layer", keras.layers.Layer or None, default=None
     Normalisation of every hidden layer before its activation: "batch", over the rows of a
     batch in training and by moving averages after it [6]_, or "layer", over the units of a
@@ -45,9 +45,9 @@ wide_features, deep_features : slice, array-like, callable or None, default=None
     Columns of the wide path and of the deep one, in any order; they may overlap. A slice or
     list of positions, a boolean mask, a list of column names, or a function of X that gives
     one of these, such as `sklearn.compose.make_column_selector`; None is all columns. A
-    column of a frame's categorical dtype gives one indicator for each category seen in fit
-    (none of which is set for another one later). Without hidden layers there is no deep
-    path.
+    column of a frame's categorical dtype gives one indicator for each category seen in fit;
+    a missing value, and a category not seen in fit, sets none of them. Without hidden layers
+    there is no deep path.
 wide_crosses : list of pairs of columns, default=None
     Further wide inputs: the product of two columns, given by names or positions; of two
     columns of categorical dtype, an indicator for each combination seen in fit.
@@ -122,9 +122,10 @@ ema_decay : float, default=None
     In (0, 1): predictions and validation use an exponential moving average of the weights,
     ``average = ema_decay * average + (1 - ema_decay) * weights`` after every step, while
     training goes on with the weights themselves. Between epochs, callbacks see the averages.
-batch_size : int or "auto", default="auto"
-    Rows per step; "auto" is `min(200, n_samples)`. The last batch of an epoch may be
-    smaller and counts by its true size.
+batch_size : int, "auto" or None, default="auto"
+    Rows per step; None is 32, as in Keras; "auto" is `min(200, n_samples)`, and with
+    `early_stopping`, which counts epochs, 100 below 4,000 training rows, 50 below 2,000 and
+    32 below 1,000. The last batch of an epoch may be smaller and counts by its true size.
 epochs : int, default=200
     Passes over the training rows, at most.
 shuffle : bool, default=True
@@ -147,27 +148,29 @@ tol : float, default=1e-4
 warm_start : bool, default=False
     Whether `fit` goes on from the weights and the optimizer's state of the last call.
 metrics : str, Keras metric, list of these or None, default=None
-    Names of scikit-learn scorers, and Keras metrics by name or as objects, to be measured
-    after every epoch, into `history_`: on the training rows under their names, and on
-    validation rows after "val". Unlike in Keras, those of the training rows too are
-    measured after the epoch.
+    Names of scikit-learn scorers, and Keras metrics by name ("mse" and the like too) or as
+    objects, to be measured after every epoch, into `history_`: on the training rows under
+    the names given, and on validation rows after "val". "acc" is scikit-learn's "accuracy".
+    Unlike in Keras, those of the training rows too are measured after the epoch.
 callbacks : list of keras.callbacks.Callback, default=None
     Called as by `keras.Model.fit`, each fit with copies of its own. A callback with a hook
     for batches makes epochs run batch by batch, which is slower. A fitted estimator is
     pickled without them.
 checkpoint_dir : str or path-like, default=None
-    Directory in which `fit` keeps a checkpoint. A fit that was interrupted, run again with
-    the same parameters and data, goes on from it and ends with the same bits; with others
-    it is refused. `load_checkpoint` reads it, also while training goes on.
+    Directory in which `fit` keeps a checkpoint, for one fit alone. A fit that was
+    interrupted, run again with the same parameters and data, resumes it and ends with the
+    same bits; with others it is refused, and so are parameters that cannot be compared.
+    Where another fit has put its checkpoint there meanwhile, or the disk is full, `fit`
+    warns and trains on. `load_checkpoint` reads it, also while training goes on.
 checkpoint_every : int, default=1
-    Epochs between checkpoints, at least 1; the epoch that ends training early is always
-    kept.
+    Epochs between checkpoints, at least 1; the end of training is always kept.
 random_state : int, RandomState instance or None, default=None
     Seed of the initial weights, the order of rows, dropout and the held-out rows. Equal
     integers give equal bits. None draws one seed from NumPy's global generator, as
     everywhere in scikit-learn; nothing else touches it.
 verbose : int, default=0
-    1 shows a progress bar over epochs; 0 prints nothing."""
+    1 shows a progress bar over epochs, in a notebook as a widget if it has ipywidgets; 0
+    prints nothing."""
 
 ATTRIBUTES = """\
 n_features_in_ : int

@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
+from skmlp._column_types import named_columns
 from skmlp._sklearn import check_sample_weight
 
 MIN_VALIDATION_ROWS = 2  # R² of a single row is not defined
@@ -58,14 +59,16 @@ def encode_features(estimator: Any, X: Any) -> np.ndarray | sparse.spmatrix:
     """X to predict for, as float32, dense or CSR, after scikit-learn's checks of values,
     columns and names.
     """
-    with np.errstate(over="ignore"):  # the check that follows the cast tells of it
+    # the check that follows the cast tells of overflow
+    with np.errstate(over="ignore", invalid="ignore"):
         if is_plain_array(estimator, X):
             rows = np.ascontiguousarray(X, dtype=np.float32)
             if np.isfinite(rows).all():
                 return rows
-        return validate_data(
-            estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=False
-        )
+        with named_columns(X):
+            return validate_data(
+                estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=False
+            )
 
 
 def is_plain_array(estimator: Any, X: Any) -> bool:
@@ -92,7 +95,8 @@ def encode_features_and_target(
     estimator: Any, X: Any, y: Any, *, reset: bool, y_numeric: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Dense float32 X and y as an array, after scikit-learn's checks of both together."""
-    with np.errstate(over="ignore"):  # the check that follows the cast tells of it
+    # the check that follows the cast tells of overflow
+    with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
         X, y = validate_data(
             estimator,
             X,
@@ -117,12 +121,19 @@ def encode_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray:
     return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
-def check_total_weight(weight: np.ndarray, name: str) -> None:
-    """Refuse weights that are all zero: nothing would be left to learn from."""
+def check_total_weight(weight: np.ndarray) -> None:
+    """Refuse weights that are all zero, or too large for a sum."""
     if not weight.any():
         raise ValueError(
-            f"'{name}' must be positive for at least one row, times the weight of its class; "
-            f"got zero for all {weight.size} rows."
+            "'sample_weight' must be positive for at least one row, times the weight of its "
+            f"class; got zero for all {weight.size} rows."
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"'sample_weight' must have a finite sum; got weights up to {weight.max():.3g}; "
+            "divide them by a number, which changes nothing else."
         )
 
 
@@ -143,7 +154,7 @@ def hold_out(
     check_validation_rows(held.size, f"'validation_fraction'={fraction}")
     sides = data.rows(train), data.rows(held)
     for side in sides:
-        check_total_weight(side.weight, "sample_weight")
+        check_total_weight(side.weight)
     return sides
 
 

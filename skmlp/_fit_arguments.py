@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
+
+from skmlp._params import check_is_no_class
 
 
 def one_validation_set(
@@ -30,10 +35,32 @@ def one_validation_set(
     return None if X_val is None else (X_val, y_val, sample_weight_val)
 
 
-def checked_epochs(epochs: Any) -> int:
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"'epochs' must be a whole number, at least 1; got {epochs!r}.")
-    return int(epochs)
+def checked_count(name: str, value: Any) -> int:
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"'{name}' must be a whole number, at least 1; got {value!r}.")
+    return int(value)
+
+
+def checked_batch(batch_size: Any) -> int | str:
+    return "auto" if batch_size == "auto" else checked_count("batch_size", batch_size)
+
+
+def checked_verbose(verbose: Any) -> int:
+    if not isinstance(verbose, Integral) or verbose < 0:
+        raise ValueError(
+            f"'verbose' must be a whole number, not negative; got {verbose!r}; 0 shows nothing."
+        )
+    return int(verbose)
+
+
+@contextmanager
+def named_as_validation() -> Iterator[None]:
+    """In errors of the block, call X, y and sample_weight what a fit's validation data are."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        text = re.sub(r"\b(X|y|sample_weight)\b", r"\1_val", str(error))
+        raise (ValueError if isinstance(error, ValueError) else TypeError)(text) from error
 
 
 def as_list(callbacks: Any) -> list[Any]:
@@ -42,6 +69,7 @@ def as_list(callbacks: Any) -> list[Any]:
         return []
     several = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
     for callback in several:
+        check_is_no_class("callbacks", callback)
         if not (hasattr(callback, "on_epoch_end") and hasattr(callback, "set_model")):
             raise ValueError(
                 f"'callbacks' must hold objects of keras.callbacks.Callback; got {callback!r}."

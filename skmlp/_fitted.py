@@ -10,9 +10,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from skmlp._activations import numpy_activation
 from skmlp._encoding import encode_features, output_dtype
-from skmlp._inference import hidden_outputs, raw_outputs
+from skmlp._inference import hidden_outputs, predictions, raw_outputs
 from skmlp._state import FittedState
 
 if TYPE_CHECKING:
@@ -85,9 +84,9 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return raw_outputs(self._state_or_raise(), self._encode_features(X), output_dtype(X))
 
     def _predictions(self, X: Any) -> np.ndarray:
-        """Activated outputs of the last layer, (n_samples, n_outputs)."""
+        """Outputs of the last layer in the user's units, (n_samples, n_outputs)."""
         raw = self._raw_outputs(X)
-        return numpy_activation(self._state.spec.output_activation)(raw)
+        return predictions(self._state.spec, raw)
 
     @property
     def coefs_(self) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ a second time, and a fit that fails fails alone.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -20,12 +20,15 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 
 from skmlp._engine import Run, Watcher
 from skmlp._halving import PausedFits, key_of
-from skmlp._progress import SearchBar
+from skmlp._progress import ProgressBar, SearchBar
+from skmlp._setup import set_up
 from skmlp._single import Fit, Result, train_alone
 from skmlp._stacking import (
     SearchEndedError,
     Stack,
     outcome,
+    reason_not_to_stack,
+    reason_to_train_alone,
     split,
     stack_key,
     train_fits,
@@ -50,8 +53,9 @@ class Waiting:
 
     task: Task
     fit: Fit
-    key: Hashable | None  # fits of equal keys can be stacked; None: not this one
+    key: Hashable  # fits of equal keys can be stacked
     watchers: Sequence[Watcher]
+    reason: str | None  # to train it alone
     result: Result | None = field(default=None, init=False)
     error: BaseException | None = field(default=None, init=False)
 
@@ -84,7 +88,8 @@ class Gathering:
         self._changed = threading.Condition()
         self._tasks: deque[Task] = deque()
         self._waiting: list[Waiting] = []
-        self._has_begun = False
+        self.n_trained = 0
+        self.alone: Counter[str] = Counter()  # fits trained one by one, by reason
         self._unfinished = 0
         self._active = 0
         self._is_training = False
@@ -93,7 +98,6 @@ class Gathering:
     def expect(self, tasks: Sequence[Task]) -> None:
         """These will be run from now on, in this order."""
         with self._changed:
-            self._has_begun = True
             self._tasks.extend(tasks)
             self._unfinished += len(tasks)
         if self._paused:
@@ -104,7 +108,7 @@ class Gathering:
     def has_sent_all(self) -> bool:
         """Whether no task is left to ask for, for the time being."""
         with self._changed:
-            return self._has_begun and not self._tasks
+            return not self._tasks
 
     def next_task(self) -> Task:
         """The first of the expected tasks that has not been asked for."""
@@ -132,7 +136,7 @@ class Gathering:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Send home the fits of a search that broke off, and wait until they are."""
+        """Cancel the waiting fits of a failed search, and wait until all have ended."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -145,8 +149,10 @@ class Gathering:
         paused, key = self._paused, None
         if paused and not watchers:
             key = key_of(task, fit)
-            fit = paused.going_on(key, fit)
-        waiting = Waiting(task, fit, None if watchers else stack_key(fit), watchers)
+            fit = paused.resumed(key, fit)
+        setup = set_up(fit.job, fit.data)
+        reason = _reason_of(watchers) if watchers else reason_to_train_alone(setup)
+        waiting = Waiting(task, fit, stack_key(fit, setup), watchers, reason)
         if fit.is_done():
             waiting.result = fit.earlier
         else:
@@ -197,8 +203,8 @@ class Gathering:
         here = [one for one in gathered if one.watchers or self._backend is None]
         there = [one for one in gathered if not (one.watchers or self._backend is None)]
         if there:
-            self._train_there(_stacks(there, self._n_workers), of_fit)
-        stacks = _stacks(here, self._n_workers)
+            self._train_there(self._stacks(there), of_fit)
+        stacks = self._stacks(here)
         with parallel_config(backend="threading", n_jobs=self._n_workers):
             Parallel()(delayed(self._train_here)(stack, of_fit) for stack in stacks)
 
@@ -247,9 +253,23 @@ class Gathering:
                     one.result = result
             self._changed.notify_all()
 
+    def _stacks(self, waiting: Sequence[Waiting]) -> list[Stack]:
+        """Split fits into stacks, and count those that are left alone."""
+        groups: dict[Hashable, list[Waiting]] = {}
+        for one in waiting:
+            groups.setdefault(one if one.reason else one.key, []).append(one)
+        stacks = []
+        for group in groups.values():
+            several = split([one.fit for one in group], self._n_workers)
+            if several[0].n_members == 1:
+                reason = group[0].reason or reason_not_to_stack(len(group))
+                self.alone[reason] += len(group)
+            stacks += several
+        self.n_trained += len(waiting)
+        return stacks
 
-def _stacks(waiting: Sequence[Waiting], n_workers: int) -> list[Stack]:
-    groups: dict[Hashable, list[Fit]] = {}
-    for one in waiting:
-        groups.setdefault(one if one.key is None else one.key, []).append(one.fit)
-    return [stack for group in groups.values() for stack in split(group, n_workers)]
+
+def _reason_of(watchers: Sequence[Watcher]) -> str:
+    if all(isinstance(watcher, ProgressBar) for watcher in watchers):
+        return "'verbose' of the estimator shows one network"
+    return "callbacks watch one network"

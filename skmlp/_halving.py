@@ -1,4 +1,4 @@
-"""What fits came to, for longer ones of the same to go on with."""
+"""Results kept so that a longer fit can resume."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class PausedFits:
     _n_bytes: int = 0
 
     def next_round(self) -> None:
-        """What the last round did not take up again is forgotten."""
+        """Forget the results that the last round did not resume."""
         self._last, self._now, self._n_bytes = self._now, {}, 0
 
-    def going_on(self, key: Hashable, fit: Fit) -> Fit:
+    def resumed(self, key: Hashable, fit: Fit) -> Fit:
         """The fit, from where the last round left it, if it is one of more epochs."""
         earlier = self._last.get(key)
         if earlier is None or earlier[1].epochs > fit.job.epochs:
@@ -47,7 +47,7 @@ class PausedFits:
 
 
 def key_of(task: Hashable, fit: Fit) -> Hashable | None:
-    """What must be equal for one fit to go on with the other; None: it cannot.
+    """The key that a fit shares with the one it resumes; None: it cannot resume any.
 
     The task stands for the parameters, but a schedule over all epochs has other numbers when
     there are more of them; and rows may be held out, or transformed, at random.

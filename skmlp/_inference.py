@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from scipy import sparse
 
 from skmlp._activations import numpy_activation, prelu
-from skmlp._spec import Activation, KerasLayer, Layer, flow
+from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, flow
 from skmlp._state import FittedState
 
 # Values of the widest layer held at once: 10,000 rows of 30 units fit in a level-2 cache.
@@ -36,6 +36,13 @@ def raw_outputs(
 ) -> np.ndarray:
     """Linear outputs before their activation, (n_samples, n_outputs) of the given dtype."""
     return _outputs(state, X, dtype, state.spec.raw_outputs[auxiliary])
+
+
+def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
+    """Predictions, in the user's units, of raw outputs, which may be overwritten."""
+    if spec.target_scaling:
+        return spec.target_scaling.restored(raw)
+    return numpy_activation(spec.output_activation)(raw)
 
 
 def hidden_outputs(

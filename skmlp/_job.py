@@ -28,6 +28,7 @@ class Job:
     start: FittedState | None  # where training goes on from; None starts afresh
     seed: int
     epochs: int
+    batch_size: int | str | None
     callbacks: Sequence[keras.callbacks.Callback]
     score: Measure | None  # of validation rows; None: their loss, with its sign turned
     metrics: Mapping[str, Measure]

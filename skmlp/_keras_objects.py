@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Hashable
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-import keras
+from skmlp._tensorflow import keras
 
-from skmlp._workers import hold_to_share
-
-if keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        "skmlp trains with Keras on TensorFlow, but Keras runs on "
-        f"{keras.backend.backend()!r}; set the environment variable "
-        "KERAS_BACKEND=tensorflow before Keras is first imported."
-    )
+# Classes that need no argument and still are of no use: no metric of targets, or one that warns
+# of weights; no initializer of kernels; an optimizer whose state does not begin at zero.
+NOT_BY_NAME = ("Mean", "Sum", "BinaryIoU", "STFT", "ScheduleFreeAdamW")
 
 
 def find_class(
@@ -31,38 +27,50 @@ def find_class(
     """
     known = _known_classes(module, base)
     try:
-        return known[name.lower().replace("_", "")]
+        return known[_bare(name)]
     except KeyError:
+        names = sorted({_readable(cls) for cls in known.values()})
         raise ValueError(
-            f"'{parameter}' must be one of {', '.join(sorted(known))}, or {other}; "
-            f"got {name!r}."
+            f"'{parameter}' must be one of {', '.join(names)}, or {other}; got {name!r}."
         ) from None
-
-
-# Here, since every module that uses Keras imports this one before its first operation.
-hold_to_share()
 
 
 @lru_cache
 def _known_classes(module: ModuleType, base: type) -> dict[str, type]:
-    """Classes that can be made without an argument, by their names in lower case."""
+    """Classes that a name is enough for, by their bare names."""
     return {
-        name.lower(): cls
+        _bare(name): cls
         for name, cls in inspect.getmembers(module, inspect.isclass)
-        if issubclass(cls, base) and _needs_no_argument(cls)
+        if issubclass(cls, base)
+        and cls is not base
+        and cls.__name__ not in NOT_BY_NAME
+        and _needs_no_argument(cls)
     }
+
+
+def _bare(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _readable(cls: type) -> str:
+    """MeanSquaredError is "mean_squared_error"; the optimizer AdamW "adamw", as in Keras."""
+    name = cls.__name__
+    if not issubclass(cls, keras.optimizers.Optimizer):
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z].)|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return name.lower()
 
 
 def config_key(keras_object: Any) -> Hashable:
     """A value that is equal for two objects that do the same.
 
-    Keras's own objects are told apart by class and configuration, so that the copies which
-    `sklearn.base.clone` makes count as one. Of a user's class the configuration may not say
-    all: such an object, like a function, equals itself alone.
+    Keras's own losses and schedules are told apart by class and attributes, so that the copies
+    which `sklearn.base.clone` makes count as one; their configuration does not say all (it
+    lacks the delta of Huber's loss). Nor may that of a user's class: such an object, like a
+    function, equals itself alone.
     """
     cls = type(keras_object)
     if cls.__module__.startswith("keras.") and hasattr(keras_object, "get_config"):
-        return cls, frozen_config(keras_object.get_config())
+        return cls, frozen_config(vars(keras_object))
     return keras_object
 
 

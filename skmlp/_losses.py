@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-import keras
-import tensorflow as tf
+import numpy as np
 
 from skmlp._keras_objects import config_key
+from skmlp._tensorflow import keras, tf
 
 # Keras's own names work too; these are scikit-learn's.
 SCIKIT_LEARN_NAMES = {
@@ -25,6 +25,9 @@ CROSS_ENTROPIES = frozenset(
     {
         "log_loss",
         "cross_entropy",
+        "crossentropy",
+        "ce",
+        "bce",
         "binary_crossentropy",
         "categorical_crossentropy",
         "sparse_categorical_crossentropy",
@@ -54,7 +57,7 @@ def row_loss(
     """
     found = _find(loss, "binary" if output_activation == "sigmoid" else "categorical")
     if label_smoothing:
-        found = _smoothed(found, label_smoothing)
+        found = _smoothed(found, float(label_smoothing))
     link = _link_of_logits(found)
     if link == "softmax" and n_outputs == 1:
         raise ValueError(
@@ -82,6 +85,15 @@ def check_row_loss(loss: RowLoss, n_outputs: int, takes_indices: bool) -> None:
         ) from error
 
 
+def mean_loss(loss: Any, y: np.ndarray, predictions: np.ndarray, weight: np.ndarray) -> float:
+    """Weighted mean over rows of a regressor's loss; targets and predictions are
+    (n_samples, n_outputs).
+    """
+    of_rows = row_loss(loss, "linear", y.shape[1]).on_raw
+    losses = of_rows(tf.convert_to_tensor(y), tf.convert_to_tensor(predictions))
+    return float(np.average(losses, weights=weight))
+
+
 def _per_row(
     loss: Any, activation: str, n_outputs: int
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
@@ -99,18 +111,21 @@ def _per_row(
 
 
 def _find(loss: Any, cross_entropy: str) -> Any:
-    """The Keras loss object or function behind a name, an object or a class."""
+    """The Keras loss object or function behind a name, an object or a function."""
     if isinstance(loss, str) and loss in CROSS_ENTROPIES:
         return keras.losses.get(f"{cross_entropy.capitalize()}Crossentropy")
+    if not isinstance(loss, str):
+        return loss
     try:
-        return keras.losses.get(
-            SCIKIT_LEARN_NAMES.get(loss, loss) if isinstance(loss, str) else loss
-        )
-    except ValueError:
+        found = keras.losses.get(SCIKIT_LEARN_NAMES.get(loss, loss))
+    except (ValueError, TypeError):  # unknown, or a class that needs arguments
+        found = None
+    if found is None or type(found) is keras.losses.Loss:
         raise ValueError(
             f"'loss' must be one of {', '.join(sorted(SCIKIT_LEARN_NAMES))}, log_loss, or a "
             f"Keras loss by name or object; got {loss!r}."
-        ) from None
+        )
+    return found
 
 
 def _smoothed(loss: Any, label_smoothing: float) -> Any:

@@ -6,17 +6,27 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from skmlp._activations import numpy_activation
 from skmlp._encoding import EncodedData
+from skmlp._inference import predictions
 from skmlp._keras_objects import find_class
 from skmlp._spec import NetworkSpec
 from skmlp._state import FittedState
+from skmlp._tensorflow import keras, tf
 
+# Keras's short names; which cross-entropy is meant follows from the targets.
+SHORT_NAMES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "acc": "accuracy",
+    "accuracy": "accuracy",
+    "ce": "crossentropy",
+}
 # (rows, their raw outputs) -> value
 Measure = Callable[[EncodedData, np.ndarray], float]
 
@@ -31,12 +41,10 @@ def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str,
 
 def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure]:
     if isinstance(metric, str):
-        if metric in get_scorer_names():
-            return metric, scorer_measure(metric, estimator, spec)
-        cls = find_class(
-            keras.metrics, keras.metrics.Metric, metric, "metrics", "a scikit-learn scorer"
-        )
-        return metric, _keras_measure(cls(name=metric), spec)
+        name = SHORT_NAMES.get(metric.lower(), metric)
+        if name in get_scorer_names():
+            return metric, scorer_measure(name, estimator, spec)
+        return metric, _keras_measure(_metric_class(name, spec)(name=metric), spec)
     if isinstance(metric, keras.metrics.Metric):
         own = type(metric).from_config(metric.get_config())
         return metric.name, _keras_measure(own, spec)
@@ -44,6 +52,14 @@ def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure
         "'metrics' must hold names of scikit-learn scorers, names of Keras metrics or Keras "
         f"metric objects; got {metric!r}."
     )
+
+
+def _metric_class(name: str, spec: NetworkSpec) -> type:
+    if name == "crossentropy":
+        kind = "categorical" if spec.output_activation == "softmax" else "binary"
+        name = f"{kind}_crossentropy"
+    other = f"one of {', '.join(SHORT_NAMES)}, a scikit-learn scorer or a Keras metric object"
+    return find_class(keras.metrics, keras.metrics.Metric, name, "metrics", other)
 
 
 def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
@@ -72,15 +88,16 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
 
 
 def _keras_measure(metric: keras.metrics.Metric, spec: NetworkSpec) -> Measure:
-    activate = numpy_activation(spec.output_activation)
     takes_indices = "Sparse" in type(metric).__name__
 
     def measure(data: EncodedData, raw: np.ndarray) -> float:
         y = data.y
         if y.ndim == 1:
             y = y[:, None] if takes_indices else tf.one_hot(y, spec.n_outputs)
+        elif spec.target_scaling:
+            y = spec.target_scaling.restored(y)
         metric.reset_state()
-        metric.update_state(y, activate(raw.copy()), sample_weight=data.weight)
+        metric.update_state(y, predictions(spec, raw.copy()), sample_weight=data.weight)
         return float(np.mean(metric.result()))
 
     return measure

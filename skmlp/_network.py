@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from skmlp._activations import LEAKY_SLOPE, RRELU_MEAN_SLOPE
 from skmlp._keras_objects import find_class
-from skmlp._params import automatic_scaling
-from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, flow
+from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, TargetScaling, flow
 from skmlp._state import Weights
+from skmlp._tensorflow import keras
 
 
 def build_model(spec: NetworkSpec) -> keras.Model:
@@ -52,6 +52,8 @@ def build_layer(layer: Layer) -> keras.layers.Layer:
         return keras.layers.Dropout(value, seed=0, **common)
     if layer.kind == "alpha_dropout":
         return keras.layers.AlphaDropout(value, seed=0, **common)
+    if isinstance(value, TargetScaling):
+        return keras.layers.Rescaling(list(value.scale), list(value.mean), **common)
     if isinstance(value, KerasLayer):
         cls: Any = value.kind
         if isinstance(cls, str):
@@ -77,28 +79,49 @@ def run_layer(
 
 
 def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
-    """Kernels drawn by the initializer with seeds of their own; all else as Keras built it."""
+    """Kernels drawn by the initializer, with "auto" the hidden layers' biases too, each with a
+    seed of its own; all else as Keras built it.
+    """
     layers = list(spec.layers())
     n_kernels = sum(layer.kind == "dense" for layer in layers)
-    seeds = np.random.SeedSequence(seed).generate_state(n_kernels) >> 1
-    n_outputs = n_kernels - len(spec.activations)
-    draws = zip([*spec.activations, *[None] * n_outputs], seeds.tolist(), strict=True)
+    seeds = (np.random.SeedSequence(seed).generate_state(2 * n_kernels) >> 1).tolist()
+    activations = iter(spec.activations)  # of hidden layers, which come before outputs
     weights = []
     for layer, arrays in zip(layers, built, strict=True):
         if layer.kind == "dense":
-            draw = _initializer(initializer, *next(draws))
-            kernel = np.asarray(draw(arrays[0].shape, dtype="float32"))
-            arrays = (kernel, *arrays[1:])
+            hidden = next(activations, None)
+            kernel_seed, bias_seed = seeds.pop(0), seeds.pop()
+            draw = _kernel_initializer(initializer, hidden, kernel_seed)
+            kernel, *biases = arrays
+            if initializer == "auto" and hidden not in (None, "selu"):
+                draw_bias = _bias_initializer(kernel.shape, bias_seed)
+                biases = [drawn(draw_bias, bias.shape) for bias in biases]
+            arrays = (drawn(draw, kernel.shape), *biases)
         weights.append(arrays)
     return tuple(weights)
 
 
-def _initializer(
+def drawn(initializer: keras.initializers.Initializer, shape: tuple[int, ...]) -> np.ndarray:
+    return np.asarray(initializer(shape, dtype="float32"))
+
+
+def _kernel_initializer(
     initializer: Any, activation: Activation | None, seed: int
 ) -> keras.initializers.Initializer:
-    if initializer == "auto":
-        return keras.initializers.VarianceScaling(**automatic_scaling(activation), seed=seed)
-    return seeded_initializer(initializer, seed)
+    """With "auto" Glorot and Bengio's of 2010, or LeCun's of 1998 where selu asks for it."""
+    if initializer != "auto":
+        return seeded_initializer(initializer, seed)
+    if activation == "selu":
+        return keras.initializers.LecunNormal(seed=seed)
+    return keras.initializers.GlorotUniform(seed=seed)
+
+
+def _bias_initializer(
+    kernel_shape: tuple[int, ...], seed: int
+) -> keras.initializers.Initializer:
+    """As the kernel's: the kinks of a layer of rectifiers then lie apart, not all at zero."""
+    bound = math.sqrt(6 / sum(kernel_shape))
+    return keras.initializers.RandomUniform(-bound, bound, seed=seed)
 
 
 def check_initializer(initializer: Any) -> None:

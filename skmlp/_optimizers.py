@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-import keras
-
 from skmlp._keras_objects import find_class, frozen_config
+from skmlp._tensorflow import keras
 
 DEFAULT_LEARNING_RATE = 1e-3
 CLIPPINGS = ("clipvalue", "clipnorm", "global_clipnorm")
@@ -52,8 +51,9 @@ def optimizer_recipe(
     """Recipe from the constructor's parameters; a setting that is None is left as it is.
 
     `clips` and `averages` tell that the engine clips gradients and averages weights: then
-    the optimizer does not. Raises ValueError for a name that Keras does not know, a setting
-    that the optimizer does not have, a learning rate beside a schedule, and two averages.
+    the optimizer does not. Raises ValueError for a name that Keras does not know, an optimizer
+    that the engine cannot begin anew, a setting that the optimizer does not have, a learning
+    rate beside a schedule, two averages, and clipping beside accumulated gradients.
     """
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer
@@ -61,10 +61,15 @@ def optimizer_recipe(
         config = {**_default_config(cls), "learning_rate": float(learning_rate)}
     else:
         cls, config = type(optimizer), optimizer.get_config()
+        _check_object(cls, config, parameter)
         if learning_rate != DEFAULT_LEARNING_RATE:
             config = _with_rate(config, learning_rate)
     config = _with_settings(config, settings, cls.__name__)
+    if config.get("loss_scale_factor"):
+        # In float32, gradients of a scaled loss that are scaled back are what they were.
+        config = {**config, "loss_scale_factor": None}
     if clips:
+        _check_does_not_accumulate(config, parameter)
         config = {**config, **dict.fromkeys(CLIPPINGS)}
     if averages and config["use_ema"]:
         raise ValueError(
@@ -87,6 +92,29 @@ def _default_config(cls: type) -> dict[str, Any]:
     return cls(name="optimizer").get_config()
 
 
+def _check_object(cls: type, config: dict[str, Any], parameter: str) -> None:
+    if "learning_rate" not in config:
+        raise ValueError(
+            f"'{parameter}' must be an optimizer with a learning rate of its own; got "
+            f"{cls.__name__}, which wraps others; give one of those itself."
+        )
+    if issubclass(cls, getattr(keras.optimizers, "ScheduleFreeAdamW", ())):
+        raise ValueError(
+            f"'{parameter}' must be an optimizer whose state begins at zero; got "
+            f"{cls.__name__}, whose averages begin at the weights; use 'adamw' and 'ema_decay'."
+        )
+
+
+def _check_does_not_accumulate(config: dict[str, Any], parameter: str) -> None:
+    steps = config.get("gradient_accumulation_steps")
+    if steps:
+        raise ValueError(
+            f"{' and '.join(map(repr, CLIPPINGS))} must be None where '{parameter}' "
+            f"accumulates gradients; got gradient_accumulation_steps={steps}; give the limit "
+            "to the optimizer object, which clips what it has accumulated."
+        )
+
+
 def _with_rate(config: dict[str, Any], learning_rate: float) -> dict[str, Any]:
     if isinstance(config["learning_rate"], dict):
         raise ValueError(
@@ -106,7 +134,9 @@ def _with_settings(
                 f"'{name}' must be None for an optimizer that has no such setting; got "
                 f"{value} with {optimizer}; drop it or choose another optimizer."
             )
-    return {**config, **given}
+    # Keras takes Python's own numbers, and a momentum of 0 as a float only.
+    plain = {n: bool(v) if n == "nesterov" else float(v) for n, v in given.items()}
+    return {**config, **plain}
 
 
 def clipping(**limits: float | None) -> tuple[str | None, float]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._activations import RECTIFIERS, canonical, known_names
+from skmlp._activations import canonical, known_names
 from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
 from skmlp._spec import Activation, KerasLayer
 
@@ -55,7 +55,7 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "clipvalue": [Interval(Real, 0, None, closed="neither"), None],
     "global_clipnorm": [Interval(Real, 0, None, closed="neither"), None],
     "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
     "epochs": [Interval(Integral, 1, None, closed="left")],
     "shuffle": ["boolean"],
     "early_stopping": ["boolean"],
@@ -74,6 +74,35 @@ COMMON_CONSTRAINTS: dict[str, list[Any]] = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
+
+# Parameters that take objects of Keras's, or lists of them.
+TAKE_OBJECTS = (
+    "activation",
+    "kernel_initializer",
+    "normalization",
+    "loss",
+    "optimizer",
+    "wide_optimizer",
+    "learning_rate_schedule",
+    "metrics",
+)
+
+
+def check_objects(estimator: Any) -> None:
+    """Refuse classes where objects are meant."""
+    for name in TAKE_OBJECTS:
+        value = getattr(estimator, name, None)
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            check_is_no_class(name, one)
+
+
+def check_is_no_class(parameter: str, value: Any) -> None:
+    """Refuse a class, which has the methods of its objects."""
+    if isinstance(value, type):
+        raise ValueError(
+            f"'{parameter}' must be an object where it is not a name; got the class "
+            f"{value.__name__}; call it: {value.__name__}()."
+        )
 
 
 def hidden_units(
@@ -164,44 +193,3 @@ def _check_one_per_layer(name: str, values: Sequence[Any], n_layers: int) -> Non
             f"'{name}' must be one value or one for each hidden layer; got {len(values)} "
             f"values for {n_layers} hidden layers."
         )
-
-
-def automatic_scaling(activation: Activation | None) -> dict[str, Any]:
-    """How kernel_initializer="auto" spreads the kernel before an activation.
-
-    The arguments of `keras.initializers.VarianceScaling`: He et al. 2015 for rectifiers,
-    over the mean of inputs and outputs, LeCun et al. 1998 as Klambauer et al. 2017 use it
-    for selu, Glorot and Bengio 2010 for others. The output layer (None) starts at a tenth
-    of Glorot's spread, so that first predictions are near zero.
-    """
-    if activation is None:
-        return {"scale": 0.01, "mode": "fan_avg", "distribution": "uniform"}
-    if activation == "selu":
-        return {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"}
-    if isinstance(activation, KerasLayer):
-        is_rectifier = activation.kind in ("LeakyReLU", "PReLU", "ELU", "ReLU")
-    else:
-        is_rectifier = activation in RECTIFIERS
-    scale = 2.0 if is_rectifier else 1.0
-    return {"scale": scale, "mode": "fan_avg", "distribution": "uniform"}
-
-
-# Parameters that change nothing in what is trained.
-WITHOUT_EFFECT = {"callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "verbose"}
-
-
-def settings_text(estimator: Any) -> dict[str, str]:
-    """The parameters that decide what a fit gives, as text that is equal when they are."""
-    params = estimator.get_params(deep=False)
-    return {name: _text(value) for name, value in params.items() if name not in WITHOUT_EFFECT}
-
-
-def _text(value: Any) -> str:
-    if hasattr(value, "get_config"):
-        config = {k: v for k, v in value.get_config().items() if k != "name"}
-        return f"{type(value).__name__} {json.dumps(config, sort_keys=True, default=str)}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_text, value))}]"
-    if callable(value):
-        return f"{value.__module__}.{getattr(value, '__qualname__', type(value).__name__)}"
-    return repr(value.item() if isinstance(value, np.generic) else value)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Hashable, Mapping
+from functools import cache
 from numbers import Real
 from typing import Any
-
-from tqdm import tqdm
 
 from skmlp._state import FittedState
 
@@ -51,11 +51,22 @@ class EpochWatcher:
         """Training has ended."""
 
 
+@cache
+def _bar_class() -> Any:
+    """The bar of tqdm: a widget in a notebook that has them, and else text on stderr."""
+    from tqdm import TqdmWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # that a notebook has no widgets
+        from tqdm.auto import tqdm
+    return tqdm
+
+
 class ProgressBar(EpochWatcher):
     """One tqdm bar over the epochs, with the losses and the time left."""
 
     def __init__(self, name: str, epochs: int) -> None:
-        self._bar = tqdm(total=epochs, desc=name, unit="epoch")
+        self._bar = _bar_class()(total=epochs, desc=name, unit="epoch")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
         losses = {name: logs[name] for name in ("loss", "val_loss") if name in logs}
@@ -85,15 +96,14 @@ class SearchBar:
     def expect(self, n_fits: int, n_folds: int) -> None:
         """More fits, perhaps of another round, whose scores tell more."""
         if self._bar is None:
-            self._bar = tqdm(
+            self._bar = _bar_class()(
                 total=n_fits,
                 desc=self._name,
                 bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total} fits "
                 "[{elapsed}<{remaining}{postfix}]",
             )
         else:
-            self._bar.total += n_fits
-            self._bar.refresh()
+            self._lengthen(n_fits)
         self._n_folds = n_folds
         self._scores.clear()
 
@@ -125,6 +135,15 @@ class SearchBar:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def _lengthen(self, n_fits: int) -> None:
+        """Move the bar's end, which `reset` alone does in a notebook too."""
+        bar = self._bar
+        reached, begun = bar.n, bar.start_t
+        bar.reset(bar.total + n_fits)
+        bar.n = bar.last_print_n = reached
+        bar.start_t = begun
+        bar.refresh()
 
     def _show(self) -> None:
         reached = self._n_finished + sum(self._shares.values())

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._activations import canonical, output_names
 from skmlp._base import BaseMLP
 from skmlp._docstrings import with_shared_sections
 from skmlp._encoding import EncodedData
+from skmlp._fit_warnings import warn_if_worse_than_mean, warn_of_other_units
 from skmlp._learned import all_or_nothing
+from skmlp._other_names import explains_names
 from skmlp._params import COMMON_CONSTRAINTS
 from skmlp._sklearn import StrOptions, fit_context
+from skmlp._spec import NetworkSpec, TargetScaling
 
 
 @with_shared_sections
@@ -45,12 +50,19 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
         that are never negative, "logistic" for targets in [0, 1], "tanh" for [-1, 1] (for
         other ranges, scale the targets with `TransformedTargetRegressor`). None is
         "exponential" for the Poisson loss and "identity" for all others.
+    normalize_y : bool, default=False
+        Whether the network is trained on standardised targets: each minus its mean, over its
+        standard deviation, of the training rows with their sample weights (constant targets
+        are not divided). Predictions, scores and `metrics` are in the units of y; losses are
+        in those of the standardised targets. Needs an output activation of "identity".
     {training}
 
     Attributes
     ----------
     n_outputs_ : int
         Number of targets.
+    target_mean_, target_scale_ : ndarray of shape (n_outputs,) or None
+        What `normalize_y` subtracts from the targets, and divides them by; None without it.
     {attributes}
 
     See Also
@@ -77,8 +89,15 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
     _parameter_constraints: dict[str, list[Any]] = {
         **COMMON_CONSTRAINTS,
         "output_activation": [StrOptions(set(output_names())), None],
+        "normalize_y": ["boolean"],
     }
-    _learned_from_data: tuple[str, ...] = ("n_features_in_", "feature_names_in_", "n_outputs_")
+    _learned_from_data: tuple[str, ...] = (
+        "n_features_in_",
+        "feature_names_in_",
+        "n_outputs_",
+        "target_mean_",
+        "target_scale_",
+    )
     _y_is_numeric = True
 
     def __init__(
@@ -94,6 +113,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
         input_dropout: float = 0.0,
         loss: Any = "squared_error",
         output_activation: str | None = None,
+        normalize_y: bool = False,
         l1: float = 0.0,
         l2: float = 0.0,
         optimizer: Any = "adam",
@@ -109,7 +129,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         ema_decay: float | None = None,
-        batch_size: int | str = "auto",
+        batch_size: int | str | None = "auto",
         epochs: int = 200,
         shuffle: bool = True,
         early_stopping: bool = False,
@@ -135,6 +155,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
         self.input_dropout = input_dropout
         self.loss = loss
         self.output_activation = output_activation
+        self.normalize_y = normalize_y
         self.l1 = l1
         self.l2 = l2
         self.optimizer = optimizer
@@ -166,6 +187,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
         self.random_state = random_state
         self.verbose = verbose
 
+    @explains_names
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train one epoch over the given rows, going on from what was learned before.
@@ -201,21 +223,16 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predicted targets, float32 if X is and else float64.
         """
-        y = self._predictions(X)
-        return y[:, 0] if self.n_outputs_ == 1 else y
+        return self._one_or_many(self._predictions(X))
 
     # What the base class asks
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        with np.errstate(over="ignore"):
-            target = y.reshape(len(y), -1).astype(np.float32)
-        if not np.isfinite(target).all():
-            raise ValueError(
-                "'y' must fit into float32; got values up to "
-                f"{np.abs(y).max():.3g}; scale it with TransformedTargetRegressor."
-            )
+        target = y.reshape(len(y), -1).astype(np.float64)
+        if not self.normalize_y:
+            target = as_float32(target)
         if self.loss == "poisson" and (target < 0).any():
             raise ValueError(
                 f"'y' must not be negative for loss='poisson'; got {target.min()}; choose "
@@ -230,8 +247,60 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
             )
         return target
 
+    def _scale_targets(
+        self, data: EncodedData, validation: EncodedData | None, *, reset: bool
+    ) -> tuple[EncodedData, EncodedData | None]:
+        if validation is not None:
+            warn_of_other_units(data.y, validation.y)
+        if reset:
+            self._learn_scale(data)
+        elif self.normalize_y != (self.target_mean_ is not None):
+            raise ValueError(
+                "'normalize_y' must stay as it was to train on from the weights there are; got "
+                f"{self.normalize_y}; set warm_start=False to start afresh."
+            )
+        scaling = self._target_scaling()
+        if scaling is None:
+            return data, validation
+
+        def scaled(rows: EncodedData) -> EncodedData:
+            return replace(rows, y=as_float32(scaling.standardised(rows.y)))
+
+        return scaled(data), validation and scaled(validation)
+
+    def _learn_scale(self, data: EncodedData) -> None:
+        self.target_mean_ = self.target_scale_ = None
+        if not self.normalize_y:
+            return
+        _, activation = self._output_layer()
+        if activation != "linear":
+            raise ValueError(
+                "'normalize_y' must be False where outputs are not linear, since standardised "
+                f"targets have no bounds; got True with {activation!r} outputs; set "
+                "output_activation='identity' and another loss than 'poisson'."
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaler = StandardScaler().fit(data.y, sample_weight=data.weight)
+        self.target_mean_, self.target_scale_ = scaler.mean_, scaler.scale_
+
+    def _target_scaling(self) -> TargetScaling | None:
+        if self.target_mean_ is None or self.target_scale_ is None:
+            return None
+        return TargetScaling(tuple(self.target_mean_), tuple(self.target_scale_))
+
+    def _spec(self) -> NetworkSpec:
+        return replace(super()._spec(), target_scaling=self._target_scaling())
+
+    def _check_fit(self, data: EncodedData) -> None:
+        warn_if_worse_than_mean(type(self).__name__, self.loss, self._state, data)
+
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
-        return target[:, 0] if self.n_outputs_ == 1 else target
+        scaling = self._target_scaling()
+        return self._one_or_many(target if scaling is None else scaling.restored(target))
+
+    def _one_or_many(self, y: np.ndarray) -> np.ndarray:
+        """(n_samples,) of a single target."""
+        return y[:, 0] if self.n_outputs_ == 1 else y
 
     def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
         return weight
@@ -245,3 +314,14 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
 
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
         return r2_score(data.y, predictions, sample_weight=data.weight)
+
+
+def as_float32(target: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        small = target.astype(np.float32)
+    if not np.isfinite(small).all():
+        raise ValueError(
+            f"'y' must fit into float32; got values up to {np.abs(target).max():.3g}; set "
+            "normalize_y=True, or scale it."
+        )
+    return small

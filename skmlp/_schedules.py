@@ -7,12 +7,10 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-import tensorflow as tf
-
 from skmlp._engine import SCHEDULES, Knobs, Plateau
 from skmlp._keras_objects import config_key
 from skmlp._optimizers import DEFAULT_LEARNING_RATE, OptimizerRecipe
+from skmlp._tensorflow import keras, tf
 
 # What a schedule takes where nothing is given; see the documentation of the parameters.
 DECAY_RATE = {"exponential": 0.96, "inverse_time": 0.1, "plateau": 0.2}

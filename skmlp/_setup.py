@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from skmlp._activations import RRELU_RANGE
 from skmlp._encoding import EncodedData
@@ -39,8 +38,14 @@ from skmlp._optimizers import (
 from skmlp._schedules import RateSchedule, rate_schedule
 from skmlp._spec import NetworkSpec, flow
 from skmlp._state import FittedState, Progress, Weights
+from skmlp._tensorflow import tf
 
+# batch_size="auto", and how it is with early stopping: that counts epochs, so an epoch should
+# have some steps. Without it, more steps on few rows are more overfitting.
 AUTO_BATCH_SIZE = 200
+STEPS_TO_STOP_BY = 20
+SMALLEST_AUTO_BATCH = 32
+KERAS_BATCH_SIZE = 32  # where None is given
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
 # small data sets of all sizes share a program.
 SMALL_BATCH = 256
@@ -140,7 +145,7 @@ def set_up(job: Job, data: EncodedData) -> Setup:
     check_row_loss(loss, spec.n_outputs, data.y.ndim == 1)
     optimizer = _optimizer(job)
     check_initializer(params.kernel_initializer)
-    batch_size = compiled_batch_size(params.batch_size, data.n_rows)
+    batch_size = compiled_batch_size(job, data.n_rows)
     n_steps = -(-data.n_rows // batch_size)
     schedule = rate_schedule(params, optimizer, epochs=job.horizon, n_steps=n_steps)
     return Setup(job, _recipe(job, loss, optimizer, schedule, batch_size), optimizer, schedule)
@@ -205,15 +210,24 @@ def noise(spec: NetworkSpec) -> dict[str, Noise]:
     }
 
 
-def compiled_batch_size(batch_size: int | str, n_rows: int) -> int:
+def compiled_batch_size(job: Job, n_rows: int) -> int:
     """Rows of a batch as compiled; the last batch, or the only one, may fill less of it."""
-    size = AUTO_BATCH_SIZE if batch_size == "auto" else int(batch_size)
+    if job.batch_size == "auto":
+        return automatic_batch_size(n_rows, stops_early=job.params.early_stopping)
+    size = KERAS_BATCH_SIZE if job.batch_size is None else int(job.batch_size)
     return min(size, max(SMALL_BATCH, rounded_up(n_rows)))
+
+
+def automatic_batch_size(n_rows: int, *, stops_early: bool) -> int:
+    size = AUTO_BATCH_SIZE
+    while stops_early and size > SMALLEST_AUTO_BATCH and n_rows < STEPS_TO_STOP_BY * size:
+        size = max(size // 2, SMALLEST_AUTO_BATCH)
+    return size
 
 
 def is_small_full_batch(job: Job, n_rows: int) -> bool:
     """Whether equal rows may be merged: all rows make one batch, and all see one network."""
-    is_full_batch = n_rows <= compiled_batch_size(job.params.batch_size, n_rows)
+    is_full_batch = n_rows <= compiled_batch_size(job, n_rows)
     return is_full_batch and n_rows <= SMALL_BATCH and not job.spec.is_random()
 
 

@@ -9,10 +9,20 @@ from functools import partial
 from sklearn.utils import gen_batches
 
 from skmlp._encoding import EncodedData
-from skmlp._engine import STORE, Plan, Program, Run, Validation, Watcher, place, train
+from skmlp._engine import (
+    STORE,
+    Plan,
+    Program,
+    Run,
+    StopReason,
+    Validation,
+    Watcher,
+    place,
+    train,
+)
 from skmlp._job import Job
 from skmlp._setup import Setup, rounded_up, set_up
-from skmlp._state import FittedState, Weights
+from skmlp._state import FittedState, Progress, Weights
 
 VALIDATION_CHUNK = 8192  # rows measured at once, to bound the memory of wide layers
 
@@ -41,10 +51,11 @@ def train_alone(fit: Fit, watchers: Sequence[Watcher] = ()) -> Result:
     with STORE.lend(setup.recipe, data.n_rows) as program:
         start = setup.start(program.built_weights)
         _load(program, setup, start)
+        reached = partial(_reached, program, setup, start.progress)
         plan = replace(
             setup.plan(start.progress, has_validation=fit.validation is not None),
             metrics=fit.metrics,
-            save=partial(job.checkpoint.save, program) if job.checkpoint else None,
+            save=partial(job.checkpoint.after_epoch, reached) if job.checkpoint else None,
         )
         # A schedule begins where this fit began, not where its checkpoint stands.
         knobs = setup.knobs(program.steps())
@@ -57,10 +68,19 @@ def train_alone(fit: Fit, watchers: Sequence[Watcher] = ()) -> Result:
             watchers,
             _resumed(program, fit, plan),
         )
-        with program.averaged():
-            weights = program.weights()
-        raw, optimizer = program.weights(), program.optimizer_state()
-    return setup.fitted_state(start.progress, run, weights, raw, optimizer), run
+        state = reached(run)
+    # One that was interrupted can be resumed from where it was saved last.
+    if job.checkpoint and run.reason is not StopReason.INTERRUPTED:
+        job.checkpoint.save(state, run)
+    return state, run
+
+
+def _reached(program: Program, setup: Setup, before: Progress, run: Run) -> FittedState:
+    """What the program holds, as training that began at `before` leaves it."""
+    with program.averaged():
+        weights = program.weights()
+    raw, optimizer = program.weights(), program.optimizer_state()
+    return setup.fitted_state(before, run, weights, raw, optimizer)
 
 
 def _load(program: Program, setup: Setup, start: FittedState) -> None:

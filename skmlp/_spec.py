@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class KerasLayer:
@@ -29,10 +31,10 @@ class Layer(NamedTuple):
     """One layer of a network: what it is, its name in the Keras model, what it takes."""
 
     # "dense", "normalization", "activation", "dropout", "alpha_dropout", "concatenate" or
-    # "prediction", the activation of an output
+    # "prediction", the activation or the scaling of an output
     kind: str
     name: str
-    value: Any  # (units, whether it adds a bias), layer, activation or rate
+    value: Any  # (units, whether it adds a bias), layer, activation, scaling or rate
     sources: tuple[str, ...]  # names of layers or inputs
 
 
@@ -50,13 +52,29 @@ def flow(
 
 
 @dataclass(frozen=True)
+class TargetScaling:
+    """How standardised targets, which the network is trained on, become those of the user."""
+
+    mean: tuple[float, ...]  # (n_outputs,)
+    scale: tuple[float, ...]  # (n_outputs,)
+
+    def standardised(self, y: np.ndarray) -> np.ndarray:
+        return (y - np.array(self.mean)) / np.array(self.scale)
+
+    def restored(self, y: np.ndarray) -> np.ndarray:
+        """Targets or predictions in the user's units, of the dtype of y."""
+        return y * np.array(self.scale, y.dtype) + np.array(self.mean, y.dtype)
+
+
+@dataclass(frozen=True)
 class NetworkSpec:
     """A multilayer perceptron without its weights, perhaps with a wide path beside it.
 
     A hidden layer is a product, `normalization` if any, its activation, and dropout; the
     output layer is linear and its `n_outputs` values are the raw outputs;
-    `output_activation` makes predictions of them. Wide inputs go straight to the output
-    layer; an auxiliary output sees the last hidden layer alone.
+    `output_activation` makes predictions of them, or, where it is linear, `target_scaling`.
+    Wide inputs go straight to the output layer; an auxiliary output sees the last hidden
+    layer alone.
     """
 
     n_features: int  # of the hidden layers; with wide inputs and no hidden layer 0
@@ -69,6 +87,7 @@ class NetworkSpec:
     input_dropout: float = 0.0
     n_wide: int = 0
     has_auxiliary: bool = False
+    target_scaling: TargetScaling | None = None
 
     def shape(self) -> tuple[int, ...]:
         """Units of every layer, from the features to the raw outputs."""
@@ -119,11 +138,12 @@ class NetworkSpec:
             yield Layer("concatenate", "joined", None, ("wide_input", deep))
             name = "joined"
         main, *auxiliary = self.outputs
+        final = self.target_scaling or self.output_activation
         yield Layer("dense", "output", (self.n_outputs, True), (name,))
-        yield Layer("prediction", main, self.output_activation, ("output",))
+        yield Layer("prediction", main, final, ("output",))
         for aux in auxiliary:
             yield Layer("dense", "auxiliary", (self.n_outputs, True), (deep,))
-            yield Layer("prediction", aux, self.output_activation, ("auxiliary",))
+            yield Layer("prediction", aux, final, ("auxiliary",))
 
     def _hidden_layers(self) -> Iterator[tuple[str, str, Any]]:
         """(kind, name, value) of each layer from the features to the last hidden one."""
@@ -148,6 +168,26 @@ class NetworkSpec:
         n_outputs = self.n_outputs * (1 + self.has_auxiliary)
         return hidden + n_outputs * (self.n_wide + widths[-1])
 
+    def weight_shapes(self) -> list[list[tuple[int, ...]] | None]:
+        """Of every layer the shapes of its arrays; None where only Keras knows them."""
+        shapes: list[list[tuple[int, ...]] | None] = []
+
+        def run(layer: Layer, *widths: int) -> int:
+            width, value = sum(widths), layer.value
+            if layer.kind == "dense":
+                units, use_bias = value
+                shapes.append([(width, units), (units,)][: 1 + use_bias])
+                return units
+            if isinstance(value, KerasLayer):
+                n = _n_arrays(value)
+                shapes.append(None if n is None else [(width,)] * n)
+            else:
+                shapes.append([(width,)] if value == "prelu" else [])
+            return width
+
+        flow(self.layers(), self.input_widths(), run)
+        return shapes
+
     def is_random(self) -> bool:
         """Whether training draws anything but the order of the rows."""
         return bool(
@@ -157,12 +197,23 @@ class NetworkSpec:
         )
 
     def structure(self) -> NetworkSpec:
-        """The same with every positive dropout rate replaced by 0.5.
+        """The same with every positive dropout rate replaced by 0.5, and no target scaling.
 
-        Rates are run-time values of a compiled program: only their places shape it.
+        Rates are run-time values of a compiled program: only their places shape it. Targets
+        are scaled before it sees them.
         """
         return replace(
             self,
             dropout=tuple(0.5 * (rate > 0) for rate in self.dropout),
             input_dropout=0.5 * (self.input_dropout > 0),
+            target_scaling=None,
         )
+
+
+def _n_arrays(layer: KerasLayer) -> int | None:
+    """Arrays of a layer of normalisation as long as it is wide; None for another layer."""
+    settings = {"center": True, "scale": True, **layer.settings}
+    is_batch = layer.kind == "BatchNormalization"
+    if settings.get("rms_scaling") or not (is_batch or layer.kind == "LayerNormalization"):
+        return None
+    return settings["center"] + settings["scale"] + 2 * is_batch

@@ -34,40 +34,46 @@ class Stack(NamedTuple):
     n_members: int
 
 
-def stack_key(fit: Fit) -> Hashable | None:
-    """Fits of equal keys can be trained as one; None: this one only by itself."""
-    setup = set_up(fit.job, fit.data)
-    if not _is_stackable(setup):
-        return None
+def stack_key(fit: Fit, setup: Setup) -> Hashable:
+    """Fits without a reason to train alone and of equal keys can be trained as one."""
     n_batches = -(-fit.data.n_rows // setup.recipe.batch_size)
     return setup.recipe, n_batches, fit.validation is None
 
 
-def _is_stackable(setup: Setup) -> bool:
-    """Whether a stack can do all that this fit without watchers asks for, and is faster."""
-    job, optimizer = setup.job, setup.optimizer
-    config = optimizer.config
-    clips_or_averages = ("use_ema", *CLIPPINGS)
+def reason_to_train_alone(setup: Setup) -> str | None:
+    """Why a stack cannot train this fit without watchers, or would not be faster."""
+    job, optimizer, schedule = setup.job, setup.optimizer, setup.schedule
     is_elementwise = (
-        optimizer.cls.__module__.startswith("keras.")
-        and optimizer.cls.__name__ in ELEMENTWISE
-        and not any(config.get(name) for name in clips_or_averages)
-        and config.get("gradient_accumulation_steps") is None
-        and config.get("loss_scale_factor") is None
+        optimizer.cls.__module__.startswith("keras.") and optimizer.cls.__name__ in ELEMENTWISE
     )
-    return (
-        is_elementwise
-        and optimizer.learning_rate is not None
-        and optimizer.wide is None
-        and (setup.schedule.by_step is None or isinstance(setup.schedule.key, str))
-        and not (job.metrics or job.checkpoint)
-        and not any(isinstance(a, KerasLayer) for a in job.spec.activations)
-        and job.spec.n_weights() <= MAX_WEIGHTS
-    )
+    own = ("use_ema", *CLIPPINGS, "gradient_accumulation_steps", "loss_scale_factor")
+    by_name = schedule.by_step is None or isinstance(schedule.key, str)
+    reasons = {
+        "'metrics' are measured for one network": job.metrics,
+        "'checkpoint_dir' is for one network": job.checkpoint,
+        "stacks have no 'wide_optimizer'": optimizer.wide is not None,
+        f"stacks have no {optimizer.cls.__name__}": not is_elementwise,
+        "the optimizer object clips, averages or scales by itself": any(
+            optimizer.config.get(name) for name in own
+        ),
+        "stacks have no Keras schedules": optimizer.learning_rate is None or not by_name,
+        "an activation is a Keras layer": any(
+            isinstance(activation, KerasLayer) for activation in job.spec.activations
+        ),
+        f"they have more than {MAX_WEIGHTS:,} weights": job.spec.n_weights() > MAX_WEIGHTS,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), None)
+
+
+def reason_not_to_stack(n_fits: int) -> str:
+    """Why `split` has left fits of one key alone."""
+    if n_fits < SIZES[0]:
+        return f"fewer than {SIZES[0]} have one shape"
+    return "a stack would measure too many validation rows at once"
 
 
 def split(group: list[Fit], n_workers: int) -> list[Stack]:
-    """Fits of one key in as few stacks as the limits allow and all workers have use for."""
+    """The fewest stacks of fits of one key that fit the limits and occupy all workers."""
     if len(group) < SIZES[0]:
         return [Stack([fit], 1) for fit in group]
     held = max((fit.validation.X.nbytes for fit in group if fit.validation), default=1)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._activations import numpy_activation
 from skmlp._base import BaseMLP
 from skmlp._columns import (
     Categories,
@@ -22,7 +21,7 @@ from skmlp._columns import (
     with_codes,
 )
 from skmlp._encoding import dense, encode_features, output_dtype
-from skmlp._inference import raw_outputs
+from skmlp._inference import predictions, raw_outputs
 from skmlp._sklearn import HasMethods, Interval
 from skmlp._spec import NetworkSpec
 
@@ -133,8 +132,7 @@ class BaseWideDeep(BaseMLP):
                 f"auxiliary output too; got {self.aux_loss_weight}; use predict."
             )
         rows, dtype = self._encode_features(X), output_dtype(X)
-        activate = numpy_activation(state.spec.output_activation)
         return [
-            activate(raw_outputs(state, rows, dtype, auxiliary=auxiliary))
+            predictions(state.spec, raw_outputs(state, rows, dtype, auxiliary=auxiliary))
             for auxiliary in (False, True)
         ]

@@ -114,7 +114,7 @@ class WideDeepClassifier(BaseWideDeep, MLPClassifier):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         ema_decay: float | None = None,
-        batch_size: int | str = "auto",
+        batch_size: int | str | None = "auto",
         epochs: int = 200,
         shuffle: bool = True,
         early_stopping: bool = False,

@@ -32,12 +32,16 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor):
         As in `MLPRegressor`.
     output_activation : str, default=None
         As in `MLPRegressor`.
+    normalize_y : bool, default=False
+        As in `MLPRegressor`.
     {training}
 
     Attributes
     ----------
     n_outputs_ : int
         Number of targets.
+    target_mean_, target_scale_ : ndarray of shape (n_outputs,) or None
+        As in `MLPRegressor`.
     {wide_deep_attributes}
     {attributes}
 
@@ -94,6 +98,7 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor):
         input_dropout: float = 0.0,
         loss: Any = "squared_error",
         output_activation: str | None = None,
+        normalize_y: bool = False,
         l1: float = 0.0,
         l2: float = 0.0,
         optimizer: Any = "adam",
@@ -109,7 +114,7 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor):
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         ema_decay: float | None = None,
-        batch_size: int | str = "auto",
+        batch_size: int | str | None = "auto",
         epochs: int = 200,
         shuffle: bool = True,
         early_stopping: bool = False,
@@ -136,6 +141,7 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor):
             input_dropout=input_dropout,
             loss=loss,
             output_activation=output_activation,
+            normalize_y=normalize_y,
             l1=l1,
             l2=l2,
             optimizer=optimizer,
@@ -194,4 +200,4 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor):
             If there is no auxiliary output.
         """
         main, auxiliary = self._predictions_of_outputs(X)
-        return self._decode_target(main), self._decode_target(auxiliary)
+        return self._one_or_many(main), self._one_or_many(auxiliary)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from joblib.parallel import (
 )
 from sklearn import model_selection
 from sklearn.base import is_classifier
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 
@@ -27,7 +29,7 @@ from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
 from skmlp._sklearn import HalvingRandomSearchCV as HalvingRandomSearch
 
 if TYPE_CHECKING:
-    from skmlp._gathering import Gathering, Task
+    from skmlp._gathering import Gathering
 
 __all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
 
@@ -53,7 +55,7 @@ class _StackingBackend(ThreadingBackend):
 
 
 class _StackedSearch:
-    """What makes a search of scikit-learn train its fits as stacks."""
+    """A search of scikit-learn that trains its fits as stacks."""
 
     estimator: Any
     n_jobs: int | None
@@ -80,20 +82,36 @@ class _StackedSearch:
         self : object
             The fitted search.
         """
-        reason = self._reason_to_train_alone()
-        if reason is not None:
-            if self.verbose:
-                print(f"{type(self).__name__} trains its fits one by one: {reason}.")
-            return super().fit(X, y, **params)  # type: ignore[misc]
-        splits = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        n_folds = splits.get_n_splits(X, y, params.get("groups"))
-        self._gathering, self._n_folds = self._gathering_for(X), n_folds
+        search = copy(self)  # so that one search can be fitted in several threads at once
+        reason = search._reason_to_train_alone(params)
+        if reason is None:
+            search._fit_together(X, y, params)
+        else:
+            self._tell(f"trains its fits one by one: {reason}")
+            super(_StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
+        parameters = self.get_params(deep=False)  # type: ignore[attr-defined]
+        learned = {k: v for k, v in vars(search).items() if k not in parameters}
+        vars(self).update(learned)
+        return self
+
+    def _fit_together(self, X: Any, y: Any, params: dict[str, Any]) -> None:
+        # Made once, since some folds can be read only once.
+        self.cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        self._gathering = gathering = self._gathering_for(X)
         try:
-            with parallel_config(backend=_StackingBackend(self._gathering)):
-                return super().fit(X, y, **params)  # type: ignore[misc]
+            with parallel_config(backend=_StackingBackend(gathering)):
+                super().fit(X, y, **params)  # type: ignore[misc]
         finally:
-            self._gathering.close()
-            del self._gathering, self._n_folds
+            del self._gathering
+            gathering.close()
+            if gathering.alone:
+                n_alone, n_fits = gathering.alone.total(), gathering.n_trained
+                reasons = "; ".join(gathering.alone)
+                self._tell(f"trained {n_alone} of {n_fits} fits one by one: {reasons}")
+
+    def _tell(self, what: str) -> None:
+        if self.verbose:
+            print(f"{type(self).__name__} {what}.")
 
     def _gathering_for(self, X: Any) -> Gathering:
         from skmlp._gathering import Gathering  # imports TensorFlow
@@ -115,48 +133,76 @@ class _StackedSearch:
         )
 
     def _run_search(self, evaluate_candidates: Callable, callback_ctx: Any = None) -> None:
-        def evaluate(candidates: Iterable[dict], *args: Any, **kwargs: Any) -> dict:
-            candidates = list(candidates)
+        def evaluate(
+            candidates: Iterable[dict], cv: Any = None, *args: Any, **kwargs: Any
+        ) -> dict:
             if self._gathering is not None:
-                self._gathering.expect(self._tasks(candidates))
-            return evaluate_candidates(candidates, *args, **kwargs)
+                candidates = list(candidates)
+                splitter = self.cv if cv is None else cv
+                cv = _AnnouncedFolds(splitter, partial(self._expect, candidates))
+            return evaluate_candidates(candidates, cv, *args, **kwargs)
 
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         super()._run_search(evaluate, **context)  # type: ignore[misc]
 
-    def _tasks(self, candidates: Sequence[dict]) -> list[Task]:
-        """Candidate by candidate, in the order in which scikit-learn dispatches them.
+    def _expect(self, candidates: Sequence[dict], n_folds: int) -> None:
+        """Announce the fits of a round in the order in which scikit-learn dispatches them.
 
         In later rounds of halving, candidates are those of earlier ones but for the resource.
         """
         from skmlp._gathering import Task  # imports TensorFlow
 
+        assert self._gathering is not None
         resource = getattr(self, "resource", None)
-        return [
-            Task(
-                tuple((name, id(value)) for name, value in one.items() if name != resource),
-                fold,
-            )
-            for one in candidates
-            for fold in range(self._n_folds)
-        ]
+        self._gathering.expect(
+            [
+                Task(
+                    tuple((name, id(value)) for name, value in one.items() if name != resource),
+                    fold,
+                )
+                for one in candidates
+                for fold in range(n_folds)
+            ]
+        )
 
-    def _reason_to_train_alone(self) -> str | None:
-        last = self.estimator
-        while isinstance(last, Pipeline):
-            last = last.steps[-1][1]
+    def _reason_to_train_alone(self, params: dict[str, Any]) -> str | None:
+        last, prefix = _last_step(self.estimator)
         if not isinstance(last, BaseMLP):
             return f"{type(last).__name__} is not an estimator of skmlp"
-        if last.callbacks:
+        callbacks = params.get(f"{prefix}callbacks", params.get("callbacks"))
+        if callbacks or (callbacks is None and last.callbacks):
             return "callbacks watch one network"
-        # Fits that wait for others need to know how many will come, and that they will.
-        if isinstance(self.cv, Iterator):
-            return "the folds of an iterator cannot be counted; give 'cv' a list of them"
+        # Fits that wait for others must come at the same time.
         if self.pre_dispatch not in ("all", "n_jobs", "2*n_jobs") and not (
             isinstance(self.pre_dispatch, int) and self.pre_dispatch > 1
         ):
             return f"pre_dispatch={self.pre_dispatch!r} keeps them from meeting"
         return None
+
+
+class _AnnouncedFolds:
+    """Folds of a splitter; their number is told when scikit-learn splits."""
+
+    def __init__(self, splitter: Any, tell: Callable[[int], None]) -> None:
+        self._splitter = splitter
+        self._tell = tell
+
+    def split(self, *data: Any, **params: Any) -> list:
+        folds = list(self._splitter.split(*data, **params))
+        self._tell(len(folds))
+        return folds
+
+
+def _last_step(estimator: Any) -> tuple[Any, str]:
+    """The estimator that trains, and the prefix of its arguments of `fit`."""
+    prefix = ""
+    while isinstance(estimator, (Pipeline, TransformedTargetRegressor)):
+        if isinstance(estimator, Pipeline):
+            name, estimator = estimator.steps[-1]
+            prefix += f"{name}__"
+        else:
+            estimator = estimator.regressor
+    return estimator, prefix
 
 
 def _width(X: Any) -> int:
@@ -171,17 +217,19 @@ class GridSearchCV(_StackedSearch, model_selection.GridSearchCV):
     Parameters, attributes, splits, seeds, scores and errors are scikit-learn's. Folds and
     candidates of one network shape (they may differ in learning rate, penalties, dropout rates
     and all else that shapes no array) are trained as one stack, in one compiled program.
-    Whatever stands in front of the estimator in a `Pipeline` is fitted as by scikit-learn.
+    Whatever is around the estimator in a `Pipeline` or a `TransformedTargetRegressor` is fitted
+    as by scikit-learn.
 
     Other estimators, and networks that are watched by callbacks, are searched as by
     scikit-learn; a line at `verbose` >= 1 says so. Fits of fewer than 6 networks of a shape, of
     large networks (above 50,000 weights), and of settings that a stack does not have (see
-    the page on searches) are trained one by one.
+    the page on searches) are trained one by one; a line at `verbose` >= 1 counts them.
 
     Parameters
     ----------
     estimator : estimator
-        One of skmlp, or a pipeline that ends with one.
+        One of skmlp; or a `Pipeline` that ends with one, a `TransformedTargetRegressor` around
+        one, or both around each other.
     param_grid : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None
@@ -219,7 +267,7 @@ class RandomizedSearchCV(_StackedSearch, model_selection.RandomizedSearchCV):
     Parameters
     ----------
     estimator : estimator
-        One of skmlp, or a pipeline that ends with one.
+        As in `GridSearchCV` of this module.
     param_distributions : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None
@@ -243,18 +291,18 @@ class RandomizedSearchCV(_StackedSearch, model_selection.RandomizedSearchCV):
 
 
 class HalvingGridSearchCV(_StackedSearch, HalvingGridSearch):
-    """`sklearn.model_selection.HalvingGridSearchCV` that goes on training the survivors.
+    """`sklearn.model_selection.HalvingGridSearchCV` that resumes the survivors.
 
     As `HalvingRandomSearchCV` of this module, with the candidates of a grid.
 
     Parameters
     ----------
     estimator : estimator
-        One of skmlp, or a pipeline that ends with one.
+        As in `GridSearchCV` of this module.
     param_grid : dict or list of dict
         As in scikit-learn; without the number of epochs.
     resource : str, default="n_samples"
-        As in scikit-learn; the estimator's `epochs` to go on training.
+        As in scikit-learn; the estimator's `epochs` to resume training.
     n_jobs : int, default=None
         Stacks that are trained at the same time, in threads.
     **others
@@ -277,12 +325,12 @@ class HalvingGridSearchCV(_StackedSearch, HalvingGridSearch):
 
 
 class HalvingRandomSearchCV(_StackedSearch, HalvingRandomSearch):
-    """`sklearn.model_selection.HalvingRandomSearchCV` that goes on training the survivors.
+    """`sklearn.model_selection.HalvingRandomSearchCV` that resumes the survivors.
 
     Successive halving [1]_ trains all candidates for a few epochs, drops the worse of them,
     trains the others for more epochs, and so on. scikit-learn begins anew in each round; here,
-    with `resource="epochs"` (in a pipeline `"mlpregressor__epochs"`), a network goes on from
-    where it is, so a large search costs little more than its survivors. Results are those of
+    with `resource="epochs"` (in a pipeline `"mlpregressor__epochs"`), a network resumes where
+    it is, so a large search costs little more than its survivors. Results are those of
     scikit-learn's search, and networks of one shape are trained together as in `GridSearchCV`
     of this module.
 
@@ -292,15 +340,15 @@ class HalvingRandomSearchCV(_StackedSearch, HalvingRandomSearch):
     Parameters
     ----------
     estimator : estimator
-        One of skmlp, or a pipeline that ends with one.
+        As in `GridSearchCV` of this module.
     param_distributions : dict or list of dict
         As in scikit-learn; without the number of epochs.
     n_candidates : int or "exhaust", default="exhaust"
         As in scikit-learn.
     factor : float, default=3
-        As in scikit-learn: one candidate in so many goes on, for so many times the epochs.
+        As in scikit-learn: one candidate in so many survives, for so many times the epochs.
     resource : str, default="n_samples"
-        As in scikit-learn; the estimator's `epochs` to go on training.
+        As in scikit-learn; the estimator's `epochs` to resume training.
     max_resources, min_resources : int or str
         As in scikit-learn: most and fewest epochs of a candidate.
     n_jobs : int, default=None

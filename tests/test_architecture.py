@@ -14,17 +14,18 @@ PACKAGE = Path(skmlp.__file__).parent
 # above its own, and within a line those to its left.
 ORDER = """
 _sklearn _activations _spec _state _docstrings
-_params _encoding _columns _progress
-_workers _keras_objects _losses _optimizers _network _inference _metrics
+_params _settings _portable _learned _column_types _encoding _columns _progress
+_tensorflow _keras_objects _losses _optimizers _network _inference _metrics
 _engine.noise _engine.compiled _engine.recipe _engine.forward _engine.update _engine.program
 _engine.stack_forward _engine.stack _engine.schedules _engine.stopping _engine.store
 _engine.loop _engine.stack_loop _engine.callbacks _engine
-_schedules _checkpoint _job _setup _single _stacking _halving _gathering _training
-_learned _fit_arguments _fitted _base _classifier _regressor
+_schedules _checkpoint_file _checkpoint _job _setup _single _stacking _halving
+_gathering _training _fit_arguments _other_names _fit_warnings _fitted _base
+_classifier _regressor
 _wide_deep _wide_deep_classifier _wide_deep_regressor model_selection
 """.split()  # noqa: SIM905
 TENSORFLOW_ALLOWED = (
-    "_workers",
+    "_tensorflow",
     "_keras_objects",
     "_losses",
     "_optimizers",
@@ -39,6 +40,7 @@ TENSORFLOW_ALLOWED = (
     "_gathering",
     "_training",
 )
+FOR_ANNOTATIONS = ("_fitted", "_job")  # import Keras under TYPE_CHECKING
 
 
 def modules():
@@ -79,12 +81,25 @@ def test_every_module_has_its_place():
 def test_tensorflow_is_imported_only_by_what_trains():
     for name, tree in modules():
         loads = {
-            module.split(".")[0]
+            module
             for module, inside in imports(tree)
-            if not inside and module.split(".")[0] in ("tensorflow", "keras")
+            if not inside and (is_tensorflow(module) or module == "skmlp._tensorflow")
         }
-        guarded = name in ("_fitted", "_job")  # for annotations only, under TYPE_CHECKING
+        guarded = name in FOR_ANNOTATIONS
         assert not loads or guarded or name.startswith(TENSORFLOW_ALLOWED), name
+
+
+def is_tensorflow(module):
+    return module.split(".")[0] in ("tensorflow", "keras")
+
+
+def test_tensorflow_is_first_imported_where_its_log_is_silenced():
+    for name, tree in modules():
+        if name == "_engine":
+            first, *_ = (module for module, _ in imports(tree))
+            assert first == "skmlp._tensorflow"
+        elif not name.startswith(("_engine", "_tensorflow")) and name not in FOR_ANNOTATIONS:
+            assert not any(is_tensorflow(module) for module, _ in imports(tree)), name
 
 
 def test_the_engine_knows_nothing_of_scikit_learn_or_of_the_rest():
@@ -92,7 +107,8 @@ def test_the_engine_knows_nothing_of_scikit_learn_or_of_the_rest():
         if name.startswith("_engine"):
             for imported, _ in imports(tree):
                 assert not imported.startswith("sklearn")
-                assert not imported.startswith("skmlp.") or imported.startswith("skmlp._engine")
+                known = ("skmlp._engine", "skmlp._tensorflow")
+                assert not imported.startswith("skmlp.") or imported.startswith(known)
 
 
 def test_private_names_of_scikit_learn_are_imported_in_one_file():

@@ -6,6 +6,7 @@ import threading
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor
@@ -93,6 +94,9 @@ def test_the_store_is_bounded_and_forgets_the_oldest():
             self.key, self.capacity = key, capacity
             built.append(key)
 
+        def is_sound(self):
+            return self.key != "damaged"
+
     store = ProgramStore(Stub, max_idle=2)
     for recipe in ("a", "b", "a", "c"):
         with store.lend(recipe, 10):
@@ -101,9 +105,15 @@ def test_the_store_is_bounded_and_forgets_the_oldest():
     assert [program.key for program in store.idle()] == ["a", "c"]
     with store.lend("a", 10) as one, store.lend("a", 10) as two:
         assert one is not two
-    with pytest.raises(ZeroDivisionError), store.lend("c", 10):
+    with pytest.raises(ZeroDivisionError), store.lend("a", 10):
         raise ZeroDivisionError
-    assert "c" not in [program.key for program in store.idle()]
+    assert [program.key for program in store.idle()] == ["a", "a"]  # failed, but sound
+    with pytest.raises(ZeroDivisionError), store.lend("damaged", 10):
+        raise ZeroDivisionError
+    assert "damaged" not in [program.key for program in store.idle()]
+    with pytest.raises(tf.errors.ResourceExhaustedError), store.lend("a", 10) as program:
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+    assert program not in store.idle()
     with store.lend("a", 1000) as larger:
         assert larger.capacity > 1000
     with store.lend("a", 1001) as again:

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import loguniform
 from sklearn import model_selection
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -111,6 +112,20 @@ def test_classifiers_in_a_pipeline_with_a_grid():
         HalvingGridSearchCV(pipeline, grid, **settings),
         model_selection.HalvingGridSearchCV(pipeline, grid, **settings),
         np.where(Y > 0, "above", "below"),
+    )
+
+
+def test_a_transformed_target_goes_on_too(epochs_trained):
+    target = TransformedTargetRegressor(REGRESSOR, transformer=StandardScaler())
+    grid = {"regressor__learning_rate": [0.003, 0.01, 0.02, 0.03]}
+    settings = {"resource": "regressor__epochs", "min_resources": 2, "max_resources": 8}
+    settings |= {"factor": 2, "cv": 3}
+    ours = HalvingGridSearchCV(target, grid, **settings, refit=False).fit(X, 1000 + 100 * Y)
+    assert len(epochs_trained) == 12 * 2 + 6 * 2 + 3 * 4
+    assert_same_search(
+        ours.set_params(refit=True),
+        model_selection.HalvingGridSearchCV(target, grid, **settings),
+        1000 + 100 * Y,
     )
 
 

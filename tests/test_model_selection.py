@@ -1,15 +1,17 @@
 """Stacked searches against scikit-learn's own, and stacked fits against fits alone."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed
 from scipy.stats import loguniform
 from sklearn import model_selection
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, KFold
@@ -18,7 +20,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 from skmlp._encoding import EncodedData
-from skmlp._engine import STACKS, STORE
+from skmlp._engine import STACKS, STORE, train_stack
 from skmlp._gathering import Gathering, Task
 from skmlp._single import Fit
 from skmlp._stacking import SIZES, SearchEndedError, split
@@ -311,11 +313,173 @@ def test_what_is_not_stacked_is_said_once(capsys):
     watched = clone(REGRESSOR).set_params(callbacks=[keras.callbacks.TerminateOnNaN()])
     GridSearchCV(watched, {"epochs": [1]}, cv=2, verbose=1).fit(X, Y)
     assert "callbacks watch one network" in capsys.readouterr().out
-    folds = list(KFold(2).split(X))
-    GridSearchCV(REGRESSOR, {"epochs": [1]}, cv=iter(folds), verbose=1).fit(X, Y)
-    assert "iterator cannot be counted" in capsys.readouterr().out
-    GridSearchCV(REGRESSOR, {"epochs": [1]}, cv=folds).fit(X, Y)
+    GridSearchCV(REGRESSOR, {"epochs": [1]}, cv=2, pre_dispatch=1, verbose=1).fit(X, Y)
+    assert "pre_dispatch=1 keeps them from meeting" in capsys.readouterr().out
+    GridSearchCV(REGRESSOR, {"epochs": [1]}, cv=2).fit(X, Y)
     assert capsys.readouterr().out == ""
+
+
+RATES = {"learning_rate": [0.01, 0.02, 0.03]}
+ALL = "GridSearchCV trained 6 of 6 fits one by one: "
+WATCHED = "GridSearchCV trains its fits one by one: callbacks watch one network."
+
+
+@pytest.mark.parametrize(
+    ("params", "grid", "said"),
+    [
+        ({}, RATES, None),
+        ({"callbacks": []}, RATES, None),
+        ({"metrics": "r2"}, RATES, ALL + "'metrics' are measured for one network."),
+        ({"verbose": 1}, RATES, ALL + "'verbose' of the estimator shows one network."),
+        ({"optimizer": "nadam"}, RATES, ALL + "stacks have no Nadam."),
+        ({}, {"learning_rate": [0.01]}, "2 of 2 fits one by one: fewer than 6 have one shape."),
+        (
+            {},
+            {**RATES, "metrics": [None, "r2"]},
+            "GridSearchCV trained 6 of 12 fits one by one: 'metrics' are measured",
+        ),
+        (
+            {},
+            [RATES, {"callbacks": [keras.callbacks.TerminateOnNaN()]}, {"n_hidden": [2]}],
+            "GridSearchCV trained 4 of 10 fits one by one: callbacks watch one network; "
+            "fewer than 6 have one shape.",
+        ),
+    ],
+)
+def test_fits_that_are_trained_one_by_one_are_counted_in_a_line(params, grid, said, capsys):
+    estimator = clone(REGRESSOR).set_params(epochs=1, **params)
+    GridSearchCV(estimator, grid, cv=2, refit=False, verbose=1).fit(X, Y)
+    printed = capsys.readouterr().out
+    assert printed.count("one by one") == (said is not None)
+    assert said is None or said in printed
+
+
+def test_a_line_for_checkpoints_and_a_wide_optimizer(capsys, tmp_path):
+    params = {"epochs": 1, "wide_features": [0], "wide_optimizer": "ftrl"}
+    wide = WideDeepRegressor((8,), **{**SMALL, **params})
+    GridSearchCV(wide, RATES, cv=2, refit=False, verbose=1).fit(X, Y)
+    assert ALL + "stacks have no 'wide_optimizer'." in capsys.readouterr().out
+    saving = clone(REGRESSOR).set_params(epochs=1)
+    grid = {"checkpoint_dir": [tmp_path]}
+    search = GridSearchCV(saving, grid, cv=[(np.arange(50), np.arange(50, 110))], verbose=1)
+    search.set_params(refit=False).fit(X, Y)
+    assert "'checkpoint_dir' is for one network" in capsys.readouterr().out
+
+
+PIPELINE = make_pipeline(StandardScaler(), REGRESSOR)
+WATCHING = keras.callbacks.TerminateOnNaN()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name", "callbacks", "said"),
+    [
+        (REGRESSOR, "callbacks", [WATCHING], WATCHED),
+        (REGRESSOR, "callbacks", WATCHING, WATCHED),
+        (REGRESSOR, "callbacks", [], None),
+        (REGRESSOR, "callbacks", None, None),
+        (clone(REGRESSOR).set_params(callbacks=[WATCHING]), "callbacks", None, WATCHED),
+        (clone(REGRESSOR).set_params(callbacks=[WATCHING]), "callbacks", [], None),
+        (PIPELINE, "mlpregressor__callbacks", [WATCHING], WATCHED),
+        (PIPELINE, "mlpregressor__callbacks", [], None),
+        (
+            TransformedTargetRegressor(make_pipeline(PIPELINE)),
+            "pipeline__mlpregressor__callbacks",
+            [WATCHING],
+            WATCHED,
+        ),
+    ],
+)
+def test_callbacks_given_to_fit_are_told_of(estimator, name, callbacks, said, capsys):
+    (rate,) = (p for p in estimator.get_params() if p.endswith("learning_rate"))
+    grid = {rate: RATES["learning_rate"]}
+    search = GridSearchCV(estimator, grid, cv=2, refit=False, verbose=1)
+    search.fit(X, Y, **{name: callbacks})
+    printed = capsys.readouterr().out
+    assert printed.count("one by one") == (said is not None)
+    assert said is None or said in printed
+
+
+@pytest.fixture
+def sizes_of_stacks(monkeypatch):
+    """How many networks each stack has, without those that fill it up."""
+    sizes = []
+
+    def counted(program, members, goes_on):
+        sizes.append(len(members))
+        return train_stack(program, members, goes_on)
+
+    monkeypatch.setattr("skmlp._stacking.train_stack", counted)
+    return sizes
+
+
+def in_target(regressor):
+    return TransformedTargetRegressor(regressor, transformer=StandardScaler())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "prefix"),
+    [
+        (in_target(REGRESSOR), "regressor__"),
+        (
+            make_pipeline(StandardScaler(), in_target(REGRESSOR)),
+            "transformedtargetregressor__regressor__",
+        ),
+        (in_target(PIPELINE), "regressor__mlpregressor__"),
+        (
+            make_pipeline(StandardScaler(), in_target(in_target(PIPELINE))),
+            "transformedtargetregressor__regressor__regressor__mlpregressor__",
+        ),
+    ],
+    ids=["alone", "in a pipeline", "around a pipeline", "nested"],
+)
+def test_transformed_targets_are_stacked(estimator, prefix, sizes_of_stacks):
+    grid = {f"{prefix}learning_rate": [0.003, 0.01], f"{prefix}l2": [0.01, 0.1]}
+    ours = GridSearchCV(estimator, grid, cv=3)
+    theirs = model_selection.GridSearchCV(estimator, grid, cv=3)
+    assert_same_search(ours, theirs, X, 1000 + 100 * Y)
+    assert sizes_of_stacks == [12]
+
+
+class Once:
+    """Folds that can be iterated once."""
+
+    def __init__(self, folds):
+        self.folds = iter(folds)
+
+    def __iter__(self):
+        yield from self.folds
+
+
+class SplitsOnce(Once):
+    """Folds that can be counted once and split once."""
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        self.folds = list(self.folds)
+        return len(self.folds)
+
+    def split(self, X=None, y=None, groups=None):
+        folds, self.folds = self.folds, []
+        return folds
+
+
+class SplitsInThreads(KFold):
+    """Folds that are drawn in joblib's threads."""
+
+    def split(self, X, y=None, groups=None):
+        draw = delayed(lambda fold: fold)
+        return Parallel(n_jobs=2)(draw(fold) for fold in super().split(X, y, groups))
+
+
+@pytest.mark.parametrize("make", [iter, Once, SplitsOnce, lambda folds: SplitsInThreads(3)])
+def test_folds_that_can_be_read_once_are_read_once(make, sizes_of_stacks):
+    folds = list(KFold(3).split(X))
+    ours = GridSearchCV(REGRESSOR, RATES, cv=make(folds))
+    theirs = model_selection.GridSearchCV(REGRESSOR, RATES, cv=make(folds))
+    cv = ours.cv
+    assert_same_search(ours, theirs, X, Y)
+    assert sizes_of_stacks == [9]
+    assert ours.n_splits_ == 3
+    assert ours.cv is cv
 
 
 @pytest.mark.parametrize("pre_dispatch", ["all", "n_jobs", "0.2*n_jobs", 7, 1])
@@ -329,3 +493,42 @@ def test_searches_can_be_cloned_and_nested():
     search = GridSearchCV(REGRESSOR, {"l2": [0.0, 0.1]}, cv=3)
     scores = model_selection.cross_val_score(clone(search), X, Y, cv=2)
     assert np.isfinite(scores).all()
+
+
+class Meeting(KFold):
+    """Splits when as many threads as the barrier is for have come to split."""
+
+    barrier = threading.Barrier(2, timeout=60)
+
+    def split(self, X, y=None, groups=None):
+        self.barrier.wait()
+        return super().split(X, y, groups)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_one_search_fitted_in_two_threads(refit):
+    search = GridSearchCV(REGRESSOR, RATES, cv=Meeting(3), refit=refit)
+    expected = clone(search).set_params(cv=3).fit(X, Y)
+    with ThreadPoolExecutor(2) as pool:
+        fits = [pool.submit(search.fit, X, Y) for _ in range(2)]
+        assert all(fit.result() is search for fit in fits)
+    for name, values in expected.cv_results_.items():
+        if "score" in name and "time" not in name:
+            np.testing.assert_array_equal(search.cv_results_[name], values)
+    assert search.best_params_ == expected.best_params_
+    assert not refit or (search.predict(X) == expected.predict(X)).all()
+
+
+def test_a_search_holds_nothing_of_a_fit_while_it_runs():
+    seen = []
+
+    class Watching(KFold):
+        def split(self, X, y=None, groups=None):
+            seen.append(dict(vars(search)))
+            return super().split(X, y, groups)
+
+    search = GridSearchCV(REGRESSOR, RATES, cv=Watching(3))
+    before = dict(vars(search))
+    search.fit(X, Y)
+    assert seen == [before]
+    assert "_gathering" not in vars(search)

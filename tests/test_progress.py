@@ -1,5 +1,8 @@
 """What a fit shows: nothing, a bar, or what scikit-learn's callbacks make of it."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -7,6 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skmlp import MLPRegressor
 from skmlp import model_selection as stacked
+from skmlp._progress import SearchBar
 
 X = np.random.RandomState(0).normal(size=(40, 3))
 Y = X[:, 0]
@@ -35,6 +39,44 @@ def test_verbose_1_shows_one_bar_with_losses(capfd):
     assert "3/3" in last
     assert "loss=" in last
     assert "val_loss=" in last
+
+
+# A kernel of Jupyter's as tqdm sees it, in an environment without ipywidgets.
+IN_A_NOTEBOOK = """
+import sys, types, warnings
+import skmlp
+assert not {"tqdm", "IPython"} & set(sys.modules)
+sys.modules["IPython"] = types.ModuleType("IPython")
+sys.modules["IPython"].get_ipython = lambda: None
+sys.modules["ipykernel.zmqshell"] = types.ModuleType("ipykernel.zmqshell")
+sys.modules["ipywidgets"] = None
+warnings.simplefilter("error")
+from skmlp._progress import ProgressBar
+bar = ProgressBar("MLPRegressor", 3)
+bar.on_epoch_end(2, {"loss": 0.5})
+bar.close()
+"""
+
+
+def test_a_notebook_without_widgets_gets_text_and_no_warning():
+    script = [sys.executable, "-c", IN_A_NOTEBOOK]
+    shown = subprocess.run(script, check=True, capture_output=True, text=True).stderr
+    assert "3/3" in shown
+    assert "Warning" not in shown
+
+
+def test_a_search_bar_grows_round_by_round(capfd):
+    """Its end moves by `reset`, which moves that of a notebook's widget too."""
+    bar = SearchBar("Halving", None)
+    bar.expect(2, 1)
+    begun = bar._bar.start_t
+    for candidate in range(2):
+        bar.finished((candidate, 0), {"test_scores": 0.5})
+    bar.expect(1, 1)
+    assert (bar._bar.n, bar._bar.total, bar._bar.start_t) == (2, 3, begun)
+    bar.finished((1, 0), {"test_scores": 0.75})
+    bar.close()
+    assert "3/3 fits" in capfd.readouterr().err
 
 
 def test_the_bar_is_closed_when_a_fit_fails(capfd):

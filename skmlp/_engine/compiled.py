@@ -17,9 +17,14 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], *, with_xla: bool) -> None:
         self._function = tf.function(function, jit_compile=with_xla or None, autograph=False)
         self._traces: dict[tuple[tf.TensorShape, ...], Any] = {}
+        self.is_sound = True  # until a call breaks off
 
     def __call__(self, *arguments: tf.Tensor) -> Any:
         shapes = tuple(argument.shape for argument in arguments)
-        if shapes not in self._traces:
-            self._traces[shapes] = self._function.get_concrete_function(*arguments)
-        return self._traces[shapes](*arguments)
+        try:
+            if shapes not in self._traces:
+                self._traces[shapes] = self._function.get_concrete_function(*arguments)
+            return self._traces[shapes](*arguments)
+        except BaseException:
+            self.is_sound = False
+            raise

@@ -63,6 +63,7 @@ class Program:
         self._run_batches = Compiled(self._trace_run_batches, with_xla=True)
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
+        self._built_for = self._compiled_for()
 
     # Values in and out
 
@@ -140,8 +141,8 @@ class Program:
         return values(self._update.state)
 
     def steps(self) -> int:
-        """Steps that the optimizer has made."""
-        return int(self.optimizer.iterations.value)
+        """Batches that the optimizer has seen."""
+        return int(self._update.steps)
 
     def set_learning_rate(self, rate: float) -> None:
         self.optimizer.learning_rate = rate
@@ -168,6 +169,23 @@ class Program:
 
     def _assign_weights(self, weights: Weights) -> None:
         assign(self._weights(), [array for arrays in weights for array in arrays])
+
+    def is_sound(self) -> bool:
+        """Whether `load` makes the program as good as new, however its last fit ended."""
+        is_unbroken = self._run_batches.is_sound and self._measure.is_sound
+        return is_unbroken and self._compiled_for() == self._built_for
+
+    def _compiled_for(self) -> tuple[str, list[int], list[int]]:
+        """Settings that a Keras callback may change and `load` does not set: the optimizer's
+        constants, and which variables are trained.
+        """
+        config = self.optimizer.get_config()
+        constants = str({k: v for k, v in config.items() if k != "learning_rate"})
+        return (
+            constants,
+            [id(v) for v in self._trainable()],
+            [id(v) for v in self._update.state],
+        )
 
     # Compiled work
 
@@ -224,7 +242,7 @@ class Program:
             # 3. Backward and update.
             gradients = tape.gradient(loss, [variable.value for variable in variables])
             if self.recipe.schedule is not None:
-                rate = self.recipe.schedule(self.optimizer.iterations.value, knobs)
+                rate = self.recipe.schedule(self._update.steps, knobs)
                 self.optimizer.learning_rate.assign(rate)
             rate = tf.convert_to_tensor(self.optimizer.learning_rate)
             self._update.apply(gradients, knobs.clip)

@@ -105,6 +105,10 @@ class StackProgram:
             values.update(zip(names, of_averages, strict=True))
         return tuple(tuple(values[id(v)] for v in layer.weights) for layer in self._layers)
 
+    def is_sound(self) -> bool:
+        """As `Program.is_sound`; no callback sees a stack."""
+        return self._run_batches.is_sound and self._measure.is_sound
+
     def _averaged_model_variables(self) -> list[Any]:
         return self._model.trainable_variables if self.recipe.has_ema else []
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import tensorflow as tf
+
 from skmlp._engine.program import Program
 from skmlp._engine.stack import StackProgram
 
@@ -39,12 +41,21 @@ class ProgramStore:
 
     @contextmanager
     def lend(self, key: Hashable, n_rows: int) -> Iterator[Any]:
-        """A program for this block alone. One whose block fails is not used again."""
+        """A program for this block alone.
+
+        It is kept for others afterwards, also if the block fails, since a fit begins by loading
+        all that a program holds; unless TensorFlow failed or the program itself was damaged.
+        """
         program = self._take(key, n_rows) or self._build(key, n_rows)
-        yield program
-        with self._lock:
-            self._idle.append(program)
-            del self._idle[: -self.max_idle]
+        failed_in_tensorflow = False
+        try:
+            yield program
+        except tf.errors.OpError:
+            failed_in_tensorflow = True
+            raise
+        finally:
+            if not failed_in_tensorflow and program.is_sound():
+                self._give_back(program)
 
     def clear(self) -> None:
         with self._lock:
@@ -53,6 +64,11 @@ class ProgramStore:
     def idle(self) -> list[Any]:
         with self._lock:
             return list(self._idle)
+
+    def _give_back(self, program: Any) -> None:
+        with self._lock:
+            self._idle.append(program)
+            del self._idle[: -self.max_idle]
 
     def _take(self, key: Hashable, n_rows: int) -> Any | None:
         with self._lock:

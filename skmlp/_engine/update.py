@@ -45,6 +45,11 @@ class Update:
         wide = self.wide_optimizer.variables if self.wide_optimizer else []
         return [*self.optimizer.variables, *wide]
 
+    @property
+    def steps(self) -> tf.Tensor:
+        """Batches seen; `iterations` of the optimizer counts those that moved weights."""
+        return self.optimizer.variables[0].value
+
     def apply(self, gradients: Sequence[tf.Tensor], limit: tf.Tensor) -> None:
         """Make one step."""
         if self.wide_optimizer is None:
@@ -75,6 +80,6 @@ class Update:
 
     def update_averages(self, decay: tf.Tensor) -> None:
         """Exponential moving averages, which start at the weights after the first step."""
-        decay = tf.where(self.optimizer.iterations.value > 1, decay, 0.0)
+        decay = tf.where(tf.convert_to_tensor(self.optimizer.iterations) > 1, decay, 0.0)
         for average, variable in zip(self.averages, self._variables, strict=False):
             average.assign(decay * average.value + (1 - decay) * variable.value)

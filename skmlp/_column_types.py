@@ -1,0 +1,80 @@
+"""Columns that hold no numbers: found and named, where scikit-learn names a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+# beginnings of the dtypes' names in pandas, polars and Arrow, in lower case
+DATES = ("date", "time", "duration", "period", "interval")
+CATEGORIES = ("categor", "enum", "dictionary")
+OF_DATES = "turn dates into numbers, such as days since one of them"
+OF_OTHERS = (
+    "encode text and categories, such as by a OneHotEncoder in a ColumnTransformer, or give "
+    "them to the wide & deep estimators in columns of a categorical dtype"
+)
+MAX_NAMED = 5
+
+
+@contextmanager
+def named_columns(X: Any) -> Iterator[None]:
+    """Refuse dates before the block, and name the columns at fault if the block fails.
+
+    Dates alone scikit-learn would take for numbers, of nanoseconds.
+    """
+    _refuse({name: kind for name, kind, _ in _suspects(X) if kind == "dates"})
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        rows = np.asarray(X, dtype=object) if isinstance(X, (list, tuple)) else X
+        suspects = _suspects(rows)
+        _refuse({name: kind for name, kind, i in suspects if _is_text(rows, i)}, error)
+        raise
+
+
+def _suspects(X: Any) -> Iterator[tuple[str, str, int]]:
+    """Columns that may hold no numbers: what to call each, what it seems to hold, position."""
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        columns = [
+            (repr(name), str(dtype)) for name, dtype in zip(X.columns, X.dtypes, strict=True)
+        ]
+    elif isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUSMm":
+        columns = [(f"column {i}", str(X.dtype)) for i in range(X.shape[1])]
+    else:
+        return
+    for i, (name, dtype) in enumerate(columns):
+        dtype = dtype.lower()
+        if dtype.startswith(DATES):
+            yield name, "dates", i
+        elif dtype.startswith(CATEGORIES):
+            yield name, "categories", i
+        elif dtype.startswith(("object", "str", "utf8", "<u", "|s", "large_string")):
+            yield name, "text", i
+
+
+def _is_text(X: Any, i: int) -> bool:
+    """Whether a column's values are not even numbers written as text."""
+    column = X.iloc[:, i] if hasattr(X, "iloc") else X[:, i]
+    try:
+        np.asarray(column, dtype=object).astype(float)
+    except ValueError:
+        return True
+    except TypeError:  # neither text nor numbers; scikit-learn says which value it is
+        return False
+    return False
+
+
+def _refuse(kinds: dict[str, str], cause: Exception | None = None) -> None:
+    """Raise ValueError for these columns, by the names and kinds given; pass if none are."""
+    if not kinds:
+        return
+    parts = []
+    for kind in dict.fromkeys(kinds.values()):
+        names = [name for name, other in kinds.items() if other == kind]
+        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+        parts.append(f"{kind} in {', '.join(names[:MAX_NAMED])}{more}")
+    remedy = OF_DATES if "dates" in kinds.values() else OF_OTHERS
+    raise ValueError(f"'X' must hold numbers; got {' and '.join(parts)}; {remedy}.") from cause

@@ -1,0 +1,72 @@
+"""Names that parameters have in other libraries, so that an error can say the name here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OF_CONSTRUCTORS = {
+    # scikit-learn's MLP
+    "alpha": "use 'l2', which is not divided by twice the rows of a batch",
+    "beta_1": "use optimizer=keras.optimizers.Adam(beta_1=...)",
+    "beta_2": "use optimizer=keras.optimizers.Adam(beta_2=...)",
+    "epsilon": "use optimizer=keras.optimizers.Adam(epsilon=...)",
+    "learning_rate_init": "use 'learning_rate'",
+    "max_fun": "there is no solver 'lbfgs' here; use 'epochs' to bound training",
+    "max_iter": "use 'epochs'",
+    "nesterovs_momentum": "use 'nesterov'",
+    "power_t": "use 'learning_rate_schedule' and 'decay_rate'",
+    "solver": "use 'optimizer'",
+    # Keras, its wrappers, and other libraries
+    "bias_regularizer": "only kernels are penalised, by 'l1' and 'l2'",
+    "dropout_rate": "use 'dropout'",
+    "hidden_layers": "use 'hidden_layer_sizes'",
+    "kernel_regularizer": "use 'l1' and 'l2'",
+    "loss_weights": "use 'aux_loss_weight' of the wide & deep estimators",
+    "lr": "use 'learning_rate'",
+    "max_epochs": "use 'epochs'",
+    "nb_epoch": "use 'epochs'",
+    "patience": "use 'n_iter_no_change' with early_stopping=True",
+    "units": "use 'hidden_layer_sizes' or 'n_neurons'",
+    "validation_split": "use 'validation_fraction' with early_stopping=True",
+}
+OF_FIT = {
+    "class_weight": "it is a parameter of the classifiers' constructor",
+    "eval_set": "use 'X_val' and 'y_val'",
+    "initial_epoch": "use warm_start=True to train on",
+    "shuffle": "it is a parameter of the constructor",
+    "steps_per_epoch": "an epoch goes through all rows once",
+    "validation_batch_size": "validation rows are measured together",
+    "validation_split": (
+        "set early_stopping=True and 'validation_fraction' in the constructor"
+    ),
+    "x": "use 'X'",
+}
+
+
+def refuse_other_names(
+    owner: str, known: Iterable[str], given: Iterable[str], elsewhere: dict[str, str]
+) -> None:
+    """Raise TypeError for the first name that `owner` does not know."""
+    known = list(known)
+    for name in given:
+        if name not in known:
+            remedy = elsewhere.get(name, f"its parameters are {', '.join(known)}")
+            raise TypeError(f"{name!r} is not a parameter of {owner}; {remedy}.")
+
+
+def explains_names(method: F) -> F:
+    """Make a method refuse arguments that it does not know under the public class's name."""
+    known = [name for name in inspect.signature(method).parameters if name != "self"]
+
+    @wraps(method)
+    def explained(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        owner = f"{type(estimator).__name__}.{method.__name__}"
+        refuse_other_names(owner, known, kwargs, OF_FIT)
+        return method(estimator, *args, **kwargs)
+
+    return explained  # type: ignore[return-value]

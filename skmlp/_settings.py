@@ -1,0 +1,188 @@
+"""The settings of a fit as text that is equal, in every process, where the fits are.
+
+Functions and classes count by their code and all that it refers to, other objects by what
+pickle would write of them. Those of well-known libraries count by their names. Values that
+cannot be read so are refused: taking one for another would resume the wrong fit.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import dis
+import hashlib
+import inspect
+import sys
+from collections.abc import Iterator
+from numbers import Integral, Real
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+# Parameters that change nothing in what is trained, and one that is compared by the seed.
+WITHOUT_EFFECT = {"callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "verbose"}
+LIBRARIES = {"keras", "numpy", "pandas", "polars", "scipy", "sklearn", "tensorflow"}
+LIBRARIES |= set(sys.stdlib_module_names) - {"__main__"}
+MAX_LENGTH = 100
+
+Around = tuple[Any, ...]  # the values that a value is part of, the outermost first
+
+
+class IncomparableError(Exception):
+    """Says of which value it cannot be told whether it equals another."""
+
+
+def settings_text(estimator: Any) -> dict[str, str]:
+    """The parameters that decide the result of a fit, each as text.
+
+    Raises ValueError for a value that cannot be compared.
+    """
+    params = estimator.get_params(deep=False)
+    return {
+        name: _parameter_text(name, value)
+        for name, value in params.items()
+        if name not in WITHOUT_EFFECT
+    }
+
+
+def shortened(text: str) -> str:
+    """The text, or its beginning and a hash."""
+    if len(text) <= MAX_LENGTH:
+        return text
+    return f"{text[:MAX_LENGTH]}... {hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def _parameter_text(name: str, value: Any) -> str:
+    try:
+        return shortened(_text(value, ()))
+    except (IncomparableError, RecursionError) as error:
+        raise ValueError(
+            f"'{name}' must be a value that can be compared with that of a checkpoint; got "
+            f"{value!r} ({error}); give a plain function, or set checkpoint_dir=None."
+        ) from error
+
+
+def _text(value: Any, around: Around) -> str:
+    """A value's text; numbers count by their value, tuples and arrays as lists."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, str, bytes, complex)):
+        return repr(value)
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real):
+        number = float(value)
+        return str(int(number)) if number.is_integer() else repr(number)
+    if isinstance(value, ModuleType):
+        return value.__name__
+    for depth, outer in enumerate(around):
+        if outer is value:
+            return f"<{depth}>"
+    around = (*around, value)
+    if isinstance(value, (type, FunctionType)):
+        return _definition_text(value, around)
+    if isinstance(value, (list, tuple, range)):
+        return f"[{', '.join(_text(item, around) for item in value)}]"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(_text(item, around) for item in value))}}}"
+    if type(value) is dict:
+        items = (f"{_text(k, around)}: {_text(v, around)}" for k, v in value.items())
+        return f"{{{', '.join(sorted(items))}}}"
+    if hasattr(value, "__array__"):
+        return _text(np.asarray(value).tolist(), around)
+    return _keras_text(value, around) if hasattr(value, "get_config") else _state(value, around)
+
+
+def _definition_text(value: Any, around: Around) -> str:
+    """A function or class, by its name where it is a library's."""
+    module = getattr(value, "__module__", None) or ""
+    if module.partition(".")[0] in LIBRARIES:
+        found: Any = sys.modules.get(module)
+        for part in value.__qualname__.split("."):
+            found = getattr(found, part, None)
+        if found is value:
+            return f"{module}.{value.__qualname__}"
+    if isinstance(value, FunctionType):
+        return f"{value.__qualname__} {_text(_function_parts(value), around)}"
+    return f"{value.__qualname__} {_text(_class_parts(value), around)}"
+
+
+def _function_parts(function: FunctionType) -> list[Any]:
+    closure = [_cell_contents(cell) for cell in function.__closure__ or ()]
+    names = sorted(set(_global_names(function.__code__)) & set(function.__globals__))
+    used = {name: function.__globals__[name] for name in names}
+    defaults = function.__defaults__, function.__kwdefaults__
+    return [_code(function.__code__), *defaults, closure, used]
+
+
+def _cell_contents(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not set yet
+        return None
+
+
+def _global_names(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _global_names(constant)
+
+
+def _code(code: Any) -> Any:
+    """A code object as what it does, without where it stands; or one of its constants."""
+    if isinstance(code, CodeType):
+        constants = [_code(constant) for constant in code.co_consts]
+        exceptions = getattr(code, "co_exceptiontable", b"")
+        return [code.co_code, exceptions, code.co_names, code.co_varnames, constants]
+    if isinstance(code, (tuple, frozenset)):
+        return type(code)(repr(_code(constant)) for constant in code)
+    return repr(code)  # 2 and 2.0 are different code
+
+
+def _class_parts(cls: type) -> list[Any]:
+    members = {
+        name: _member(member)
+        for name, member in vars(cls).items()
+        if isinstance(member, FunctionType)
+        or not (name.startswith("__") or name == "_abc_impl")
+    }
+    return [list(cls.__bases__), members]
+
+
+def _member(member: Any) -> Any:
+    if isinstance(member, property):
+        return [member.fget, member.fset, member.fdel]
+    return getattr(member, "__func__", member)  # of a static or class method
+
+
+def _keras_text(value: Any, around: Around) -> str:
+    """A Keras object by its class and configuration; by its attributes too, where that does
+    not say all.
+
+    Not of what has variables: layers and optimizers are rebuilt from their configuration.
+    """
+    config = value.get_config()
+    parameters = list(inspect.signature(type(value).__init__).parameters)[1:]
+    if not (set(parameters) <= set(config) or hasattr(value, "variables")):
+        config = {**config, **vars(value)}
+    settings = {name: one for name, one in config.items() if name != "name"}
+    text = f"{_text(type(value), around)} {_text(settings, around)}"
+    if "'class_name': 'function'" in text or "'class_name': '__lambda__'" in text:
+        raise IncomparableError("its get_config knows a function by its name alone")
+    return text
+
+
+def _state(value: Any, around: Around) -> str:
+    """Any other object by what pickle would write of it."""
+    reduce = copyreg.dispatch_table.get(type(value))
+    try:
+        reduced: Any = reduce(value) if reduce else value.__reduce_ex__(4)
+    except Exception as error:
+        raise IncomparableError(f"{type(value).__name__} objects hide their state") from error
+    if isinstance(reduced, str):
+        return f"{getattr(value, '__module__', None)}.{reduced}"
+    parts = [list(part) if isinstance(part, Iterator) else part for part in reduced]
+    return _text(parts, around)

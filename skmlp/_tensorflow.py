@@ -1,0 +1,82 @@
+"""TensorFlow and Keras as every module here imports them: quietly, held to a worker's share."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Within this block TensorFlow's C++ log starts at its level for fatal errors.
+
+    TensorFlow reads the level when it is imported, so the environment is as it was after the
+    block. A level that is set, or a TensorFlow that runs already, is left alone.
+    """
+    is_new = "tensorflow" not in sys.modules and LOG_LEVEL not in os.environ
+    if is_new:
+        os.environ[LOG_LEVEL] = "3"
+    try:
+        yield
+    finally:
+        if is_new:
+            del os.environ[LOG_LEVEL]
+
+
+with _quiet_start():
+    import keras
+    import tensorflow as tf
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "skmlp trains with Keras on TensorFlow, but Keras runs on "
+        f"{keras.backend.backend()!r}; set the environment variable "
+        "KERAS_BACKEND=tensorflow before Keras is first imported."
+    )
+
+
+# A forked child keeps what its parent imported.
+STARTED_IN = os.getpid()
+
+
+def refuse_forked_process() -> None:
+    """Raise RuntimeError in a child forked from a process that had started TensorFlow.
+
+    TensorFlow's threads stay behind in the parent, and the first one waited for never answers.
+    """
+    if os.getpid() != STARTED_IN:
+        raise RuntimeError(
+            "'fit' must not be called in a process forked from one that has trained, since "
+            f"TensorFlow would wait forever; got process {os.getpid()}, forked from "
+            f"{STARTED_IN}; use joblib's backends 'loky' or 'threading', or multiprocessing's "
+            "start method 'spawn'."
+        )
+
+
+def _hold_to_share() -> None:
+    """In a worker process, limit TensorFlow's threads to those that joblib grants it.
+
+    joblib tells a worker its share (`inner_max_num_threads`) as it tells OpenMP. A worker is a
+    process of its own, so nothing of the user's is changed; where TensorFlow has run before,
+    it stays as it is. On a GPU workers take memory as they need it, not all at once.
+    """
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    if multiprocessing.parent_process() is None or not share.isdigit():
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(int(share))
+        tf.config.threading.set_inter_op_parallelism_threads(int(share))
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:  # TensorFlow has started already
+        return
+
+
+_hold_to_share()
+
+__all__ = ["keras", "refuse_forked_process", "tf"]

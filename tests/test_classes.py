@@ -1,0 +1,87 @@
+"""Classes and labels: a single one, sparse ones, and how sure the network is of them."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.multioutput import MultiOutputClassifier
+
+from skmlp import MLPClassifier
+
+CLASSIFIER = MLPClassifier((8,), learning_rate=0.02, batch_size=16, epochs=4, random_state=0)
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(60, 3))
+
+
+@pytest.mark.parametrize("label", ["up", 3, True])
+def test_a_single_class_is_predicted_with_a_warning(label):
+    y = np.full(60, label)
+    with pytest.warns(UserWarning, match=f"'y' holds a single class, {label!r}") as caught:
+        classifier = clone(CLASSIFIER).fit(X, y)
+    assert caught[0].filename == __file__
+    np.testing.assert_array_equal(classifier.predict(X), y)
+    np.testing.assert_array_equal(classifier.predict_proba(X), np.ones((60, 1)))
+    np.testing.assert_array_equal(classifier.predict_log_proba(X), np.zeros((60, 1)))
+    assert classifier.classes_.tolist() == [label]
+    assert classifier.score(X, y) == 1
+
+
+def test_a_rare_label_of_several():
+    Y = np.column_stack([X[:, 0] > 0, np.zeros(60)]).astype(int)
+    with pytest.warns(UserWarning, match="single class"):
+        several = MultiOutputClassifier(CLASSIFIER).fit(X, Y)
+    assert not several.predict(X)[:, 1].any()
+
+
+def test_decision_function_is_the_logit():
+    for y in (X[:, 0] > 0, np.digitize(X[:, 0], [-0.5, 0.5])):
+        classifier = clone(CLASSIFIER).fit(X, y)
+        decision, probability = classifier.decision_function(X), classifier.predict_proba(X)
+        if decision.ndim == 1:
+            logit = np.log(probability[:, 1] / probability[:, 0])
+            np.testing.assert_allclose(decision, logit, rtol=1e-6)
+        else:
+            centred = np.log(probability) - np.log(probability).mean(axis=1, keepdims=True)
+            mean = decision.mean(axis=1, keepdims=True)
+            np.testing.assert_allclose(decision - mean, centred, rtol=1e-6)
+    Y = np.column_stack([X[:, 0] > 0, X[:, 1] > 0]).astype(int)
+    classifier = clone(CLASSIFIER).fit(X, Y)
+    np.testing.assert_array_equal(classifier.decision_function(X) > 0, classifier.predict(X))
+
+
+def test_scorers_take_it(iris):
+    X, y = iris
+    scores = cross_val_score(CLASSIFIER, X, y == 0, cv=2, scoring="roc_auc")
+    assert scores.min() > 0.95
+
+
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array])
+def test_sparse_indicators_give_sparse_predictions(container):
+    Y = np.column_stack([X[:, 0] > 0, X[:, 1] > 0]).astype(int)
+    dense = clone(CLASSIFIER).fit(X, Y)
+    classifier = clone(CLASSIFIER).fit(X, container(Y))
+    predicted = classifier.predict(X)
+    assert sparse.issparse(predicted)
+    np.testing.assert_array_equal(predicted.toarray(), dense.predict(X))
+    assert classifier.score(X, container(Y)) == classifier.score(X, Y) == dense.score(X, Y)
+    assert not sparse.issparse(classifier.fit(X, Y).predict(X))
+    in_parts = clone(CLASSIFIER).partial_fit(X, container(Y), classes=[0, 1])
+    assert sparse.issparse(in_parts.predict(X))
+
+
+def test_errors_show_the_users_labels():
+    y = np.r_[["rare"], np.repeat(["down", "up"], [30, 29])]
+    with pytest.raises(ValueError, match=r"'validation_fraction' must .*'rare'"):
+        clone(CLASSIFIER).set_params(early_stopping=True).fit(X, y)
+    with pytest.raises(ValueError, match=r"only, \[0, 1\]; got \[2\] too"):
+        clone(CLASSIFIER).fit(X, np.arange(60) % 2, X_val=X, y_val=np.arange(60) % 3)
+
+
+def test_extremes_stay_finite_or_are_refused():
+    y = X[:, 0] > 0
+    with pytest.raises(ValueError, match="'sample_weight' must have a finite sum"):
+        clone(CLASSIFIER).fit(X, y, sample_weight=np.full(60, 1e308))
+    huge = clone(CLASSIFIER).fit(X, y, sample_weight=np.full(60, 1e300))
+    plain = clone(CLASSIFIER).fit(X, y)
+    np.testing.assert_allclose(huge.predict_proba(X), plain.predict_proba(X), rtol=1e-5)
