@@ -32,26 +32,25 @@ def test_values_are_those_of_keras(name, dtype):
     np.testing.assert_allclose(activated, expected, rtol=2e-5, atol=2e-6)
 
 
-HIDDEN = [
-    "elu",
-    "leaky_relu",
-    "mish",
-    "prelu",
-    "rrelu",
-    "selu",
-    "softmax",
-    ["tanh", "prelu"],
-    keras.activations.leaky_relu,
-    keras.layers.PReLU(),
-    keras.layers.LeakyReLU(negative_slope=0.2),
-    [keras.layers.ReLU(max_value=1.0), "relu"],
-]
+# of two hidden layers, so that a network is compiled for two at once
+HIDDEN = {
+    "elu and leaky_relu": ["elu", "leaky_relu"],
+    "mish and prelu": ["mish", "prelu"],
+    "rrelu and selu": ["rrelu", "selu"],
+    "softmax and tanh": ["softmax", "tanh"],
+    "function and layer": [keras.activations.leaky_relu, keras.layers.PReLU()],
+    "layers": [keras.layers.LeakyReLU(negative_slope=0.2), keras.layers.ReLU(max_value=1.0)],
+    "one for both": "prelu",
+}
 
 
 @pytest.mark.parametrize(
     ("activation", "normalization"),
-    [*((activation, None) for activation in HIDDEN), ("prelu", "batch"), ("relu", "layer")],
-    ids=lambda value: getattr(value, "__name__", str(value)),
+    [
+        *(pytest.param(pair, None, id=name) for name, pair in HIDDEN.items()),
+        ("prelu", "batch"),
+        ("relu", "layer"),
+    ],
 )
 def test_hidden_layers_predict_like_keras(activation, normalization):
     X = np.random.RandomState(0).normal(size=(30, 3))
@@ -59,6 +58,7 @@ def test_hidden_layers_predict_like_keras(activation, normalization):
         (4, 6),
         activation=activation,
         normalization=normalization,
+        optimizer="sgd",
         learning_rate=0.1,
         epochs=2,
         random_state=0,

@@ -91,35 +91,6 @@ def test_optuna_search(sine):
     assert [program.traces for program in STORE.idle()] == [1]
 
 
-def test_parallel_search_with_threads_and_processes(sine):
-    from joblib import parallel_config
-
-    grid = {"learning_rate": [0.001, 0.02]}
-    alone = GridSearchCV(REGRESSOR, grid, cv=2).fit(*sine).cv_results_["mean_test_score"]
-    for backend in ("threading", "loky"):
-        with parallel_config(backend, n_jobs=2):
-            both = GridSearchCV(REGRESSOR, grid, cv=2).fit(*sine)
-        np.testing.assert_array_equal(both.cv_results_["mean_test_score"], alone)
-
-
-def test_worker_processes_keep_to_their_share(sine):
-    from joblib import Parallel, delayed, parallel_config
-
-    # Inside the test, so that workers need not be able to import this module
-    def threads_of_tensorflow(estimator, X, y):
-        import tensorflow as tf
-
-        estimator.fit(X, y)
-        return tf.config.threading.get_intra_op_parallelism_threads()
-
-    here = threads_of_tensorflow(clone(REGRESSOR), *sine)
-    with parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
-        for _ in range(2):  # the second time in workers that have run TensorFlow
-            fits = (delayed(threads_of_tensorflow)(clone(REGRESSOR), *sine) for _ in range(2))
-            assert Parallel()(fits) == [1, 1]
-    assert threads_of_tensorflow(clone(REGRESSOR), *sine) == here
-
-
 def test_cross_val_predict(iris):
     probability = cross_val_predict(CLASSIFIER, *iris, method="predict_proba")
     assert np.mean(probability.argmax(axis=1) == iris[1]) > 0.9

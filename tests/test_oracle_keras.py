@@ -42,10 +42,14 @@ OPTIMIZERS = {
     "rmsprop": {},
     "adamw": {"weight_decay": 0.01},
 }
+# An optimizer sees gradients alone: each meets one kind of target, and plain descent all.
 CASES = [
     *[(problem, "sgd", {}, False) for problem in PROBLEMS],
-    *[("regression", optimizer, {}, False) for optimizer in OPTIMIZERS],
-    *[("multiclass", optimizer, {}, True) for optimizer in OPTIMIZERS],
+    ("regression", "momentum", {}, True),
+    ("outputs", "nesterov", {}, True),
+    ("binary", "adam", {}, True),
+    ("multiclass", "rmsprop", {}, True),
+    ("multilabel", "adamw", {}, True),
     ("regression", "sgd", {"l1": 0.01}, True),
     ("regression", "adam", {"l2": 0.02}, False),
     ("binary", "adam", {"l1": 0.003, "l2": 0.02}, True),
@@ -114,9 +118,7 @@ def test_losses_and_weights_equal_those_of_keras(problem, optimizer, penalties, 
 
 def initial_weights(estimator, y):
     """What a fit starts from: a fit whose optimizer stands still ends with it."""
-    estimator.set_params(optimizer="sgd", learning_rate=1e-30, l1=0.0, l2=0.0)
-    estimator.set_params(momentum=None, nesterov=None, weight_decay=None)
-    return list(estimator.fit(X, y)._state.arrays)
+    return list(estimator.set_params(learning_rate=1e-30).fit(X, y)._state.arrays)
 
 
 def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():

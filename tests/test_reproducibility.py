@@ -8,15 +8,16 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from skmlp import MLPClassifier, MLPRegressor
 
 X = np.random.RandomState(0).normal(size=(150, 4))
 Y = X[:, 0] - X[:, 1] ** 2
 REGRESSOR = MLPRegressor(
-    (8, 8), dropout=0.2, batch_size=16, epochs=5, early_stopping=True, random_state=7
+    (8,), dropout=0.2, batch_size=16, epochs=5, early_stopping=True, random_state=7
 )
 
 
@@ -55,14 +56,6 @@ def test_bits_do_not_depend_on_the_program_that_is_lent():
     built = STORE.built
     assert fingerprint(REGRESSOR) == before
     assert STORE.built == built  # it took the larger program
-
-
-@pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_same_bits_in_parallel(backend):
-    alone = fingerprint(REGRESSOR)
-    fits = (delayed(clone(REGRESSOR).fit)(X, Y) for _ in range(4))
-    fitted = Parallel(n_jobs=2, backend=backend)(fits)
-    assert {fingerprint_of_fitted(estimator) for estimator in fitted} == {alone}
 
 
 def test_same_bits_in_another_process(tmp_path):
@@ -123,7 +116,7 @@ GOING_ON = {
 @pytest.mark.parametrize("way", GOING_ON)
 def test_training_in_parts_gives_the_bits_of_training_at_once(way):
     regressor = MLPRegressor(
-        **{"n_iter_no_change": 50, **GOING_ON[way]}, batch_size=16, random_state=7
+        (8,), **{"n_iter_no_change": 50, **GOING_ON[way]}, batch_size=16, random_state=7
     )
     whole = clone(regressor).set_params(epochs=6).fit(X, Y)
     parts = clone(regressor).set_params(epochs=4, warm_start=True).fit(X, Y)
@@ -134,3 +127,39 @@ def test_training_in_parts_gives_the_bits_of_training_at_once(way):
     for _ in range(6):
         single.partial_fit(X, Y)
     assert fingerprint_of_fitted(single) == fingerprint_of_fitted(whole)
+
+
+# In processes of joblib's, which these tests share: each takes long to load TensorFlow.
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_same_bits_in_parallel(backend):
+    alone = fingerprint(REGRESSOR)
+    fits = (delayed(clone(REGRESSOR).fit)(X, Y) for _ in range(4))
+    fitted = Parallel(n_jobs=2, backend=backend)(fits)
+    assert {fingerprint_of_fitted(estimator) for estimator in fitted} == {alone}
+
+
+def test_a_search_in_threads_and_processes():
+    grid = {"learning_rate": [0.001, 0.02]}
+    alone = GridSearchCV(REGRESSOR, grid, cv=2).fit(X, Y).cv_results_["mean_test_score"]
+    for backend in ("threading", "loky"):
+        with parallel_config(backend, n_jobs=2):
+            both = GridSearchCV(REGRESSOR, grid, cv=2).fit(X, Y)
+        np.testing.assert_array_equal(both.cv_results_["mean_test_score"], alone)
+
+
+def test_worker_processes_keep_to_their_share():
+    # Inside the test, so that workers need not be able to import this module
+    def threads_of_tensorflow(estimator, X, y):
+        import tensorflow as tf
+
+        estimator.fit(X, y)
+        return tf.config.threading.get_intra_op_parallelism_threads()
+
+    here = threads_of_tensorflow(clone(REGRESSOR), X, Y)
+    with parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
+        for _ in range(2):  # the second time in workers that have run TensorFlow
+            fits = (delayed(threads_of_tensorflow)(clone(REGRESSOR), X, Y) for _ in range(2))
+            assert Parallel()(fits) == [1, 1]
+    assert threads_of_tensorflow(clone(REGRESSOR), X, Y) == here

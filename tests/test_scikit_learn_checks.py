@@ -7,14 +7,33 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 
-CHECKS = [
-    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{check.func.__name__}-{i}")
-    for cls in (MLPRegressor, MLPClassifier, WideDeepRegressor, WideDeepClassifier)
-    for i, (estimator, check) in enumerate(estimator_checks_generator(cls()))
-]
+ESTIMATORS = (MLPRegressor, MLPClassifier, WideDeepRegressor, WideDeepClassifier)
+# A network that compiles and trains quickly, and learns all that the checks demand.
+SMALL = {
+    "hidden_layer_sizes": (10,),
+    "optimizer": "rmsprop",
+    "learning_rate": 0.02,
+    "epochs": 50,
+}
+# checks that need the defaults to learn well
+OF_DEFAULTS = (
+    "check_class_weight_classifiers",
+    "check_classifiers_train",
+    "check_regressors_train",
+)
 
 
-@pytest.mark.parametrize(("estimator", "check"), CHECKS)
+def checks():
+    for cls in ESTIMATORS:
+        for params in (SMALL, {}):
+            kind = cls.__name__ if params else f"{cls.__name__} of defaults"
+            for i, (estimator, check) in enumerate(estimator_checks_generator(cls(**params))):
+                name = check.func.__name__
+                marks = () if params or name in OF_DEFAULTS else pytest.mark.slow
+                yield pytest.param(estimator, check, id=f"{kind}-{name}-{i}", marks=marks)
+
+
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
 def test_scikit_learn_contract(estimator, check):
     try:
         check(estimator)

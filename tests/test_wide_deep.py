@@ -20,7 +20,14 @@ Y = X[:, 0] - X[:, 5] ** 2
 WEIGHT = RNG.uniform(0.2, 2, 75)
 NAMES = [f"x{i}" for i in range(8)]
 FRAME = pd.DataFrame(X, columns=NAMES)
-SMALL = {"hidden_layer_sizes": (6, 5), "batch_size": 32, "epochs": 3, "random_state": 0}
+SMALL = {
+    "hidden_layer_sizes": (6, 5),
+    "optimizer": "sgd",  # compiles fastest
+    "learning_rate": 0.01,
+    "batch_size": 32,
+    "epochs": 3,
+    "random_state": 0,
+}
 REGRESSOR = WideDeepRegressor(**SMALL)
 
 
@@ -46,8 +53,7 @@ def initial_weights(estimator, y):
     Biases are to be zero again: of a row that leaves the first layer dead, they alone decide
     which units of the second are.
     """
-    still = clone(estimator).set_params(optimizer="sgd", learning_rate=1e-30, epochs=1)
-    still.set_params(l2=0.0, wide_l1=0.0, wide_l2=0.0, wide_optimizer=None)
+    still = clone(estimator).set_params(learning_rate=1e-30, epochs=1, wide_optimizer=None)
     arrays = still.fit(X, y)._state.arrays
     return [np.where(np.abs(array) < 1e-20, 0, array) for array in arrays]
 
@@ -73,8 +79,8 @@ def test_losses_and_weights_equal_those_of_keras(params, kind):
     is_classes = kind == "classes"
     y = np.digitize(Y, [-1, 0]) if is_classes else Y
     cls = WideDeepClassifier if is_classes else WideDeepRegressor
-    common = {**SMALL, "epochs": 5, "shuffle": False, "optimizer": "sgd"}
-    estimator = cls(**{**common, "learning_rate": 0.01, "n_iter_no_change": np.inf, **params})
+    common = {**SMALL, "epochs": 5, "shuffle": False, "n_iter_no_change": np.inf}
+    estimator = cls(**{**common, **params})
     fitted = clone(estimator).fit(X, y, sample_weight=WEIGHT)
 
     has_aux = "aux_loss_weight" in params
@@ -112,6 +118,7 @@ def test_the_wide_path_has_its_own_optimizer_as_two_in_keras():
 
     ftrl = keras.optimizers.Ftrl(0.05, l1_regularization_strength=0.01)
     regressor = clone(REGRESSOR).set_params(wide_optimizer=ftrl, shuffle=False, epochs=5)
+    regressor.set_params(optimizer="adam", learning_rate=0.001)
     fitted = clone(regressor).fit(X, Y)
     model = keras_model(8, 8, 1, "linear")
     model.set_weights(initial_weights(regressor, Y))
@@ -138,7 +145,7 @@ def test_the_wide_path_has_its_own_optimizer_as_two_in_keras():
 
 
 def test_a_wide_optimizer_by_name_steps_at_the_rate_of_the_other():
-    schedule = {"learning_rate_schedule": "cosine", "learning_rate": 0.02, "optimizer": "sgd"}
+    schedule = {"learning_rate_schedule": "cosine", "learning_rate": 0.02}
     one = clone(REGRESSOR).set_params(**schedule)
     two = clone(one).set_params(wide_optimizer="sgd", global_clipnorm=0.5)
     one.set_params(global_clipnorm=0.5)
@@ -147,7 +154,8 @@ def test_a_wide_optimizer_by_name_steps_at_the_rate_of_the_other():
 
 
 def test_wide_penalties_draw_the_wide_weights_alone():
-    free = clone(REGRESSOR).set_params(epochs=60, learning_rate=0.02).fit(X, Y)
+    free = clone(REGRESSOR).set_params(optimizer="adam", epochs=60, learning_rate=0.02)
+    free.fit(X, Y)
     for penalty in ("wide_l1", "wide_l2"):
         drawn = clone(free).set_params(**{penalty: 1.0}).fit(X, Y)
         assert np.abs(drawn.coefs_[-1][:8]).max() < 0.2 * np.abs(free.coefs_[-1][:8]).max()
@@ -155,7 +163,7 @@ def test_wide_penalties_draw_the_wide_weights_alone():
 
 
 def test_penalties_of_the_wide_path_are_keras_s():
-    regressor = clone(REGRESSOR).set_params(epochs=1, optimizer="sgd", learning_rate=1e-30)
+    regressor = clone(REGRESSOR).set_params(epochs=1, learning_rate=1e-30)
     plain = clone(regressor).fit(X, Y)
     wide = plain.coefs_[-1][:8]
     both = clone(regressor).set_params(wide_l1=0.3, wide_l2=0.2).fit(X, Y)
@@ -222,7 +230,7 @@ def test_names_reach_through_a_pipeline():
 
 
 def test_searched_like_the_mlp():
-    space = {"aux_loss_weight": [0.1, 0.4], "wide_l2": [0.0, 0.1], "n_hidden": [1, 2]}
+    space = {"aux_loss_weight": [0.1, 0.4], "wide_l2": [0.01, 0.1], "n_hidden": [1, 2]}
     regressor = clone(REGRESSOR).set_params(n_neurons=4, wide_features=[0, 1])
     search = GridSearchCV(regressor, space, cv=2).fit(X, Y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
@@ -332,7 +340,7 @@ class TestAuxiliaryOutput:
         assert main.shape == auxiliary.shape == (75, 2)
 
     def test_losses_of_both_outputs(self):
-        still = clone(REGRESSOR).set_params(epochs=1, optimizer="sgd", learning_rate=1e-30)
+        still = clone(REGRESSOR).set_params(epochs=1, learning_rate=1e-30)
         fitted = still.set_params(aux_loss_weight=0.3).fit(X, Y)
         errors = [np.mean((Y - predicted) ** 2) for predicted in fitted.predict_outputs(X)]
         names = ["main_output_loss", "aux_output_loss", "loss"]
