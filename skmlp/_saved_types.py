@@ -7,7 +7,7 @@ from sklearn.compose import make_column_selector
 from skmlp._classifier import MLPClassifier
 from skmlp._keras_text import KerasText
 from skmlp._regressor import MLPRegressor
-from skmlp._spec import KerasLayer, NetworkSpec
+from skmlp._spec import KerasLayer, NetworkSpec, TargetScaling
 from skmlp._state import FittedState, Progress
 from skmlp._wide_deep_classifier import WideDeepClassifier
 from skmlp._wide_deep_regressor import WideDeepRegressor
@@ -22,6 +22,7 @@ SAVED_TYPES = (
     FittedState,
     NetworkSpec,
     Progress,
+    TargetScaling,
     # Texts; Keras makes objects of them when they are used, in its safe mode.
     KerasLayer,
     KerasText,
@@ -47,6 +48,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    10
+    11
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)
