@@ -133,9 +133,10 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
         It gives what `predict` of a regressor or `predict_proba` of a classifier gives; of a
         binary classifier, the probability of the second class. `model_.evaluate(X, y)` gives
-        the estimator's loss, with the penalties `l1` and `l2` but without those of a wide path
-        alone, and Keras's own among `metrics`; `model_.fit` trains on from the fitted weights,
-        with a fresh optimizer at the estimator's learning rate.
+        the estimator's loss (with `normalize_y` in the units of y) with the penalties `l1` and
+        `l2`, but without those of a wide path alone, and Keras's own among `metrics`;
+        `model_.fit` trains on from the fitted weights, with a fresh optimizer at the
+        estimator's learning rate.
 
         Targets are numbers for a regressor; 0 and 1, by the order of `classes_`, for two
         classes or several labels; and positions in `classes_` for more classes, or one-hot

@@ -160,3 +160,10 @@ def test_a_saved_model_is_keras_alone(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     arguments = {"x": X, "y": CLASSES, "verbose": 0}
     np.testing.assert_allclose(loaded.evaluate(**arguments), model.evaluate(**arguments))
+
+
+def test_scaled_targets_are_evaluated_in_the_users_units():
+    y = 1000 * SIGNAL + 5000
+    fitted = clone(REGRESSOR).set_params(normalize_y=True).fit(X, y)
+    loss = evaluated(fitted, y)["loss"]
+    assert loss == pytest.approx(fitted.loss_ * fitted.target_scale_[0] ** 2, rel=1e-4)

@@ -74,7 +74,7 @@ def problem(request, sine, iris, multilabel):
         "binary": (MLPClassifier(**SMALL), X, np.where(y > 0, "up", "down")),
         "multiclass": (MLPClassifier(**SMALL, class_weight={0: 2.0}), *iris),
         "multilabel": (MLPClassifier(**SMALL), *multilabel),
-        "deep": (MLPRegressor(**SMALL | DEEP, ema_decay=0.5), X, y),
+        "deep": (MLPRegressor(**SMALL | DEEP, ema_decay=0.5, normalize_y=True), X, y),
         "objects": (make_pipeline(StandardScaler(), MLPRegressor(**keras_objects())), X, y),
         "wide and deep": (
             WideDeepRegressor(
