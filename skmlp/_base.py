@@ -285,7 +285,7 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
             start=start,
             seed=seed,
             epochs=self.epochs if epochs is None else checked_count("epochs", epochs),
-            batch_size=self.batch_size if batch_size is None else checked_batch(batch_size),
+            batch_size=checked_batch(self.batch_size if batch_size is None else batch_size),
             callbacks=as_list(self.callbacks if callbacks is None else callbacks),
             score=self._validation_score(spec),
             metrics=named_measures(self.metrics, self, spec),

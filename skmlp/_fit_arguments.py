@@ -41,8 +41,10 @@ def checked_count(name: str, value: Any) -> int:
     return int(value)
 
 
-def checked_batch(batch_size: Any) -> int | str:
-    return "auto" if batch_size == "auto" else checked_count("batch_size", batch_size)
+def checked_batch(batch_size: Any) -> int | str | None:
+    if batch_size is None or batch_size == "auto":
+        return batch_size
+    return checked_count("batch_size", batch_size)
 
 
 def checked_verbose(verbose: Any) -> int:

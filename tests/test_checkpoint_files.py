@@ -288,7 +288,7 @@ class TestDamage:
     @pytest.mark.parametrize(
         ("estimator", "name", "value"),
         [
-            (MLPClassifier, "classes_", {"array": ["<i8", [1], "00" * 8]}),
+            (MLPClassifier, "classes_", {"array": ["<i8", [3], "00" * 24]}),
             (MLPClassifier, "classes_", "abc"),
             (MLPClassifier, "y_type_", "multiclass"),
             (WideDeepRegressor, "wide_inputs_", {"array": ["<i8", [1, 2], "09" * 16]}),
