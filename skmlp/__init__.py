@@ -2,6 +2,7 @@
 
 from skmlp._classifier import MLPClassifier
 from skmlp._regressor import MLPRegressor
+from skmlp._saved_types import skops_trusted_types
 from skmlp._wide_deep_classifier import WideDeepClassifier
 from skmlp._wide_deep_regressor import WideDeepRegressor
 
@@ -13,4 +14,5 @@ __all__ = [
     "WideDeepClassifier",
     "WideDeepRegressor",
     "__version__",
+    "skops_trusted_types",
 ]

@@ -381,6 +381,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _output_layer(self) -> tuple[int, str]:
         return self.n_outputs_, "softmax" if self.y_type_ == "multiclass" else "sigmoid"
 
+    def _has_class_indices(self) -> bool:
+        return self.y_type_ == "multiclass"
+
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
         """Accuracy: of several labels, the share of rows with all of them right."""
         truth = data.y[:, 0] if self.y_type_ == "binary" else data.y

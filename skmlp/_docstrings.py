@@ -155,7 +155,7 @@ metrics : str, Keras metric, list of these or None, default=None
 callbacks : list of keras.callbacks.Callback, default=None
     Called as by `keras.Model.fit`, each fit with copies of its own. A callback with a hook
     for batches makes epochs run batch by batch, which is slower. A fitted estimator is
-    pickled without them.
+    saved without them.
 checkpoint_dir : str or path-like, default=None
     Directory in which `fit` keeps a checkpoint, for one fit alone. A fit that was
     interrupted, run again with the same parameters and data, resumes it and ends with the
@@ -183,7 +183,8 @@ coefs_ : list of ndarray, float32
 intercepts_ : list of ndarray, float32
     Biases; the i-th belongs to layer i + 1.
 model_ : keras.Sequential, or keras.Model with the inputs "wide_input" and "deep_input"
-    A Keras model with the fitted weights, built anew at each access.
+    A Keras model with the fitted weights, built anew at each access and compiled with the
+    estimator's loss, penalties and optimizer.
 n_iter_ : int
     Epochs run by the last call.
 history_ : dict of lists

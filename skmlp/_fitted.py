@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._encoding import encode_features, output_dtype
 from skmlp._inference import hidden_outputs, predictions, raw_outputs
+from skmlp._keras_text import WAITING, KerasParameter, holds_text, to_save, to_show
+from skmlp._sklearn import is_printing
 from skmlp._state import FittedState
 
 if TYPE_CHECKING:
@@ -21,7 +24,33 @@ if TYPE_CHECKING:
 class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Outputs and weights of the network in `_state`, which a subclass trains."""
 
+    activation = KerasParameter()
+    kernel_initializer = KerasParameter()
+    normalization = KerasParameter()
+    loss = KerasParameter()
+    optimizer = KerasParameter()
+    learning_rate_schedule = KerasParameter()
+    metrics = KerasParameter()
     _state: FittedState
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether those of estimators among them are given too.
+
+        Returns
+        -------
+        params : dict
+            Values by name. scikit-learn's printers get text in place of Keras objects.
+        """
+        if not is_printing():
+            return super().get_params(deep)
+        held = vars(self).get(WAITING, {}) | vars(self)
+        names = inspect.signature(type(self)).parameters
+        return {name: to_show(held[name]) for name in names if name in held}
 
     def hidden_output(self, X: Any, layer: int = -1) -> np.ndarray:
         """Activated outputs of a hidden layer.
@@ -100,31 +129,53 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     @property
     def model_(self) -> keras.Model:
-        """A Keras model with the fitted weights, built anew at each access.
+        """A Keras model with the fitted weights, compiled, built anew at each access.
 
         It gives what `predict` of a regressor or `predict_proba` of a classifier gives; of a
-        binary classifier, the probability of the second class.
+        binary classifier, the probability of the second class. `model_.evaluate(X, y)` gives
+        the estimator's loss (with `normalize_y` in the units of y) with the penalties `l1` and
+        `l2`, but without those of a wide path alone, and Keras's own among `metrics`;
+        `model_.fit` trains on from the fitted weights, with a fresh optimizer at the
+        estimator's learning rate.
+
+        Targets are numbers for a regressor; 0 and 1, by the order of `classes_`, for two
+        classes or several labels; and positions in `classes_` for more classes, or one-hot
+        rows where the loss is not a cross-entropy by name without `label_smoothing`. A model
+        with an auxiliary output takes them twice, in a list.
         """
         state = self._state_or_raise()
         try:
-            from skmlp._network import build_model  # imports TensorFlow
+            from skmlp._exported import compiled_model  # imports TensorFlow
         except ImportError as error:
             raise AttributeError(
                 "'model_' needs TensorFlow, which failed to import."
             ) from error
-        model = build_model(state.spec)
-        for layer, arrays in zip(state.spec.layers(), state.weights, strict=True):
-            model.get_layer(layer.name).set_weights(list(arrays))
-        return model
+        return compiled_model(state, self, has_class_indices=self._has_class_indices())
+
+    def _has_class_indices(self) -> bool:
+        """Whether targets are positions in `classes_`, as the engine takes them."""
+        return False
 
     def _state_or_raise(self) -> FittedState:
         check_is_fitted(self)
         return self._state
 
     def __getstate__(self) -> dict[str, Any]:
-        """A fitted estimator leaves callbacks behind: they belong to the process of the fit."""
-        state = super().__getstate__()
+        """Keras objects leave as text, and a fitted estimator's callbacks stay behind: they
+        belong to the process of the fit.
+        """
+        state = dict(super().__getstate__())
+        state = state.pop(WAITING, {}) | state
+        for name, value in state.items():
+            if isinstance(getattr(type(self), name, None), KerasParameter):
+                state[name] = to_save(value)
         return {**state, "callbacks": None} if "_state" in state else state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Keras objects are made when somebody asks for them."""
+        waiting = {name: value for name, value in state.items() if holds_text(value)}
+        here = {name: value for name, value in state.items() if name not in waiting}
+        super().__setstate__({**here, WAITING: waiting} if waiting else here)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

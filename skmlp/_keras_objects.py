@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
+from skmlp._keras_text import full_config
 from skmlp._tensorflow import keras
 
 # Classes that need no argument and still are of no use: no metric of targets, or one that warns
@@ -63,14 +64,13 @@ def _readable(cls: type) -> str:
 def config_key(keras_object: Any) -> Hashable:
     """A value that is equal for two objects that do the same.
 
-    Keras's own losses and schedules are told apart by class and attributes, so that the copies
-    which `sklearn.base.clone` makes count as one; their configuration does not say all (it
-    lacks the delta of Huber's loss). Nor may that of a user's class: such an object, like a
-    function, equals itself alone.
+    Keras's own objects are told apart by class and configuration, so that the copies which
+    `sklearn.base.clone` makes count as one. Of a user's class the configuration may not say
+    all: such an object, like a function, equals itself alone.
     """
     cls = type(keras_object)
     if cls.__module__.startswith("keras.") and hasattr(keras_object, "get_config"):
-        return cls, frozen_config(vars(keras_object))
+        return cls, frozen_config(full_config(keras_object))
     return keras_object
 
 

@@ -39,15 +39,38 @@ def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str,
     return dict(_named(metric, estimator, spec) for metric in several)
 
 
+def keras_metrics(metrics: Any, spec: NetworkSpec) -> list[keras.metrics.Metric]:
+    """New objects of those that are Keras's."""
+    several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return [
+        _keras_metric(one, spec) for one in several if one is not None and not _scorer_name(one)
+    ]
+
+
+def takes_indices(metric: keras.metrics.Metric) -> bool:
+    """Whether a metric of classes takes their numbers, and not one-hot rows."""
+    return "Sparse" in type(metric).__name__
+
+
 def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure]:
+    scorer = _scorer_name(metric)
+    if scorer:
+        return metric, scorer_measure(scorer, estimator, spec)
+    own = _keras_metric(metric, spec)
+    return own.name, _keras_measure(own, spec)
+
+
+def _scorer_name(metric: Any) -> str | None:
+    """The scikit-learn scorer that a name means, if any."""
+    name = SHORT_NAMES.get(metric.lower(), metric) if isinstance(metric, str) else None
+    return name if name in get_scorer_names() else None
+
+
+def _keras_metric(metric: Any, spec: NetworkSpec) -> keras.metrics.Metric:
     if isinstance(metric, str):
-        name = SHORT_NAMES.get(metric.lower(), metric)
-        if name in get_scorer_names():
-            return metric, scorer_measure(name, estimator, spec)
-        return metric, _keras_measure(_metric_class(name, spec)(name=metric), spec)
+        return _metric_class(SHORT_NAMES.get(metric.lower(), metric), spec)(name=metric)
     if isinstance(metric, keras.metrics.Metric):
-        own = type(metric).from_config(metric.get_config())
-        return metric.name, _keras_measure(own, spec)
+        return type(metric).from_config(metric.get_config())
     raise ValueError(
         "'metrics' must hold names of scikit-learn scorers, names of Keras metrics or Keras "
         f"metric objects; got {metric!r}."
@@ -88,12 +111,11 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
 
 
 def _keras_measure(metric: keras.metrics.Metric, spec: NetworkSpec) -> Measure:
-    takes_indices = "Sparse" in type(metric).__name__
 
     def measure(data: EncodedData, raw: np.ndarray) -> float:
         y = data.y
         if y.ndim == 1:
-            y = y[:, None] if takes_indices else tf.one_hot(y, spec.n_outputs)
+            y = y[:, None] if takes_indices(metric) else tf.one_hot(y, spec.n_outputs)
         elif spec.target_scaling:
             y = spec.target_scaling.restored(y)
         metric.reset_state()

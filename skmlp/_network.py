@@ -11,13 +11,16 @@ import numpy as np
 
 from skmlp._activations import LEAKY_SLOPE, RRELU_MEAN_SLOPE
 from skmlp._keras_objects import find_class
+from skmlp._keras_text import made_safely
 from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, TargetScaling, flow
 from skmlp._state import Weights
 from skmlp._tensorflow import keras
 
 
-def build_model(spec: NetworkSpec) -> keras.Model:
-    """The network in Keras's layers, its kernels all zero.
+def build_model(
+    spec: NetworkSpec, regularizer: keras.regularizers.Regularizer | None = None
+) -> keras.Model:
+    """The network in Keras's layers, its kernels all zero and under this regularizer.
 
     It is a `keras.Sequential` where there is one input and one output, and else a functional
     model. Layers are named, so that building moves none of Keras's name counters, and seeded
@@ -26,26 +29,34 @@ def build_model(spec: NetworkSpec) -> keras.Model:
     """
     inputs = {name: keras.Input((n,), name=name) for name, n in spec.input_widths().items()}
     if not spec.n_wide:
-        layers = [build_layer(layer) for layer in spec.layers()]
+        layers = [build_layer(layer, regularizer) for layer in spec.layers()]
         return keras.Sequential([*inputs.values(), *layers], name="skmlp")
-    built = flow(spec.layers(), inputs, _call_new_layer)
+
+    def call_new(layer: Layer, *inputs: Any) -> Any:
+        return build_layer(layer, regularizer)(inputs if len(inputs) > 1 else inputs[0])
+
+    built = flow(spec.layers(), inputs, call_new)
     outputs = [built[name] for name in spec.outputs]
     outputs = outputs if len(outputs) > 1 else outputs[0]
     return keras.Model(list(inputs.values()), outputs, name="skmlp")
 
 
-def _call_new_layer(layer: Layer, *inputs: Any) -> Any:
-    return build_layer(layer)(inputs if len(inputs) > 1 else inputs[0])
-
-
-def build_layer(layer: Layer) -> keras.layers.Layer:
+def build_layer(
+    layer: Layer, regularizer: keras.regularizers.Regularizer | None = None
+) -> keras.layers.Layer:
     """One layer of the model, as it is after training: "rrelu" has its mean slope."""
     common = {"name": layer.name, "dtype": "float32"}
     value = layer.value
     if layer.kind == "dense":
         units, use_bias = value
         zeros = keras.initializers.Zeros()
-        return keras.layers.Dense(units, use_bias=use_bias, kernel_initializer=zeros, **common)
+        return keras.layers.Dense(
+            units,
+            use_bias=use_bias,
+            kernel_initializer=zeros,
+            kernel_regularizer=regularizer,
+            **common,
+        )
     if layer.kind == "concatenate":
         return keras.layers.Concatenate(**common)
     if layer.kind == "dropout":
@@ -56,9 +67,11 @@ def build_layer(layer: Layer) -> keras.layers.Layer:
         return keras.layers.Rescaling(list(value.scale), list(value.mean), **common)
     if isinstance(value, KerasLayer):
         cls: Any = value.kind
-        if isinstance(cls, str):
-            cls = getattr(keras.layers, cls)
-        return cls.from_config({**value.settings, **common})
+        config = {**value.settings, **common}
+        if not isinstance(cls, str):
+            return cls.from_config(config)
+        # The text may come from a file of somebody else's.
+        return made_safely({"module": "keras.layers", "class_name": cls, "config": config})
     if value == "prelu":
         return keras.layers.PReLU(**common)
     if value in ("leaky_relu", "rrelu"):

@@ -168,7 +168,13 @@ def keras_layer(layer: Any) -> KerasLayer:
     cls = type(layer)
     config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
     kind = cls.__name__ if cls.__module__.startswith("keras.") else cls
-    return KerasLayer(kind, json.dumps(_seeded(config), sort_keys=True))
+    text = json.dumps(_seeded(config), sort_keys=True)
+    if "__lambda__" in text:
+        raise ValueError(
+            "'activation' must not hold a Keras layer of a lambda, which Keras does not make "
+            f"again from text; got {cls.__name__}; give the function itself."
+        )
+    return KerasLayer(kind, text)
 
 
 def _seeded(config: Any) -> Any:

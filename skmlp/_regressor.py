@@ -286,7 +286,8 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
     def _target_scaling(self) -> TargetScaling | None:
         if self.target_mean_ is None or self.target_scale_ is None:
             return None
-        return TargetScaling(tuple(self.target_mean_), tuple(self.target_scale_))
+        mean, scale = self.target_mean_.tolist(), self.target_scale_.tolist()
+        return TargetScaling(tuple(mean), tuple(scale))
 
     def _spec(self) -> NetworkSpec:
         return replace(super()._spec(), target_scaling=self._target_scaling())

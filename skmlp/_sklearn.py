@@ -6,6 +6,8 @@ one file.
 
 from __future__ import annotations
 
+import sys
+
 from sklearn.base import _fit_context as fit_context
 from sklearn.model_selection._search_successive_halving import (
     BaseSuccessiveHalving,
@@ -31,6 +33,24 @@ except ImportError:  # scikit-learn < 1.9 has no callbacks
         """Stands in for scikit-learn's mixin where it does not exist."""
 
 
+# Of 1.6 and later; in others, Keras objects would be printed by their address.
+PRINTERS = (
+    "sklearn.utils._pprint",
+    "sklearn.utils._repr_html",
+    "sklearn.utils._estimator_html_repr",
+)
+
+
+def is_printing() -> bool:
+    """Whether scikit-learn's printers call the function that calls this one.
+
+    They ask an estimator inside another one for `get_params`, and never for its `repr`.
+    """
+    caller = sys._getframe(2)
+    module = caller.f_globals.get("__name__", "")
+    return module.startswith(PRINTERS) or caller.f_code.co_name == "_get_params_html"
+
+
 __all__ = [
     "BaseSuccessiveHalving",
     "CallbackSupportMixin",
@@ -45,4 +65,5 @@ __all__ = [
     "column_indices",
     "fit_context",
     "is_first_call",
+    "is_printing",
 ]

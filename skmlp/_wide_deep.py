@@ -22,6 +22,7 @@ from skmlp._columns import (
 )
 from skmlp._encoding import dense, encode_features, output_dtype
 from skmlp._inference import predictions, raw_outputs
+from skmlp._keras_text import KerasParameter
 from skmlp._sklearn import HasMethods, Interval
 from skmlp._spec import NetworkSpec
 
@@ -40,6 +41,7 @@ LEARNED = ("wide_inputs_", "cross_inputs_", "deep_inputs_", "categories_")
 class BaseWideDeep(BaseMLP):
     """Which columns go where, and the network that takes them."""
 
+    wide_optimizer = KerasParameter()
     wide_inputs_: np.ndarray
     cross_inputs_: np.ndarray
     deep_inputs_: np.ndarray

@@ -13,9 +13,9 @@ PACKAGE = Path(skmlp.__file__).parent
 # From what knows nothing of the others to what knows all: a module may import those of lines
 # above its own, and within a line those to its left.
 ORDER = """
-_sklearn _activations _spec _state _docstrings
+_sklearn _activations _spec _state _docstrings _keras_text
 _params _settings _portable _learned _column_types _encoding _columns _progress
-_tensorflow _keras_objects _losses _optimizers _network _inference _metrics
+_tensorflow _keras_objects _losses _optimizers _network _inference _metrics _exported
 _engine.noise _engine.compiled _engine.recipe _engine.forward _engine.update _engine.program
 _engine.stack_forward _engine.stack _engine.schedules _engine.stopping _engine.store
 _engine.loop _engine.stack_loop _engine.callbacks _engine
@@ -23,6 +23,7 @@ _schedules _checkpoint_file _checkpoint _job _setup _single _stacking _halving
 _gathering _training _fit_arguments _other_names _fit_warnings _fitted _base
 _classifier _regressor
 _wide_deep _wide_deep_classifier _wide_deep_regressor model_selection
+_saved_types
 """.split()  # noqa: SIM905
 TENSORFLOW_ALLOWED = (
     "_tensorflow",
@@ -31,6 +32,7 @@ TENSORFLOW_ALLOWED = (
     "_optimizers",
     "_network",
     "_metrics",
+    "_exported",
     "_schedules",
     "_engine",
     "_setup",

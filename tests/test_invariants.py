@@ -43,6 +43,7 @@ WIDE = {
 }
 KINDS = [
     "regression",
+    "scaled targets",
     "outputs",
     "binary",
     "multiclass",
@@ -60,6 +61,7 @@ def fitted_problem(request, sine, iris, multilabel):
     X, y = sine
     estimator, X, y = {
         "regression": (MLPRegressor(**SMALL), X, y),
+        "scaled targets": (MLPRegressor(**SMALL, normalize_y=True), X, 1000 * y + 5000),
         "outputs": (MLPRegressor(**SMALL), X, np.column_stack([y, -y])),
         "binary": (MLPClassifier(**SMALL), X, np.where(y > 0, "up", "down")),
         "multiclass": (MLPClassifier(**SMALL), *iris),

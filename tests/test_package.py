@@ -34,6 +34,7 @@ def test_version_and_public_names():
         "WideDeepClassifier",
         "WideDeepRegressor",
         "__version__",
+        "skops_trusted_types",
     }
 
 

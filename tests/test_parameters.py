@@ -8,6 +8,7 @@ from skmlp import MLPRegressor
 from skmlp._activations import canonical
 from skmlp._network import initial_weights
 from skmlp._params import hidden_units
+from skmlp._setup import automatic_batch_size
 from skmlp._spec import NetworkSpec
 
 
@@ -97,3 +98,12 @@ def test_initializers_of_all_kinds():
     for initializer in ("zeros", "HeNormal", keras.initializers.Orthogonal(gain=0.5)):
         regressor = MLPRegressor((4,), kernel_initializer=initializer, epochs=1)
         assert np.isfinite(regressor.fit(X, X[:, 0]).loss_)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "size"),
+    [(20, 32), (999, 32), (1000, 50), (1999, 50), (2000, 100), (3999, 100), (4000, 200)],
+)
+def test_automatic_batches_of_a_fit_that_stops_early(n_rows, size):
+    assert automatic_batch_size(n_rows, stops_early=True) == size
+    assert automatic_batch_size(n_rows, stops_early=False) == 200

@@ -1,0 +1,152 @@
+"""How estimators, and what holds them, show Keras objects."""
+
+import keras
+import numpy as np
+import pytest
+import sklearn
+from sklearn.model_selection import GridSearchCV as ScikitLearnSearch
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmlp import MLPRegressor, WideDeepRegressor
+from skmlp.model_selection import GridSearchCV, HalvingGridSearchCV
+
+
+@pytest.mark.parametrize(
+    ("params", "shown"),
+    [
+        ({"optimizer": keras.optimizers.Adam(0.01)}, "optimizer=Adam(learning_rate=0.01)"),
+        ({"optimizer": keras.optimizers.Adam()}, "optimizer=Adam()"),
+        (
+            {"optimizer": keras.optimizers.SGD(0.3, momentum=0.9, nesterov=True)},
+            "optimizer=SGD(learning_rate=0.3, momentum=0.9, nesterov=True)",
+        ),
+        (
+            {
+                "optimizer": keras.optimizers.Adam(
+                    keras.optimizers.schedules.CosineDecay(0.1, 9)
+                )
+            },
+            "optimizer=Adam(learning_rate=CosineDecay(initial_learning_rate=0.1, "
+            "decay_steps=9))",
+        ),
+        ({"loss": keras.losses.Huber(delta=2.0)}, "loss=Huber(delta=2.0)"),
+        ({"loss": keras.losses.mean_squared_error}, "loss=mean_squared_error"),
+        ({"activation": [keras.layers.PReLU(), "relu"]}, "activation=[PReLU(), 'relu']"),
+        (
+            {"activation": (keras.layers.LeakyReLU(negative_slope=0.2),)},
+            "activation=(LeakyReLU(negative_slope=0.2),)",
+        ),
+        (
+            {"normalization": keras.layers.BatchNormalization(momentum=0.9)},
+            "normalization=BatchNormalization(momentum=0.9)",
+        ),
+        (
+            {"kernel_initializer": keras.initializers.HeNormal(3)},
+            "kernel_initializer=HeNormal(",
+        ),
+        ({"metrics": [keras.metrics.AUC()]}, "metrics=[AUC()]"),
+        ({"callbacks": [keras.callbacks.EarlyStopping()]}, "callbacks=[EarlyStopping(...)]"),
+        (
+            {"activation": keras.layers.Lambda(lambda z: z)},
+            "activation=Lambda(function=<lambda>",
+        ),
+    ],
+)
+def test_objects_are_shown_as_the_calls_that_make_them(params, shown):
+    text = repr(MLPRegressor(**params))
+    assert shown in text
+    assert " at 0x" not in text
+
+
+def test_all_that_hold_an_estimator_show_it_alike():
+    shown = "optimizer=Adam(learning_rate=0.01)"
+    regressor = MLPRegressor(optimizer=keras.optimizers.Adam(0.01))
+    assert repr(regressor) == f"MLPRegressor({shown})"
+    assert repr(make_pipeline(regressor)) == (
+        f"Pipeline(steps=[('mlpregressor',\n{' ' * 17}MLPRegressor({shown}))])"
+    )
+    pipeline = make_pipeline(StandardScaler(), regressor)
+    for holder in (
+        pipeline,
+        ScikitLearnSearch(pipeline, {}),
+        GridSearchCV(regressor, {}),
+        WideDeepRegressor(wide_optimizer=keras.optimizers.Adam(0.01)),
+    ):
+        assert shown in repr(holder)
+        assert " at 0x" not in repr(holder)
+    with sklearn.config_context(print_changed_only=False):
+        for holder in (regressor, pipeline):
+            assert shown in repr(holder)
+
+
+def test_html_shows_it_too():
+    regressor = MLPRegressor(optimizer=keras.optimizers.Adam(0.01))
+    for holder in (regressor, make_pipeline(StandardScaler(), regressor)):
+        html = holder._repr_html_()
+        assert "Adam(learning_rate=0.01)" in html
+        assert "Adam object" not in html
+
+
+def test_parameters_are_the_objects_themselves():
+    adam = keras.optimizers.Adam(0.01)
+    regressor = MLPRegressor(optimizer=adam)
+    repr(regressor)
+    assert regressor.get_params()["optimizer"] is adam
+    assert make_pipeline(regressor).get_params()["mlpregressor__optimizer"] is adam
+
+
+def test_who_prints_himself_does_so():
+    class Own(keras.optimizers.Adam):
+        def __repr__(self):
+            return "Own!"
+
+    class Heir(keras.optimizers.Adam):
+        pass
+
+    class Broken(keras.optimizers.Adam):
+        def get_config(self):
+            raise NotImplementedError
+
+    def double(z):
+        return 2 * z
+
+    assert repr(MLPRegressor(optimizer=Own())) == "MLPRegressor(optimizer=Own!)"
+    assert repr(MLPRegressor(optimizer=Heir(0.5))) == (
+        "MLPRegressor(optimizer=Heir(learning_rate=0.5))"
+    )
+    assert repr(MLPRegressor(optimizer=Broken())) == "MLPRegressor(optimizer=Broken(...))"
+    assert repr(double) in repr(MLPRegressor(activation=double))
+
+
+GRID = {"optimizer": [keras.optimizers.SGD(0.05), "sgd"], "l2": [0.0, 0.1]}
+SMALL = MLPRegressor((8,), epochs=2, random_state=0)
+
+
+def check_results(search):
+    column = search.cv_results_["param_optimizer"]
+    assert set(column) == {"SGD(learning_rate=0.05)", "sgd"}
+    assert search.cv_results_["param_l2"].dtype == float
+    objects = [one["optimizer"] for one in search.cv_results_["params"]]
+    for shown, value in zip(column, objects, strict=True):
+        assert shown == "sgd" if value == "sgd" else value is GRID["optimizer"][0]
+    assert search.best_params_["optimizer"] in GRID["optimizer"]
+
+
+@pytest.mark.parametrize("estimator", [SMALL, MLPRegressor(epochs=2, callbacks=[])])
+def test_results_of_a_search(sine, estimator):
+    check_results(GridSearchCV(estimator, GRID, cv=2).fit(*sine))
+
+
+def test_results_of_halving(sine):
+    search = HalvingGridSearchCV(SMALL, GRID, resource="epochs", max_resources=6, cv=2)
+    check_results(search.fit(*sine))
+
+
+def test_results_of_fits_that_are_trained_alone(sine):
+    pipeline = make_pipeline(StandardScaler(), SMALL)
+    space = [{"mlpregressor__optimizer": GRID["optimizer"]}, {"mlpregressor__l2": [0.1]}]
+    search = GridSearchCV(pipeline, space, cv=2, pre_dispatch=1).fit(*sine)
+    column = search.cv_results_["param_mlpregressor__optimizer"]
+    assert list(column[:2]) == ["SGD(learning_rate=0.05)", "sgd"]
+    assert column[2] is np.ma.masked
