@@ -78,6 +78,7 @@ CASES = {
         "hidden_layer_sizes": (3, 2),
         "activation": "prelu",
         "normalization": "layer",
+        "normalize_y": True,
         "l2": 0.01,
         "learning_rate_schedule": "cosine",
         "checkpoint_every": 2,
@@ -110,7 +111,29 @@ CASES = {
             "multilabel": "accuracy",
         },
     },
-    "full batch": {
+    "layers of Keras": {
+        "activation": keras.layers.ELU(alpha=0.5),
+        "normalization": keras.layers.BatchNormalization(momentum=0.9),
+        "kernel_initializer": keras.initializers.VarianceScaling(
+            2.0, mode="fan_out", distribution="uniform"
+        ),
+        "learning_rate_schedule": keras.optimizers.schedules.PolynomialDecay(0.01, 4),
+    },
+    "wide columns": {
+        "wide_features": [0, 1],
+        "deep_features": [True, False, True, True],
+        "wide_l1": 0.01,
+        "wide_optimizer": "ftrl",
+        "activation": keras.ops.sin,
+        "optimizer": keras.optimizers.RMSprop(0.01),
+        "learning_rate_schedule": falling,
+    },
+    "wide crosses": {
+        "wide_features": slice(1, 3),
+        "wide_crosses": [(0, 1), (2, 2)],
+        "wide_l2": 0.01,
+        "wide_optimizer": keras.optimizers.Adagrad(0.01),
+        "aux_loss_weight": 0.2,
         "activation": "logistic",
         "loss": "squared_error",
         "learning_rate_schedule": "inverse_time",
@@ -122,35 +145,10 @@ CASES = {
             "multilabel": "roc_auc_ovr",
         },
     },
-    "layers of Keras": {
-        "activation": keras.layers.ELU(alpha=0.5),
-        "normalization": keras.layers.BatchNormalization(momentum=0.9),
-        "kernel_initializer": keras.initializers.VarianceScaling(
-            2.0, mode="fan_out", distribution="uniform"
-        ),
-        "learning_rate_schedule": keras.optimizers.schedules.PolynomialDecay(0.01, 4),
-    },
-    "functions": {
-        "activation": keras.ops.sin,
-        "optimizer": keras.optimizers.RMSprop(0.01),
-        "learning_rate_schedule": falling,
-    },
-    "wide columns": {
-        "wide_features": [0, 1],
-        "deep_features": [True, False, True, True],
-        "wide_l1": 0.01,
-        "wide_optimizer": "ftrl",
-    },
-    "wide crosses": {
-        "wide_features": slice(1, 3),
-        "wide_crosses": [(0, 1), (2, 2)],
-        "wide_l2": 0.01,
-        "wide_optimizer": keras.optimizers.Adagrad(0.01),
-        "aux_loss_weight": 0.2,
-    },
 }
 # parameters that one kind of target lacks
 ONLY = {
+    "normalize_y": ("regression",),
     "output_activation": ("regression",),
     "label_smoothing": ("binary", "multiclass", "multilabel"),
     "class_weight": ("binary", "multiclass"),

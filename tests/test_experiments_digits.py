@@ -144,7 +144,7 @@ def test_penalties_draw_weights_to_zero():
         np.abs(np.concatenate([kernel.ravel() for kernel in fitted.coefs_]))
         for fitted in (strong, none)
     ]
-    assert np.mean(sizes[0] < 0.03) > 4 * np.mean(sizes[1] < 0.03)
+    assert np.mean(sizes[0] < 0.01) > 4 * np.mean(sizes[1] < 0.01)
 
 
 def test_dropout_narrows_the_gap():

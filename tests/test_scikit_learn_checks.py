@@ -33,6 +33,7 @@ def checks():
                 yield pytest.param(estimator, check, id=f"{kind}-{name}-{i}", marks=marks)
 
 
+@pytest.mark.filterwarnings("ignore:'y' holds a single class")  # a check has such a y
 @pytest.mark.parametrize(("estimator", "check"), list(checks()))
 def test_scikit_learn_contract(estimator, check):
     try:
