@@ -25,8 +25,9 @@ kernel_initializer : str or keras.initializers.Initializer, default="auto"
     First values of the kernels, by Keras's name or as an object, whose seed is replaced by
     one that derives from `random_state`; biases start at zero. "auto" is Glorot's uniform
     one [3]_, which also draws the biases of the hidden layers, as in scikit-learn's MLP; for
-    "selu" it is LeCun's normal one [2]_. For deep networks of rectifiers "he_normal" may be
-    better [1]_.
+    "selu" it is LeCun's normal one [2]_. Rectified outputs get a tenth of it and biases of
+    0.1, since an output that begins below zero would stay there. For deep networks of
+    rectifiers "he_normal" may be better [1]_.
 normalization : "batch", "layer", keras.layers.Layer or None, default=None
     Normalisation of every hidden layer before its activation: "batch", over the rows of a
     batch in training and by moving averages after it [6]_, or "layer", over the units of a

@@ -86,7 +86,7 @@ def made_safely(serialized: Any) -> Any:
     Earlier releases of Keras would import any module that a configuration names; here it may
     name Keras's own classes and registered ones.
     """
-    import keras
+    from skmlp._tensorflow import keras
 
     for module, name in _strange(serialized):
         raise ValueError(
@@ -125,7 +125,7 @@ def _saved(value: Any) -> Any:
     has_config = _is_of_keras(type(value)) and hasattr(value, "get_config")
     if not (is_function or has_config):
         return value
-    import keras
+    from skmlp._tensorflow import keras
 
     try:
         serialized = keras.saving.serialize_keras_object(value)
@@ -166,7 +166,7 @@ def _is_of_keras(thing: Any) -> bool:
 
 def _strange(serialized: Any) -> list[tuple[Any, str]]:
     """(module, name) of all that a configuration names and Keras neither has nor knows."""
-    from keras.saving import get_registered_object
+    from skmlp._tensorflow import keras
 
     if isinstance(serialized, list):
         return [found for one in serialized for found in _strange(one)]
@@ -177,7 +177,7 @@ def _strange(serialized: Any) -> list[tuple[Any, str]]:
         module = serialized["module"]
         name = serialized.get("registered_name") or serialized["class_name"]
         is_known = str(module).split(".")[0] in ("keras", "builtins")
-        if not is_known and get_registered_object(name) is None:
+        if not is_known and keras.saving.get_registered_object(name) is None:
             found.append((module, name))
     return found
 

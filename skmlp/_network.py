@@ -16,6 +16,11 @@ from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, TargetScalin
 from skmlp._state import Weights
 from skmlp._tensorflow import keras
 
+# Output activations without a gradient below zero, where an output that begins there stays: it
+# begins above (Goodfellow et al. 2016, "Deep Learning", section 8.4).
+DEAD_BELOW_ZERO = ("relu", "relu6")
+ALIVE = 0.1
+
 
 def build_model(
     spec: NetworkSpec, regularizer: keras.regularizers.Regularizer | None = None
@@ -104,11 +109,14 @@ def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: i
         if layer.kind == "dense":
             hidden = next(activations, None)
             kernel_seed, bias_seed = seeds.pop(0), seeds.pop()
-            draw = _kernel_initializer(initializer, hidden, kernel_seed)
+            can_die = hidden is None and spec.output_activation in DEAD_BELOW_ZERO
+            draw = _kernel_initializer(initializer, hidden, kernel_seed, is_small=can_die)
             kernel, *biases = arrays
             if initializer == "auto" and hidden not in (None, "selu"):
                 draw_bias = _bias_initializer(kernel.shape, bias_seed)
                 biases = [drawn(draw_bias, bias.shape) for bias in biases]
+            if initializer == "auto" and can_die:
+                biases = [np.full_like(bias, ALIVE) for bias in biases]
             arrays = (drawn(draw, kernel.shape), *biases)
         weights.append(arrays)
     return tuple(weights)
@@ -119,13 +127,17 @@ def drawn(initializer: keras.initializers.Initializer, shape: tuple[int, ...]) -
 
 
 def _kernel_initializer(
-    initializer: Any, activation: Activation | None, seed: int
+    initializer: Any, activation: Activation | None, seed: int, *, is_small: bool
 ) -> keras.initializers.Initializer:
-    """With "auto" Glorot and Bengio's of 2010, or LeCun's of 1998 where selu asks for it."""
+    """With "auto" Glorot and Bengio's of 2010, at a tenth of its spread for a layer of outputs
+    that begin near zero, or LeCun's of 1998 where selu asks for it.
+    """
     if initializer != "auto":
         return seeded_initializer(initializer, seed)
     if activation == "selu":
         return keras.initializers.LecunNormal(seed=seed)
+    if is_small:
+        return keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform", seed=seed)
     return keras.initializers.GlorotUniform(seed=seed)
 
 

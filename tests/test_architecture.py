@@ -13,9 +13,9 @@ PACKAGE = Path(skmlp.__file__).parent
 # From what knows nothing of the others to what knows all: a module may import those of lines
 # above its own, and within a line those to its left.
 ORDER = """
-_sklearn _activations _spec _state _docstrings _keras_text
+_tensorflow _sklearn _activations _spec _state _docstrings _keras_text
 _params _settings _portable _learned _column_types _encoding _columns _progress
-_tensorflow _keras_objects _losses _optimizers _network _inference _metrics _exported
+_keras_objects _losses _optimizers _network _inference _metrics _exported
 _engine.noise _engine.compiled _engine.recipe _engine.forward _engine.update _engine.program
 _engine.stack_forward _engine.stack _engine.schedules _engine.stopping _engine.store
 _engine.loop _engine.stack_loop _engine.callbacks _engine

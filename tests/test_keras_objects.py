@@ -13,7 +13,6 @@ from skmlp._losses import row_loss
 from skmlp._metrics import SHORT_NAMES, named_measures
 from skmlp._network import seeded_initializer
 from skmlp._optimizers import optimizer_recipe
-from skmlp._setup import compiled_batch_size
 from skmlp._spec import NetworkSpec
 
 N_ROWS, EPOCHS = 75, 5  # with batches of 32 the last of 3 batches has 11 rows
@@ -242,8 +241,6 @@ def test_label_smoothing_is_a_plain_float(smoothing):
 
 
 def test_batch_size_none_is_that_of_keras():
-    assert compiled_batch_size(None, 1000) == 32
-    assert compiled_batch_size(None, 1000) == compiled_batch_size(np.int64(32), 1000)
     by_default = clone(REGRESSOR).set_params(batch_size=None).fit(X, Y)
     np.testing.assert_array_equal(by_default.predict(X), clone(REGRESSOR).fit(X, Y).predict(X))
 

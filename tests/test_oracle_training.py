@@ -31,8 +31,8 @@ COMMON = {
 
 def keras_fit(ours, hidden, optimizer, *, use_bias=True, **settings):
     """Keras's history and model, from the kernels that our estimator starts with."""
-    start = type(ours)(**{**ours.get_params(), **STANDING_STILL}).fit(X, settings["y"]).coefs_
-    n_outputs = start[1].shape[1]
+    start = type(ours)(**{**ours.get_params(), **STANDING_STILL}).fit(X, settings["y"])
+    n_outputs = start.n_outputs_
     model = keras.Sequential(
         [
             keras.Input((4,)),
@@ -41,8 +41,10 @@ def keras_fit(ours, hidden, optimizer, *, use_bias=True, **settings):
             keras.layers.Dense(n_outputs, activation=settings.get("output")),
         ]
     )
-    model.layers[0].kernel.assign(start[0])
-    model.layers[-1].kernel.assign(start[1])
+    for layer, kernel, bias in zip(
+        (model.layers[0], model.layers[-1]), start.coefs_, start.intercepts_, strict=True
+    ):
+        layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
     model.compile(
         optimizer=optimizer,
         loss=settings.get("loss", "mse"),

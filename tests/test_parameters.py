@@ -53,8 +53,8 @@ def test_automatic_initial_weights_of_selu():
     assert hidden.std() == pytest.approx(np.sqrt(1 / 200), rel=0.01)  # LeCun
 
 
-def automatic_weights(activation, seed, initializer="auto"):
-    spec = NetworkSpec(200, (300,), (canonical(activation),), (0.0,), 100, "linear")
+def automatic_weights(activation, seed, initializer="auto", output_activation="linear"):
+    spec = NetworkSpec(200, (300,), (canonical(activation),), (0.0,), 100, output_activation)
     dense = [
         (np.zeros(shape, np.float32), np.zeros(shape[1], np.float32))
         for shape in ((200, 300), (300, 100))
@@ -107,3 +107,10 @@ def test_initializers_of_all_kinds():
 def test_automatic_batches_of_a_fit_that_stops_early(n_rows, size):
     assert automatic_batch_size(n_rows, stops_early=True) == size
     assert automatic_batch_size(n_rows, stops_early=False) == 200
+
+
+def test_rectified_outputs_begin_above_zero():
+    """An output that begins below has no gradient to leave it by."""
+    _, _, output, bias = automatic_weights("relu", seed=0, output_activation="relu")
+    assert (bias == np.float32(0.1)).all()
+    assert np.abs(output).max() == pytest.approx(0.1 * np.sqrt(6 / 400), rel=0.02)

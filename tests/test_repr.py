@@ -76,8 +76,9 @@ def test_all_that_hold_an_estimator_show_it_alike():
         assert shown in repr(holder)
         assert " at 0x" not in repr(holder)
     with sklearn.config_context(print_changed_only=False):
-        for holder in (regressor, pipeline):
-            assert shown in repr(holder)
+        regressor = MLPRegressor(loss=keras.losses.Huber(delta=2.0))
+        for holder in (regressor, make_pipeline(StandardScaler(), regressor)):
+            assert "loss=Huber(delta=2.0)" in repr(holder)
 
 
 def test_html_shows_it_too():

@@ -12,18 +12,18 @@ from skmlp._tensorflow import LOG_LEVEL, _quiet_start
 FIT = f"""
 import os
 import numpy as np
-from skmlp import MLPRegressor
+from skmlp import MLPClassifier
 X = np.random.RandomState(0).normal(size=(40, 3))
-MLPRegressor((4,), epochs=1, random_state=0).fit(X, X[:, 0])
+MLPClassifier((4,), epochs=1, random_state=0).fit(X, X[:, 0] > 0)
 assert os.environ.get("{LOG_LEVEL}") in (None, "3")
 """
 IN_A_WORKER = """
 import numpy as np
 from sklearn.model_selection import cross_val_score
-from skmlp import MLPRegressor
+from skmlp import MLPClassifier
 X = np.random.RandomState(0).normal(size=(40, 3))
-regressor = MLPRegressor((4,), epochs=1, random_state=0)
-cross_val_score(regressor, X, X[:, 0], cv=[(range(20), range(20, 40))], n_jobs=2)
+classifier = MLPClassifier((4,), epochs=1, random_state=0)
+cross_val_score(classifier, X, X[:, 0] > 0, cv=[(range(20), range(20, 40))], n_jobs=2)
 """
 
 
