@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skmlp._activations import numpy_activation
-from skmlp._checkpoint import Checkpoint, Saved, digest, digest_of_start, read
-from skmlp._checkpoint_file import checkpoint_path, prepare
+from skmlp._checkpoint import Saved
+from skmlp._checkpointed import CheckpointedNetwork
 from skmlp._encoding import (
     EncodedData,
     check_total_weight,
@@ -33,9 +33,8 @@ from skmlp._fit_arguments import (
     named_as_validation,
     one_validation_set,
 )
-from skmlp._fitted import FittedNetwork
 from skmlp._job import Job
-from skmlp._learned import all_or_nothing, forget, learned, portable, results
+from skmlp._learned import all_or_nothing
 from skmlp._other_names import OF_CONSTRUCTORS, explains_names, refuse_other_names
 from skmlp._params import (
     COMMON_CONSTRAINTS,
@@ -46,7 +45,6 @@ from skmlp._params import (
     normalization,
 )
 from skmlp._progress import EpochWatcher, ProgressBar, ScikitLearnCallbacks
-from skmlp._settings import settings_text, shortened
 from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._spec import NetworkSpec
 from skmlp._state import FittedState
@@ -57,15 +55,12 @@ if TYPE_CHECKING:
     from skmlp._metrics import Measure
 
 
-class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
+class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
     """Fitting; a subclass says what targets and outputs mean."""
 
     _parameter_constraints: dict[str, list[Any]] = COMMON_CONSTRAINTS
     _y_is_numeric: bool
-    _learned_from_data: tuple[str, ...]
     label_smoothing: float = 0.0  # a parameter of classifiers
-    history_: dict[str, list[float]]
-    validation_scores_: list[float] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         parameters = inspect.signature(cls.__init__).parameters
@@ -358,104 +353,3 @@ class BaseMLP(CallbackSupportMixin, FittedNetwork, ABC):
         elif not job.is_part:
             self._check_fit(data)
         return self
-
-    def _earlier(self, job: Job) -> dict[str, Any]:
-        """Losses and scores of the calls that a job resumes."""
-        if job.start is None:
-            return {"history": {}, "scores": []}
-        return {"history": self.history_, "scores": self.validation_scores_ or []}
-
-    def _keep(self, state: FittedState, **told: Any) -> None:
-        """Store what training left behind, and what it told of itself (see `results`)."""
-        self._state = state
-        for name, value in results(**told).items():
-            setattr(self, name, value)
-
-    # Checkpoints
-
-    def load_checkpoint(self) -> Self:
-        """Load the newest checkpoint in `checkpoint_dir`.
-
-        The parameters of this estimator must be those of the fit that wrote it. Once that
-        fit has ended, this estimator is as it left its own: the same weights, attributes and
-        optimizer's state, which `warm_start` and `partial_fit` resume alike.
-
-        A fit that is still running, in another process perhaps, or that was interrupted,
-        gives the weights after the newest epoch that was saved, whether or not it is the
-        best, and all that was measured so far; `stop_reason_` says so.
-
-        Returns
-        -------
-        self : object
-            The estimator, fitted as far as the checkpoint was. With `ema_decay` it predicts
-            with the averages.
-
-        Raises
-        ------
-        ValueError
-            If `checkpoint_dir` is None, or the checkpoint is damaged, one of other
-            parameters, or written by another version of skmlp.
-        FileNotFoundError
-            If there is no checkpoint yet.
-        """
-        if self.checkpoint_dir is None:
-            raise ValueError(
-                "'checkpoint_dir' must name the directory to load from; got None; set it to "
-                "that of the fit."
-            )
-        saved = self._saved()
-        if saved is None:
-            raise FileNotFoundError(
-                f"There is no checkpoint in {str(self.checkpoint_dir)!r} yet."
-            )
-        saved.check(settings_text(self))
-        with all_or_nothing(self):
-            forget(self)
-            for name, value in saved.learned(self._learned_from_data).items():
-                setattr(self, name, value)
-            self._keep(saved.state(self._spec()), **saved.told())
-        return self
-
-    def _saved(self) -> Saved | None:
-        """The checkpoint that there is, if any."""
-        if self.checkpoint_dir is None:
-            return None
-        return read(checkpoint_path(self.checkpoint_dir))
-
-    def _checkpoint(
-        self,
-        job: Job,
-        saved: Saved | None,
-        data: EncodedData,
-        validation: EncodedData | None,
-    ) -> Checkpoint:
-        """Where to save, and of what: all that decides the bits of the result.
-
-        Refuses a checkpoint of something else.
-        """
-        path = checkpoint_path(self.checkpoint_dir)
-        prepare(path)
-        held = (validation.X, validation.y, validation.weight) if validation else ()
-        from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
-        settings = settings_text(self) | {
-            "epochs": str(job.epochs),
-            "batch_size": repr(job.batch_size),
-            "random_state": str(job.seed),
-            "X": digest([data.X]),
-            "y": digest([data.y]),
-            "sample_weight": digest([data.weight]),
-            "validation data": digest(held),
-            "weights of the warm start": digest_of_start(job.start),
-            **{k: shortened(str(np.asarray(v).tolist())) for k, v in from_data.items()},
-        }
-        if saved is not None:
-            saved.check(settings)
-        return Checkpoint(
-            path=path,
-            saved=saved,
-            every=self.checkpoint_every,
-            settings=settings,
-            learned=portable(from_data),
-            earlier=self._earlier(job),
-            has_validation=validation is not None,
-        )

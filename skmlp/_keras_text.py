@@ -74,6 +74,21 @@ def to_show(value: Any) -> Any:
     return _each(_shown, value)
 
 
+def results_to_show(results: dict[str, Any]) -> dict[str, Any]:
+    """The results of a search with Keras objects in the columns of parameters as text."""
+    columns = {
+        name: column.copy()
+        for name, column in results.items()
+        if name.startswith("param_") and column.dtype == object
+    }
+    for column in columns.values():
+        for i in np.flatnonzero(~np.ma.getmaskarray(column)):
+            shown = to_show(column[i])
+            if shown is not column[i]:
+                column[i] = repr(shown)
+    return results | columns
+
+
 def holds_text(value: Any) -> bool:
     """Whether a parameter's value is, or lists, an object that waits as text."""
     several = value if isinstance(value, (list, tuple)) else [value]

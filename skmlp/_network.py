@@ -16,8 +16,8 @@ from skmlp._spec import Activation, KerasLayer, Layer, NetworkSpec, TargetScalin
 from skmlp._state import Weights
 from skmlp._tensorflow import keras
 
-# Output activations without a gradient below zero, where an output that begins there stays: it
-# begins above (Goodfellow et al. 2016, "Deep Learning", section 8.4).
+# Output activations without a gradient below zero, where an output that begins there stays; a
+# small bias lets it begin above (Goodfellow et al. 2016, "Deep Learning", section 8.4).
 DEAD_BELOW_ZERO = ("relu", "relu6")
 ALIVE = 0.1
 
@@ -97,56 +97,56 @@ def run_layer(
 
 
 def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
-    """Kernels drawn by the initializer, with "auto" the hidden layers' biases too, each with a
-    seed of its own; all else as Keras built it.
+    """Kernels drawn by the initializer, with "auto" biases too, each with a seed of its own;
+    all else as Keras built it.
     """
     layers = list(spec.layers())
     n_kernels = sum(layer.kind == "dense" for layer in layers)
     seeds = (np.random.SeedSequence(seed).generate_state(2 * n_kernels) >> 1).tolist()
-    activations = iter(spec.activations)  # of hidden layers, which come before outputs
+    activations = [*spec.activations, *[None] * (n_kernels - len(spec.activations))]
     weights = []
     for layer, arrays in zip(layers, built, strict=True):
         if layer.kind == "dense":
-            hidden = next(activations, None)
-            kernel_seed, bias_seed = seeds.pop(0), seeds.pop()
-            can_die = hidden is None and spec.output_activation in DEAD_BELOW_ZERO
-            draw = _kernel_initializer(initializer, hidden, kernel_seed, is_small=can_die)
             kernel, *biases = arrays
-            if initializer == "auto" and hidden not in (None, "selu"):
-                draw_bias = _bias_initializer(kernel.shape, bias_seed)
-                biases = [drawn(draw_bias, bias.shape) for bias in biases]
-            if initializer == "auto" and can_die:
-                biases = [np.full_like(bias, ALIVE) for bias in biases]
-            arrays = (drawn(draw, kernel.shape), *biases)
+            initializers = _initializers(
+                initializer,
+                kernel.shape,
+                activations.pop(0),
+                spec.output_activation,
+                (seeds.pop(0), seeds.pop()),
+            )
+            arrays = tuple(map(_drawn, initializers, (kernel, *biases)))
         weights.append(arrays)
     return tuple(weights)
 
 
-def drawn(initializer: keras.initializers.Initializer, shape: tuple[int, ...]) -> np.ndarray:
-    return np.asarray(initializer(shape, dtype="float32"))
+def _drawn(initializer: keras.initializers.Initializer, like: np.ndarray) -> np.ndarray:
+    return np.asarray(initializer(like.shape, dtype="float32"))
 
 
-def _kernel_initializer(
-    initializer: Any, activation: Activation | None, seed: int, *, is_small: bool
-) -> keras.initializers.Initializer:
-    """With "auto" Glorot and Bengio's of 2010, at a tenth of its spread for a layer of outputs
-    that begin near zero, or LeCun's of 1998 where selu asks for it.
-    """
+def _initializers(
+    initializer: Any,
+    shape: tuple[int, ...],
+    activation: Activation | None,  # None for an output layer
+    output_activation: str,
+    seeds: tuple[int, int],
+) -> tuple[keras.initializers.Initializer, keras.initializers.Initializer]:
+    """Those of a layer's kernel, of this shape, and bias."""
+    kernel_seed, bias_seed = seeds
+    zeros = keras.initializers.Zeros()
     if initializer != "auto":
-        return seeded_initializer(initializer, seed)
-    if activation == "selu":
-        return keras.initializers.LecunNormal(seed=seed)
-    if is_small:
-        return keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform", seed=seed)
-    return keras.initializers.GlorotUniform(seed=seed)
-
-
-def _bias_initializer(
-    kernel_shape: tuple[int, ...], seed: int
-) -> keras.initializers.Initializer:
-    """As the kernel's: the kinks of a layer of rectifiers then lie apart, not all at zero."""
-    bound = math.sqrt(6 / sum(kernel_shape))
-    return keras.initializers.RandomUniform(-bound, bound, seed=seed)
+        return seeded_initializer(initializer, kernel_seed), zeros
+    if activation == "selu":  # LeCun's of 1998, for which Klambauer et al. 2017 derived selu
+        return keras.initializers.LecunNormal(kernel_seed), zeros
+    if activation is None and output_activation in DEAD_BELOW_ZERO:
+        small = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform", kernel_seed)
+        return small, keras.initializers.Constant(ALIVE)
+    glorot = keras.initializers.GlorotUniform(kernel_seed)  # Glorot and Bengio 2010
+    if activation is None:
+        return glorot, zeros
+    # As the kernel's: the kinks of a layer of rectifiers then lie apart, not all at zero.
+    bound = math.sqrt(6 / sum(shape))
+    return glorot, keras.initializers.RandomUniform(-bound, bound, bias_seed)
 
 
 def check_initializer(initializer: Any) -> None:

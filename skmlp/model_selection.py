@@ -23,7 +23,7 @@ from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 
 from skmlp._base import BaseMLP
-from skmlp._keras_text import to_show
+from skmlp._keras_text import results_to_show
 from skmlp._progress import SearchBar
 from skmlp._sklearn import BaseSuccessiveHalving
 from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
@@ -94,7 +94,7 @@ class _StackedSearch:
         parameters = self.get_params(deep=False)  # type: ignore[attr-defined]
         learned = {k: v for k, v in vars(search).items() if k not in parameters}
         vars(self).update(learned)
-        self.cv_results_ = _with_text(self.cv_results_)
+        self.cv_results_ = results_to_show(self.cv_results_)
         return self
 
     def _fit_together(self, X: Any, y: Any, params: dict[str, Any]) -> None:
@@ -206,21 +206,6 @@ def _last_step(estimator: Any) -> tuple[Any, str]:
         else:
             estimator = estimator.regressor
     return estimator, prefix
-
-
-def _with_text(results: dict[str, Any]) -> dict[str, Any]:
-    """The results of a search with Keras objects in the columns of parameters as text."""
-    columns = {
-        name: column.copy()
-        for name, column in results.items()
-        if name.startswith("param_") and column.dtype == object
-    }
-    for column in columns.values():
-        for i in np.flatnonzero(~np.ma.getmaskarray(column)):
-            shown = to_show(column[i])
-            if shown is not column[i]:
-                column[i] = repr(shown)
-    return results | columns
 
 
 def _width(X: Any) -> int:

@@ -20,7 +20,7 @@ _engine.noise _engine.compiled _engine.recipe _engine.forward _engine.update _en
 _engine.stack_forward _engine.stack _engine.schedules _engine.stopping _engine.store
 _engine.loop _engine.stack_loop _engine.callbacks _engine
 _schedules _checkpoint_file _checkpoint _job _setup _single _stacking _halving
-_gathering _training _fit_arguments _other_names _fit_warnings _fitted _base
+_gathering _training _fit_arguments _other_names _fit_warnings _fitted _checkpointed _base
 _classifier _regressor
 _wide_deep _wide_deep_classifier _wide_deep_regressor model_selection
 _saved_types
