@@ -398,7 +398,13 @@ def test_a_model_saved_with_a_wide_optimizer_can_be_loaded(tmp_path):
 
 
 class TestLinearModels:
-    LINEAR = {"hidden_layer_sizes": (), "batch_size": 75, "tol": 0, "n_iter_no_change": np.inf}
+    LINEAR = {
+        "hidden_layer_sizes": (),
+        "batch_size": 75,
+        "tol": 0,
+        "n_iter_no_change": np.inf,
+        "random_state": 0,
+    }
 
     def test_least_squares(self):
         regressor = WideDeepRegressor(**self.LINEAR, learning_rate=0.05, epochs=1500)
@@ -410,7 +416,7 @@ class TestLinearModels:
         assert [entry.name for entry in fitted.model_.inputs] == ["wide_input"]
 
     def test_logistic_regression(self):
-        labels = (X[:, 0] + X[:, 3] + RNG.normal(size=75)) > 0
+        labels = (X[:, 0] + X[:, 3] + np.random.RandomState(1).normal(size=75)) > 0
         classifier = WideDeepClassifier(**self.LINEAR, learning_rate=0.1, epochs=1500)
         expected = LogisticRegression(C=np.inf, max_iter=1000).fit(X, labels)
         fitted = classifier.fit(X, labels)
