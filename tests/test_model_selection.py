@@ -30,7 +30,13 @@ RNG = np.random.RandomState(0)
 X = RNG.normal(size=(110, 4))
 Y = np.tanh(X[:, 0]) - 0.5 * X[:, 1]
 LABELS = np.array(["low", "middle", "high"])[np.digitize(Y, [-0.5, 0.5])]
-SMALL = {"batch_size": 16, "epochs": 6, "learning_rate": 0.01, "random_state": 0}
+SMALL = {
+    "optimizer": "sgd",
+    "learning_rate": 0.01,
+    "batch_size": 16,
+    "epochs": 6,
+    "random_state": 0,
+}
 REGRESSOR = MLPRegressor((8,), **SMALL)
 CLASSIFIER = MLPClassifier((8,), **SMALL)
 
