@@ -7,10 +7,10 @@ targets of a regression standardised), the same splits and no parameter but `ear
 `random_state`. A row is the median over seeds of R² or accuracy on held-out rows. For each seed
 that is one split of 80 to 20, and below 10,000 rows the mean over up to ten cross-validations
 in five such splits, as many as it takes to score 5,000 rows: where few decide, no small
-difference shows. Beside it stand the lowest recall that a class with a quarter of the rows has in a seed's
-held-out rows, and the number of single fits in which it is below 0.1. Each pair of columns is
-scikit-learn's and ours. Tables: scikit-learn's own, California housing, and those that
-`meta.json` in DIR lists.
+difference shows. Beside it stand the lowest recall that a class with a quarter of the rows has
+in a seed's held-out rows, and the number of single fits in which it is below 0.1. Each pair of
+columns is scikit-learn's and ours. Tables: scikit-learn's own, California housing, and those
+that `meta.json` in DIR lists.
 """
 
 from __future__ import annotations
