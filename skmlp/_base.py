@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -35,7 +34,12 @@ from skmlp._fit_arguments import (
 )
 from skmlp._job import Job
 from skmlp._learned import all_or_nothing
-from skmlp._other_names import OF_CONSTRUCTORS, explains_names, refuse_other_names
+from skmlp._other_names import (
+    OF_CONSTRUCTORS,
+    constructor_names,
+    explains_names,
+    refuse_other_names,
+)
 from skmlp._params import (
     COMMON_CONSTRAINTS,
     activations,
@@ -63,9 +67,9 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
     label_smoothing: float = 0.0  # a parameter of classifiers
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        parameters = inspect.signature(cls.__init__).parameters
-        if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
-            refuse_other_names(cls.__name__, [*parameters][1:], kwargs, OF_CONSTRUCTORS)
+        known = constructor_names(cls)
+        if known is not None:
+            refuse_other_names(cls.__name__, known, kwargs, OF_CONSTRUCTORS)
         return super().__new__(cls)
 
     def set_params(self, **params: Any) -> Self:
@@ -82,7 +86,9 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             The estimator.
         """
         elsewhere = [name for name in params if name in OF_CONSTRUCTORS]
-        refuse_other_names(type(self).__name__, self.get_params(), elsewhere, OF_CONSTRUCTORS)
+        if elsewhere:
+            known = list(self.get_params(deep=False))
+            refuse_other_names(type(self).__name__, known, elsewhere, OF_CONSTRUCTORS)
         return super().set_params(**params)
 
     # What a subclass says

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,11 +48,19 @@ OF_FIT = {
 }
 
 
+@cache
+def constructor_names(cls: type) -> list[str] | None:
+    """Parameters of a class's constructor; None for one that takes any."""
+    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        return None
+    return [*parameters][1:]
+
+
 def refuse_other_names(
-    owner: str, known: Iterable[str], given: Iterable[str], elsewhere: dict[str, str]
+    owner: str, known: list[str], given: Iterable[str], elsewhere: dict[str, str]
 ) -> None:
     """Raise TypeError for the first name that `owner` does not know."""
-    known = list(known)
     for name in given:
         if name not in known:
             remedy = elsewhere.get(name, f"its parameters are {', '.join(known)}")
