@@ -146,10 +146,15 @@ def hold_out(
             np.arange(data.n_rows), test_size=fraction, stratify=stratify, random_state=seed
         )
     except ValueError as error:
+        rare = ""
+        if stratify is not None:
+            labels, counts = np.unique(stratify, return_counts=True)
+            single = labels[counts == 1].tolist()
+            rare = f", a single one of {', '.join(map(repr, single))}" if single else ""
         raise ValueError(
             f"'validation_fraction' must leave rows on both sides of the split and, for a "
-            f"classifier, rows of every class; got {fraction} of {data.n_rows} rows; pass "
-            f"X_val and y_val instead ({error})"
+            f"classifier, rows of every class; got {fraction} of {data.n_rows} rows{rare}; "
+            f"pass X_val and y_val instead ({error})"
         ) from error
     check_validation_rows(held.size, f"'validation_fraction'={fraction}")
     sides = data.rows(train), data.rows(held)

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from types import FunctionType
 from typing import Any
 
@@ -119,7 +120,7 @@ def full_config(keras_object: Any) -> dict[str, Any]:
     """
     cls = type(keras_object)
     config = keras_object.get_config()
-    left_out = set(inspect.signature(cls).parameters) - {*config, *UNTOLD}
+    left_out = set(_parameters(cls)) - {*config, *UNTOLD}
     of_base = getattr(super(cls, keras_object), "get_config", None)
     if left_out and of_base and _is_of_keras(cls):
         return config | {name: value for name, value in of_base().items() if name in left_out}
@@ -199,7 +200,7 @@ def _strange(serialized: Any) -> list[tuple[Any, str]]:
 
 def _call(name: str, config: dict[str, Any], cls: type | None) -> str:
     """The call that makes an object, without arguments at their defaults, if known."""
-    parameters = inspect.signature(cls).parameters if cls else {}
+    parameters = _parameters(cls) if cls else {}
     names = [n for n in parameters or config if n in config and n not in UNTOLD]
     texts = {n: _text(config[n]) for n in names}
     arguments = [
@@ -210,6 +211,13 @@ def _call(name: str, config: dict[str, Any], cls: type | None) -> str:
     return f"{name}({', '.join(arguments)})"
 
 
+def _parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Named parameters of the constructor, which a `__new__` of Keras's may hide."""
+    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {n: one for n, one in parameters.items() if n != "self" and one.kind in named}
+
+
 def _text(value: Any) -> str:
     """An entry of a configuration."""
     if isinstance(value, dict) and "class_name" in value:
@@ -218,11 +226,17 @@ def _text(value: Any) -> str:
             return "<lambda>"
         if not isinstance(config, dict):
             return str(config)  # a function's name
-        module = sys.modules.get(str(value.get("module")))
-        return _call(name, config, getattr(module, name, None))
+        return _call(name, config, _class_of(str(value.get("module")), name))
     if isinstance(value, float):
         return repr(_short(value))
     return repr(value)
+
+
+def _class_of(module: str, name: str) -> type | None:
+    """A class by its public name, if its module is imported."""
+    package, *parts = module.split(".")
+    found = reduce(lambda one, part: getattr(one, part, None), parts, sys.modules.get(package))
+    return getattr(found, name, None)
 
 
 def _means(text: str, default: Any) -> bool:

@@ -94,6 +94,8 @@ def test_evaluate_gives_the_estimators_loss(kind):
     np.testing.assert_allclose(evaluated(fitted, target)["loss"], fitted.loss_, rtol=2e-5)
     # In one batch, since of each output Keras takes the mean over batches of any size.
     measured = evaluated(fitted, target, batch_size=75)
+    if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 6):
+        return  # it tells those of the outputs times their weights
     for name in {"main_output_loss", "aux_output_loss"} & set(measured):
         np.testing.assert_allclose(measured[name], fitted.history_[name][0], rtol=2e-5)
 
