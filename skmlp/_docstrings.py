@@ -125,8 +125,8 @@ ema_decay : float, default=None
     training goes on with the weights themselves. Between epochs, callbacks see the averages.
 batch_size : int, "auto" or None, default="auto"
     Rows per step; None is 32, as in Keras; "auto" is `min(200, n_samples)`, and with
-    `early_stopping`, which counts epochs, 100 below 4,000 training rows, 50 below 2,000 and
-    32 below 1,000. The last batch of an epoch may be smaller and counts by its true size.
+    `early_stopping`, which counts epochs, 100 below 5,000 training rows, 50 below 2,500 and
+    32 below 1,250. The last batch of an epoch may be smaller and counts by its true size.
 epochs : int, default=200
     Passes over the training rows, at most.
 shuffle : bool, default=True

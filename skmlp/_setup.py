@@ -43,7 +43,7 @@ from skmlp._tensorflow import tf
 # batch_size="auto", and how it is with early stopping: that counts epochs, so an epoch should
 # have some steps. Without it, more steps on few rows are more overfitting.
 AUTO_BATCH_SIZE = 200
-STEPS_TO_STOP_BY = 20
+STEPS_TO_STOP_BY = 25
 SMALLEST_AUTO_BATCH = 32
 KERAS_BATCH_SIZE = 32  # where None is given
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and

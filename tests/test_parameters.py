@@ -102,7 +102,7 @@ def test_initializers_of_all_kinds():
 
 @pytest.mark.parametrize(
     ("n_rows", "size"),
-    [(20, 32), (999, 32), (1000, 50), (1999, 50), (2000, 100), (3999, 100), (4000, 200)],
+    [(20, 32), (1249, 32), (1250, 50), (2499, 50), (2500, 100), (4999, 100), (5000, 200)],
 )
 def test_automatic_batches_of_a_fit_that_stops_early(n_rows, size):
     assert automatic_batch_size(n_rows, stops_early=True) == size
