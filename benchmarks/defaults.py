@@ -5,7 +5,7 @@
 Both estimators get the same pipeline (numbers imputed and standardised, categories one-hot,
 targets of a regression standardised), the same splits and no parameter but `early_stopping` and
 `random_state`. A row is the median over seeds of R² or accuracy on held-out rows. For each seed
-that is one split of 80 to 20, and below 10,000 rows the mean over up to ten cross-validations
+that is one split of 80 to 20, and below 20,000 rows the mean over up to ten cross-validations
 in five such splits, as many as it takes to score 5,000 rows: where few decide, no small
 difference shows. Beside it stand the lowest recall that a class with a quarter of the rows has
 in a seed's held-out rows, and the number of single fits in which it is below 0.1. Each pair of
@@ -47,7 +47,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor
 
-SMALL = 10_000  # rows
+SMALL = 20_000  # rows
 SCORED = 5_000  # rows for each seed, if it takes no more than so many repetitions:
 MAX_REPEATS = 10
 SHARE = 0.25  # of the rows: a class that holds as many must not be lost
