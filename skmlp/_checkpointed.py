@@ -1,4 +1,4 @@
-"""What fitting leaves on an estimator, and the checkpoints that bring it back."""
+"""The results of a fit on an estimator, stored by `fit` and loaded from checkpoints."""
 
 from __future__ import annotations
 

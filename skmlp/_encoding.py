@@ -128,7 +128,7 @@ def check_total_weight(weight: np.ndarray) -> None:
             "'sample_weight' must be positive for at least one row, times the weight of its "
             f"class; got zero for all {weight.size} rows."
         )
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore"):
         total = weight.sum()
     if not np.isfinite(total):
         raise ValueError(

@@ -76,7 +76,7 @@ def train_alone(fit: Fit, watchers: Sequence[Watcher] = ()) -> Result:
 
 
 def _reached(program: Program, setup: Setup, before: Progress, run: Run) -> FittedState:
-    """What the program holds, as training that began at `before` leaves it."""
+    """The state of training that began at `before`, out of the program."""
     with program.averaged():
         weights = program.weights()
     raw, optimizer = program.weights(), program.optimizer_state()
