@@ -109,7 +109,8 @@ class _StackedSearch:
             gathering.close()
             if gathering.alone:
                 n_alone, n_fits = gathering.alone.total(), gathering.n_trained
-                reasons = "; ".join(gathering.alone)
+                # sorted, since fits meet in any order
+                reasons = "; ".join(sorted(gathering.alone))
                 self._tell(f"trained {n_alone} of {n_fits} fits one by one: {reasons}")
 
     def _tell(self, what: str) -> None:
