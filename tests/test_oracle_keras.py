@@ -1,4 +1,7 @@
-"""The engine against `keras.Model.fit`, from the same weights in the same order of rows."""
+"""The engine against `keras.Model.fit`, from the same weights in the same order of rows.
+
+Keras runs eagerly: a few batches are over before its own step would be compiled.
+"""
 
 import keras
 import numpy as np
@@ -78,7 +81,9 @@ def train_with_keras(weights, problem, optimizer, learning_rate, penalties, weig
         ]
     )
     model.set_weights(weights)
-    model.compile(optimizer=keras_optimizer(optimizer, learning_rate), loss=loss)
+    model.compile(
+        optimizer=keras_optimizer(optimizer, learning_rate), loss=loss, run_eagerly=True
+    )
     history = model.fit(
         X,
         target.astype(np.float32),
@@ -138,7 +143,7 @@ def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():
         [keras.Input((4,)), keras.layers.Dense(7, activation="relu"), keras.layers.Dense(1)]
     )
     model.set_weights(start)
-    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse")
+    model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse", run_eagerly=True)
     plan = Plan(3, True, fitted._state.progress.seed, 0, Patience(10, 0))
     rows = type("Rows", (), {"n_rows": N_ROWS})
     for epoch in range(3):

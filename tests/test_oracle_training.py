@@ -49,6 +49,7 @@ def keras_fit(ours, hidden, optimizer, *, use_bias=True, **settings):
         optimizer=optimizer,
         loss=settings.get("loss", "mse"),
         weighted_metrics=settings.get("metrics", []),
+        run_eagerly=True,  # a few batches are over before a step would be compiled
     )
     history = model.fit(
         X,

@@ -95,6 +95,7 @@ def test_losses_and_weights_equal_those_of_keras(params, kind):
         optimizer=type(keras.optimizers.get(estimator.optimizer))(0.01),
         loss=[loss] * 2 if has_aux else loss,
         loss_weights=[1 - share, share] if has_aux else None,
+        run_eagerly=True,
     )
     target = y.reshape(-1, 1).astype(np.float32)
     weight = WEIGHT / WEIGHT.mean()
