@@ -13,7 +13,7 @@ SMALL = {
     "hidden_layer_sizes": (10,),
     "optimizer": "rmsprop",
     "learning_rate": 0.02,
-    "epochs": 50,
+    "epochs": 10,
 }
 # checks that need the defaults to learn well
 OF_DEFAULTS = (
