@@ -194,12 +194,13 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             data = self._encode(X, y, sample_weight, reset=is_new, reset_target=is_new)
             held = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
             validation = None
+            holds_out = held is None and self.early_stopping
             if held is not None:
                 validation = self._encode(
                     *held, reset=False, reset_target=False, is_validation=True
                 )
                 check_validation_rows(validation.n_rows, "'X_val'")
-            elif self.early_stopping:
+            elif holds_out:
                 strata = self._strata(data.y)
                 data, validation = hold_out(
                     data, self.validation_fraction, stratify=strata, seed=seed
@@ -208,6 +209,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             job = self._job(
                 start, seed, epochs=epochs, batch_size=batch_size, callbacks=callbacks
             )
+            job = replace(job, holds_out=holds_out)
             if self.checkpoint_dir is not None:
                 job = replace(job, checkpoint=self._checkpoint(job, saved, data, validation))
             verbose = self.verbose if verbose is None else checked_verbose(verbose)

@@ -223,6 +223,7 @@ def _run(saved: Saved, plan: Plan, shape: tuple[int, ...]) -> Run:
         now=now,
         best=best,
         safe=safe[0] if safe else best,
+        start_from_epoch=plan.start_from_epoch,
         best_value=facts["best_value"],
         history=facts["history"],
         scores=facts["scores"],

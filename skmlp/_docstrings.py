@@ -135,7 +135,8 @@ early_stopping : bool, default=False
     Whether to stop when the validation score (see `scoring`) has not improved. Without
     validation data in `fit`, `validation_fraction` of the rows is held out. If False, the
     training loss is watched instead, unless `fit` was given validation data: then all
-    epochs are run.
+    epochs are run. Scores of held-out rows count from the epoch in which the 100th step is
+    made, or from the one after `n_iter_no_change` epochs if that is earlier.
 scoring : str, callable or None, default=None
     What of the validation data tells the best epoch: None is `score`, "loss" the loss, and
     else a scikit-learn scorer by name or as a callable (estimator, X, y).
@@ -202,7 +203,8 @@ validation_scores_ : list of float or None
     Score of the validation data after every epoch (with scoring="loss", the loss with its
     sign turned); None without validation data.
 best_validation_score_ : float or None
-    The highest score of the last call, whose weights are kept.
+    Score of the weights that are kept: the highest of the last call, among the epochs that
+    count (see `early_stopping`).
 stop_reason_ : str
     Why training ended, and what to change if that was too early."""
 

@@ -33,6 +33,7 @@ class Job:
     score: Measure | None  # of validation rows; None: their loss, with its sign turned
     metrics: Mapping[str, Measure]
     checkpoint: Checkpoint | None = None
+    holds_out: bool = False  # whether validation rows were taken from the rows given to fit
     is_part: bool = False  # one call of partial_fit, and more may come
 
     @property

@@ -54,6 +54,7 @@ def results(
     `earlier` holds the "history" and "scores" of the calls that this one continued.
     """
     past = earlier["history"]
+    is_scored = has_validation and math.isfinite(best_value)
     whole = {name: past.get(name, []) + values for name, values in history.items()}
     return {
         "history_": whole,
@@ -63,7 +64,7 @@ def results(
         "n_iter_": len(history["loss"]),
         # As in scikit-learn, what is not watched is None.
         "best_loss_": None if has_validation else best_value,
-        "best_validation_score_": max(scores, default=None),
+        "best_validation_score_": -best_value if is_scored else None,
         "validation_scores_": earlier["scores"] + scores if has_validation else None,
         "stop_reason_": stop_reason,
     }

@@ -45,6 +45,9 @@ from skmlp._tensorflow import tf
 AUTO_BATCH_SIZE = 200
 STEPS_TO_STOP_BY = 25
 SMALLEST_AUTO_BATCH = 32
+# Of a tenth of few rows one score is mostly luck, and a network that has made no more steps than
+# these predicts almost the same for all rows: the best epoch is sought after them.
+STEPS_TO_START_FROM = 100
 KERAS_BATCH_SIZE = 32  # where None is given
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
 # small data sets of all sizes share a program.
@@ -59,6 +62,7 @@ class Setup:
     recipe: Recipe
     optimizer: OptimizerRecipe
     schedule: RateSchedule
+    n_steps: int  # of an epoch
 
     def start(self, built_weights: Weights) -> FittedState:
         """Where training begins, in a model that was built with these weights."""
@@ -112,9 +116,17 @@ class Setup:
                 limit=self.job.params.n_iter_no_change if watches else math.inf,
                 tol=self.job.params.tol,
             ),
+            start_from_epoch=self._start_from_epoch(before.epochs),
             plateau=plateau,
             epoch_rate=self.schedule.by_epoch,
         )
+
+    def _start_from_epoch(self, epochs_before: int) -> int:
+        """The first epoch whose held-out score counts, at most `n_iter_no_change`."""
+        if not self.job.holds_out:
+            return 0
+        epoch = (STEPS_TO_START_FROM - 1) // self.n_steps
+        return max(int(min(epoch, self.job.params.n_iter_no_change)) - epochs_before, 0)
 
     def fitted_state(
         self,
@@ -148,7 +160,8 @@ def set_up(job: Job, data: EncodedData) -> Setup:
     batch_size = compiled_batch_size(job, data.n_rows)
     n_steps = -(-data.n_rows // batch_size)
     schedule = rate_schedule(params, optimizer, epochs=job.horizon, n_steps=n_steps)
-    return Setup(job, _recipe(job, loss, optimizer, schedule, batch_size), optimizer, schedule)
+    recipe = _recipe(job, loss, optimizer, schedule, batch_size)
+    return Setup(job, recipe, optimizer, schedule, n_steps)
 
 
 def _recipe(

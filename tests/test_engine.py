@@ -10,7 +10,7 @@ import tensorflow as tf
 from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor
-from skmlp._engine import STORE, Patience, StopReason
+from skmlp._engine import STORE, Patience, Run, StopReason
 from skmlp._engine.store import ProgramStore
 
 X = np.random.RandomState(0).normal(size=(90, 3))
@@ -43,6 +43,27 @@ def epochs_until_stop(values, limit, tol):
 )
 def test_patience(values, limit, tol, stops):
     assert epochs_until_stop(values, limit, tol) == stops
+
+
+@pytest.mark.parametrize(
+    ("scores", "start", "best", "stops"),
+    [
+        ([0.9, 0.1, 0.5, 0.6, 0.5, 0.5], 0, 0.9, 4),
+        ([0.9, 0.1, 0.5, 0.6, 0.5, 0.5, 0.5], 2, 0.6, 7),
+        ([0.9, 0.1, 0.5], 3, 0.9, None),  # the best, for want of an epoch that counts
+        ([0.9, 0.1, 0.5, 0.2], 3, 0.2, None),
+        ([0.9, 0.1, 0.5, math.nan], 3, 0.9, 4),
+    ],
+)
+def test_the_best_epoch_is_sought_from_the_one_to_start_from(scores, start, best, stops):
+    run = Run(Patience(2, 0), None, now=0, best=0, safe=0, start_from_epoch=start)
+    for epoch, score in enumerate(scores, 1):
+        loss = score if math.isnan(score) else 1.0
+        run.after_epoch({"loss": loss}, score, entered=0, reached=score, has_validation=True)
+        assert (run.reason is not None) == (epoch == stops)
+        if run.reason is not None:
+            break
+    assert run.best == -run.best_value == best
 
 
 def test_stop_reasons_name_a_remedy():

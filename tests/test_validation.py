@@ -122,6 +122,25 @@ def test_early_stopping_follows_the_rule_of_scikit_learn(split):
     assert "'n_iter_no_change'" in regressor.stop_reason_
 
 
+@pytest.mark.parametrize(("n_iter_no_change", "start"), [(40, 24), (5, 5), (np.inf, 24)])
+def test_held_out_scores_count_from_the_hundredth_step(split, n_iter_no_change, start):
+    """Of 112 rows 12 are held out; 100 are four steps an epoch."""
+    X, X_val, y, y_val = split
+    classifier = MLPClassifier(
+        **{**SMALL, "learning_rate": 1e-3},
+        early_stopping=True,
+        epochs=80,
+        n_iter_no_change=n_iter_no_change,
+    ).fit(X, y > 0)
+    scores = np.array(classifier.validation_scores_)
+    assert len(scores) > start
+    assert classifier.best_validation_score_ == scores[start:].max()
+    kept = classifier.set_params(epochs=start).fit(X, y > 0)
+    assert kept.best_validation_score_ == scores[:start].max()
+    given = classifier.fit(X, y > 0, X_val=X_val, y_val=y_val > 0)
+    assert given.best_validation_score_ == max(given.validation_scores_)
+
+
 def test_without_validation_data_the_training_loss_is_watched(split):
     X, _, y, _ = split
     regressor = MLPRegressor(epochs=2000, tol=1e-2, n_iter_no_change=2, **SMALL).fit(X, y)

@@ -41,6 +41,7 @@ class Plan:
     seed: int
     first_epoch: int  # epochs already trained: orders and masks go on from there
     patience: Patience
+    start_from_epoch: int = 0  # the best epoch is sought, and patience counts, from this one
     plateau: Plateau | None = None
     # Rate of an epoch, of the number of epochs before it and the plateau's factor; None
     # leaves the optimizer's.
@@ -70,6 +71,7 @@ class Run:
     # A training loss is that of the weights on the way through its epoch: one bad step at
     # the end does not show in it. The weights that entered the best epoch are safe.
     safe: Any
+    start_from_epoch: int = 0  # epochs before it are the best until it has been run
     best_value: float = math.inf
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     scores: list[float] = field(default_factory=list)
@@ -77,7 +79,14 @@ class Run:
 
     @classmethod
     def beginning(cls, plan: Plan, snapshot: Any) -> Run:
-        return cls(plan.patience, plan.plateau, now=snapshot, best=snapshot, safe=snapshot)
+        return cls(
+            plan.patience,
+            plan.plateau,
+            now=snapshot,
+            best=snapshot,
+            safe=snapshot,
+            start_from_epoch=plan.start_from_epoch,
+        )
 
     @property
     def epochs(self) -> int:
@@ -116,6 +125,7 @@ class Run:
         `entered` and `reached` are snapshots before and after it.
         """
         self.now = reached
+        epoch = self.epochs
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
         if score is not None:
@@ -123,10 +133,11 @@ class Run:
         loss = logs["loss"]
         value = loss if score is None else -score
         is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
-        if is_finite and value <= self.best_value:
+        if is_finite and (value <= self.best_value or epoch == self.start_from_epoch):
             self.best_value, self.best = value, reached
             self.safe = reached if has_validation else entered
-        self.patience = self.patience.after(value)
+        if epoch >= self.start_from_epoch:
+            self.patience = self.patience.after(value)
         if self.plateau:
             self.plateau = self.plateau.after(logs.get("val_loss", loss))
         if not is_finite:
