@@ -45,8 +45,8 @@ from skmlp._tensorflow import tf
 AUTO_BATCH_SIZE = 200
 STEPS_TO_STOP_BY = 25
 SMALLEST_AUTO_BATCH = 32
-# Of a tenth of few rows one score is mostly luck, and a network that has made no more steps than
-# these predicts almost the same for all rows: the best epoch is sought after them.
+# One score of few held-out rows is mostly luck, and a network that has made fewer steps than
+# these predicts almost the same for all rows: the best epoch is sought from there.
 STEPS_TO_START_FROM = 100
 KERAS_BATCH_SIZE = 32  # where None is given
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
