@@ -1,10 +1,10 @@
 """Multilayer perceptrons for scikit-learn, trained by compiled Keras programs."""
 
-from skmlp._classifier import MLPClassifier
-from skmlp._regressor import MLPRegressor
-from skmlp._saved_types import skops_trusted_types
-from skmlp._wide_deep_classifier import WideDeepClassifier
-from skmlp._wide_deep_regressor import WideDeepRegressor
+from skmlp._estimators.mlp_classifier import MLPClassifier
+from skmlp._estimators.mlp_regressor import MLPRegressor
+from skmlp._estimators.saved_types import skops_trusted_types
+from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
+from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 
 __version__ = "0.1.0"
 

@@ -22,15 +22,15 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 
-from skmlp._base import BaseMLP
-from skmlp._keras_text import results_to_show
-from skmlp._progress import SearchBar
+from skmlp._estimators.base import BaseMLP
+from skmlp._keras.text import results_to_show
 from skmlp._sklearn import BaseSuccessiveHalving
 from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
 from skmlp._sklearn import HalvingRandomSearchCV as HalvingRandomSearch
+from skmlp._training.watchers import SearchBar
 
 if TYPE_CHECKING:
-    from skmlp._gathering import Gathering
+    from skmlp._training.gathering import Gathering
 
 __all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
 
@@ -118,8 +118,8 @@ class _StackedSearch:
             print(f"{type(self).__name__} {what}.")
 
     def _gathering_for(self, X: Any) -> Gathering:
-        from skmlp._gathering import Gathering  # imports TensorFlow
-        from skmlp._halving import PausedFits
+        from skmlp._training.gathering import Gathering  # imports TensorFlow
+        from skmlp._training.halving import PausedFits
 
         width = _width(X)
         if isinstance(self.pre_dispatch, int):
@@ -154,7 +154,7 @@ class _StackedSearch:
 
         In later rounds of halving, candidates are those of earlier ones but for the resource.
         """
-        from skmlp._gathering import Task  # imports TensorFlow
+        from skmlp._training.gathering import Task  # imports TensorFlow
 
         assert self._gathering is not None
         resource = getattr(self, "resource", None)

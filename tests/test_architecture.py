@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,39 +11,39 @@ import pytest
 import skmlp
 
 PACKAGE = Path(skmlp.__file__).parent
-# From what knows nothing of the others to what knows all: a module may import those of lines
-# above its own, and within a line those to its left.
-ORDER = """
-_tensorflow _sklearn _activations _spec _state _docstrings _keras_text
-_params _settings _portable _learned _column_types _encoding _columns _progress
-_keras_objects _losses _optimizers _network _inference _metrics _exported
-_engine.noise _engine.compiled _engine.recipe _engine.forward _engine.update _engine.program
-_engine.stack_forward _engine.stack _engine.schedules _engine.stopping _engine.store
-_engine.loop _engine.stack_loop _engine.callbacks _engine
-_schedules _checkpoint_file _checkpoint _job _setup _single _stacking _halving
-_gathering _training _fit_arguments _other_names _fit_warnings _fitted _checkpointed _base
-_classifier _regressor
-_wide_deep _wide_deep_classifier _wide_deep_regressor model_selection
-_saved_types
-""".split()  # noqa: SIM905
-TENSORFLOW_ALLOWED = (
-    "_tensorflow",
-    "_keras_objects",
-    "_losses",
-    "_optimizers",
+# From what knows nothing of the others to what knows all: a module may import those of its own
+# folder and of folders before it.
+ORDER = (
+    "_sklearn",
+    "_data",
+    "_keras",
     "_network",
-    "_metrics",
-    "_exported",
-    "_schedules",
     "_engine",
-    "_setup",
-    "_single",
-    "_stacking",
-    "_halving",
-    "_gathering",
+    "_checkpoints",
     "_training",
+    "_parameters",
+    "_estimators",
+    "model_selection",
 )
-FOR_ANNOTATIONS = ("_fitted", "_job")  # import Keras under TYPE_CHECKING
+# Folders and modules that may import TensorFlow; all others do without it, or inside functions.
+TENSORFLOW_ALLOWED = (
+    "_keras.losses",
+    "_keras.objects",
+    "_keras.optimizers",
+    "_keras.tensorflow",
+    "_network.keras_model",
+    "_engine",
+    "_training.alone",
+    "_training.gathering",
+    "_training.halving",
+    "_training.metrics",
+    "_training.preparation",
+    "_training.schedules",
+    "_training.stacks",
+    "_training.train",
+    "_estimators.exported",
+)
+FOR_ANNOTATIONS = ("_training.job", "_estimators.fitted")  # import Keras under TYPE_CHECKING
 
 
 def modules():
@@ -66,18 +67,39 @@ def imports(tree):
             yield from ((alias.name, id(node) in inside) for alias in node.names)
 
 
+def folder(name):
+    return name.split(".")[0]
+
+
+def imported_modules(tree):
+    """Names, inside the package, of the modules that a module imports."""
+    named = (module for module, _ in imports(tree))
+    return {name.removeprefix("skmlp.") for name in named if name.startswith("skmlp.")}
+
+
 @pytest.mark.parametrize(
     ("name", "tree"),
     [pytest.param(*module, id=module[0]) for module in modules() if module[0] != "__init__"],
 )
 def test_imports_go_one_way(name, tree):
-    for imported, _ in imports(tree):
-        if imported.startswith("skmlp."):
-            assert ORDER.index(imported.removeprefix("skmlp.")) < ORDER.index(name), imported
+    for imported in imported_modules(tree):
+        assert ORDER.index(folder(imported)) <= ORDER.index(folder(name)), imported
 
 
-def test_every_module_has_its_place():
-    assert {name for name, _ in modules()} == {*ORDER, "__init__"}
+def test_no_folder_holds_a_circle_of_imports():
+    graph = {name: imported_modules(tree) for name, tree in modules()}
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_every_folder_has_its_place():
+    assert {folder(name) for name, _ in modules()} == {*ORDER, "__init__"}
+
+
+def test_modules_are_short_and_say_what_they_hold():
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert ast.get_docstring(ast.parse(text)), path
+        assert text.count("\n") <= 420, path
 
 
 def test_tensorflow_is_imported_only_by_what_trains():
@@ -85,7 +107,7 @@ def test_tensorflow_is_imported_only_by_what_trains():
         loads = {
             module
             for module, inside in imports(tree)
-            if not inside and (is_tensorflow(module) or module == "skmlp._tensorflow")
+            if not inside and (is_tensorflow(module) or module == "skmlp._keras.tensorflow")
         }
         guarded = name in FOR_ANNOTATIONS
         assert not loads or guarded or name.startswith(TENSORFLOW_ALLOWED), name
@@ -99,8 +121,8 @@ def test_tensorflow_is_first_imported_where_its_log_is_silenced():
     for name, tree in modules():
         if name == "_engine":
             first, *_ = (module for module, _ in imports(tree))
-            assert first == "skmlp._tensorflow"
-        elif not name.startswith(("_engine", "_tensorflow")) and name not in FOR_ANNOTATIONS:
+            assert first == "skmlp._keras.tensorflow"
+        elif not name.startswith(("_engine", "_keras.tensorflow")) and name not in FOR_ANNOTATIONS:
             assert not any(is_tensorflow(module) for module, _ in imports(tree)), name
 
 
@@ -109,7 +131,7 @@ def test_the_engine_knows_nothing_of_scikit_learn_or_of_the_rest():
         if name.startswith("_engine"):
             for imported, _ in imports(tree):
                 assert not imported.startswith("sklearn")
-                known = ("skmlp._engine", "skmlp._tensorflow")
+                known = ("skmlp._engine", "skmlp._keras.tensorflow")
                 assert not imported.startswith("skmlp.") or imported.startswith(known)
 
 

@@ -15,7 +15,7 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepRegressor
-from skmlp._checkpoint import read
+from skmlp._checkpoints.checkpoint import read
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(90, 4))

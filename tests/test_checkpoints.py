@@ -19,8 +19,8 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
-from skmlp._checkpoint import read
-from skmlp._learned import learned
+from skmlp._checkpoints.checkpoint import read
+from skmlp._checkpoints.learned import learned
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(90, 4))

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp import model_selection as stacked
-from skmlp._gathering import Gathering
+from skmlp._training.gathering import Gathering
 
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 cloudpickle = pytest.importorskip("cloudpickle", reason="comes with the extra 'dask'")

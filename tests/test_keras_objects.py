@@ -7,13 +7,13 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score, get_scorer_names
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepRegressor
-from skmlp._encoding import EncodedData
-from skmlp._keras_objects import find_class
-from skmlp._losses import row_loss
-from skmlp._metrics import SHORT_NAMES, named_measures
-from skmlp._network import seeded_initializer
-from skmlp._optimizers import optimizer_recipe
-from skmlp._spec import NetworkSpec
+from skmlp._data.arrays import EncodedData
+from skmlp._keras.losses import row_loss
+from skmlp._keras.objects import find_class
+from skmlp._keras.optimizers import optimizer_recipe
+from skmlp._network.keras_model import seeded_initializer
+from skmlp._network.spec import NetworkSpec
+from skmlp._training.metrics import SHORT_NAMES, named_measures
 
 N_ROWS, EPOCHS = 75, 5  # with batches of 32 the last of 3 batches has 11 rows
 RNG = np.random.RandomState(0)

@@ -19,11 +19,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
-from skmlp._encoding import EncodedData
+from skmlp._data.arrays import EncodedData
 from skmlp._engine import STACKS, STORE, train_stack
-from skmlp._gathering import Gathering, Task
-from skmlp._single import Fit
-from skmlp._stacking import SIZES, SearchEndedError, split
+from skmlp._training.alone import Fit
+from skmlp._training.gathering import Gathering, Task
+from skmlp._training.stacks import SIZES, SearchEndedError, split
 from skmlp.model_selection import GridSearchCV, RandomizedSearchCV
 
 RNG = np.random.RandomState(0)
@@ -194,7 +194,7 @@ def test_fits_are_split_into_few_stacks_of_few_sizes(n_fits, n_workers, sizes, r
 
 def test_memory_of_a_stack_is_bounded(monkeypatch):
     """Validation rows of all members are measured at once: here of ten at most."""
-    monkeypatch.setattr("skmlp._stacking.MAX_BYTES", 10 * X.nbytes)
+    monkeypatch.setattr("skmlp._training.stacks.MAX_BYTES", 10 * X.nbytes)
     data = EncodedData(X, Y, Y)
     stacks = split([Fit(None, data, data) for _ in range(30)], 1)
     assert [len(stack.fits) for stack in stacks] == [10, 10, 10]
@@ -414,7 +414,7 @@ def sizes_of_stacks(monkeypatch):
         sizes.append(len(members))
         return train_stack(program, members, goes_on)
 
-    monkeypatch.setattr("skmlp._stacking.train_stack", counted)
+    monkeypatch.setattr("skmlp._training.stacks.train_stack", counted)
     return sizes
 
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from skmlp import MLPRegressor
-from skmlp._activations import canonical
-from skmlp._network import initial_weights
-from skmlp._params import hidden_units
-from skmlp._setup import automatic_batch_size
-from skmlp._spec import NetworkSpec
+from skmlp._network.activations import canonical
+from skmlp._network.keras_model import initial_weights
+from skmlp._network.spec import NetworkSpec
+from skmlp._parameters.rules import hidden_units
+from skmlp._training.preparation import automatic_batch_size
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sklearn.compose import make_column_selector
 from sklearn.metrics import make_scorer, mean_pinball_loss
 
 from skmlp import MLPRegressor
-from skmlp._settings import MAX_LENGTH, settings_text
+from skmlp._checkpoints.settings import MAX_LENGTH, settings_text
 
 RATE = 0.1
 
@@ -201,7 +201,7 @@ def test_what_cannot_be_compared_is_refused(value):
 SCRIPT = """
 from functools import partial
 from skmlp import MLPRegressor
-from skmlp._settings import settings_text
+from skmlp._checkpoints.settings import settings_text
 
 def schedule(epoch, names=frozenset({"a", "b", "c"})):
     return 0.1 if epoch in {1, 2, 3} or "x" in {"x", "y", "z"} else len(names)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from skmlp._tensorflow import LOG_LEVEL, _quiet_start
+from skmlp._keras.tensorflow import LOG_LEVEL, _quiet_start
 
 FIT = f"""
 import os

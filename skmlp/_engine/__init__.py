@@ -1,6 +1,6 @@
 """The engine: arrays and a Keras model in, trained weights and a history out."""
 
-import skmlp._tensorflow  # noqa: F401  # first, since it imports quietly what all here import
+import skmlp._keras.tensorflow  # noqa: F401  # first, since it imports quietly what all here import
 from skmlp._engine.callbacks import KerasCallbacks
 from skmlp._engine.loop import Plan, Run, Validation, Watcher, train
 from skmlp._engine.noise import Noise, alpha_dropped_out, dropped_out, random_leaks

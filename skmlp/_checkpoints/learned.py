@@ -1,0 +1,124 @@
+"""The attributes that fitting sets: which they are, and where they come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skmlp._checkpoints.portable import to_json
+
+
+@contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Give the estimator back what it had learned before, if the block raises."""
+    before = learned(estimator)
+    try:
+        yield
+    except BaseException:
+        forget(estimator)
+        vars(estimator).update(before)
+        raise
+
+
+def learned(estimator: BaseEstimator) -> dict[str, Any]:
+    """The attributes that fitting sets."""
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name == "_state" or (name.endswith("_") and not name.startswith("_"))
+    }
+
+
+def forget(estimator: BaseEstimator) -> None:
+    """Take away the attributes that fitting set."""
+    for name in learned(estimator):
+        delattr(estimator, name)
+
+
+def results(
+    *,
+    history: dict[str, list[float]],
+    scores: list[float],
+    best_value: float,
+    stop_reason: str,
+    has_validation: bool,
+    earlier: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The attributes that tell how training went.
+
+    `earlier` holds the "history" and "scores" of the calls that this one continued.
+    """
+    past = earlier["history"]
+    is_scored = has_validation and math.isfinite(best_value)
+    whole = {name: past.get(name, []) + values for name, values in history.items()}
+    return {
+        "history_": whole,
+        "loss_curve_": whole["loss"],
+        # A callback that brings back a finished training leaves no epoch to run.
+        "loss_": whole["loss"][-1] if whole["loss"] else math.nan,
+        "n_iter_": len(history["loss"]),
+        # As in scikit-learn, what is not watched is None.
+        "best_loss_": None if has_validation else best_value,
+        "best_validation_score_": -best_value if is_scored else None,
+        "validation_scores_": earlier["scores"] + scores if has_validation else None,
+        "stop_reason_": stop_reason,
+    }
+
+
+def portable(from_data: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes learned from data, in words of JSON.
+
+    Raises ValueError for labels and categories of a kind that JSON has no word for.
+    """
+    encoded = {}
+    for name, value in from_data.items():
+        columns = value.items() if name == "categories_" else [(None, value)]
+        try:
+            for column, part in columns:
+                place = name if column is None else f"column {column!r} of X"
+                to_json(part)
+        except TypeError as error:
+            raise ValueError(
+                "'checkpoint_dir' must be None where labels or categories are no text, "
+                "numbers, dates, intervals or tuples of these, which a checkpoint can hold; "
+                f"got {error} in {place}; convert them to strings."
+            ) from error
+        encoded[name] = to_json(value)
+    return encoded
+
+
+def check_learned(values: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise an error of any type unless these can be attributes learned from data."""
+    n_features, n_outputs = values["n_features_in_"], values["n_outputs_"]
+    names = values.get("feature_names_in_")
+    categories = values.get("categories_", {})
+    rules = [
+        set(values) | {"feature_names_in_"} == set(known),
+        type(n_features) is type(n_outputs) is int and min(n_features, n_outputs) > 0,
+        names is None or names.shape == (n_features,),
+        names is None or all(isinstance(name, str) for name in names),
+        "classes_" not in values or _are_targets(values, n_outputs),
+        all(isinstance(name, str) and type(of) is list for name, of in categories.items()),
+    ]
+    sizes = [n_features, max(map(len, categories.values()), default=0)]
+    for name, shape in (("wide_inputs_", ()), ("deep_inputs_", ()), ("cross_inputs_", (2,))):
+        terms = values.get(name, np.empty((0, *shape, 2), dtype=int))
+        rules += [terms.dtype.kind == "i", terms.shape[1:] == (*shape, 2)]
+        rules += [bool(((terms >= [0, -1]) & (terms < sizes)).all())]
+    if not all(rules):
+        raise ValueError("attributes that no fit sets")
+
+
+def _are_targets(values: Mapping[str, Any], n_outputs: int) -> bool:
+    (n_classes,) = values["classes_"].shape
+    kind = values["y_type_"]
+    if kind == "binary":
+        return n_classes in (1, 2) and n_outputs == 1
+    if kind == "multiclass":
+        return n_classes == n_outputs > 2
+    return kind == "multilabel-indicator" and n_classes == n_outputs

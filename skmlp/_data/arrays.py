@@ -1,0 +1,171 @@
+"""From what the user hands over to what the engine takes: float32 arrays, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
+
+from skmlp._data.column_types import named_columns
+from skmlp._sklearn import check_sample_weight
+
+MIN_VALIDATION_ROWS = 2  # R² of a single row is not defined
+
+
+@dataclass(frozen=True)
+class EncodedData:
+    """Rows that the engine can train on or measure."""
+
+    X: np.ndarray  # (n_samples, n_features) float32
+    y: np.ndarray  # (n_samples, n_outputs) float32, or (n_samples,) int32 class indices
+    weight: np.ndarray  # (n_samples,) float64, not negative, one at least positive
+
+    @property
+    def n_rows(self) -> int:
+        return self.X.shape[0]
+
+    def unit_weight(self) -> np.ndarray:
+        """Weights of mean 1, (n_samples,) float32.
+
+        The loss of a batch is its weighted sum over its number of rows, as in Keras. With
+        mean 1 the loss of all rows is then their weighted mean, so a weight of 2 is the row
+        twice and a weight of 0 is the row removed.
+        """
+        return (self.weight / self.weight.mean()).astype(np.float32)
+
+    def rows(self, index: np.ndarray) -> EncodedData:
+        return EncodedData(self.X[index], self.y[index], self.weight[index])
+
+    def merged(self) -> EncodedData:
+        """Equal rows as one with their summed weight, and none of weight zero.
+
+        For full batches this changes nothing but rounding, and makes repeated rows and
+        weights agree to the last bit, in whatever order the rows come.
+        """
+        kept = self.rows(np.flatnonzero(self.weight))
+        columns = [kept.X, kept.y.reshape(kept.n_rows, -1)]
+        _, first, inverse = np.unique(
+            np.hstack(columns), axis=0, return_index=True, return_inverse=True
+        )
+        summed = np.bincount(inverse.ravel(), weights=kept.weight)
+        return EncodedData(kept.X[first], kept.y[first], summed)
+
+
+def encode_features(estimator: Any, X: Any) -> np.ndarray | sparse.spmatrix:
+    """X to predict for, as float32, dense or CSR, after scikit-learn's checks of values,
+    columns and names.
+    """
+    # the check that follows the cast tells of overflow
+    with np.errstate(over="ignore", invalid="ignore"):
+        if is_plain_array(estimator, X):
+            rows = np.ascontiguousarray(X, dtype=np.float32)
+            if np.isfinite(rows).all():
+                return rows
+        with named_columns(X):
+            return validate_data(
+                estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=False
+            )
+
+
+def is_plain_array(estimator: Any, X: Any) -> bool:
+    """Whether finite values are all that scikit-learn's checks could still ask of X.
+
+    For a single row those checks take four times as long as the network.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.dtype in (np.float64, np.float32)
+        and X.ndim == 2
+        and X.shape[0] > 0
+        and X.shape[1] == estimator.n_features_in_
+        and not hasattr(estimator, "feature_names_in_")
+    )
+
+
+def output_dtype(X: Any) -> type[np.floating]:
+    """The dtype of predictions, as in scikit-learn: float32 for float32 rows, else float64."""
+    return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
+
+
+def encode_features_and_target(
+    estimator: Any, X: Any, y: Any, *, reset: bool, y_numeric: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Dense float32 X and y as an array, after scikit-learn's checks of both together."""
+    # the check that follows the cast tells of overflow
+    with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=np.float32,
+            order="C",
+            multi_output=True,
+            y_numeric=y_numeric,
+            reset=reset,
+        )
+    # Batches are gathered inside the compiled epoch, which takes dense arrays only.
+    return dense(X), dense(y)
+
+
+def dense(rows: Any) -> np.ndarray:
+    return rows.toarray() if sparse.issparse(rows) else rows
+
+
+def encode_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray:
+    """Weights of the rows, finite and not negative; (n_samples,) float64."""
+    return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+def check_total_weight(weight: np.ndarray) -> None:
+    """Refuse weights that are all zero, or too large for a sum."""
+    if not weight.any():
+        raise ValueError(
+            "'sample_weight' must be positive for at least one row, times the weight of its "
+            f"class; got zero for all {weight.size} rows."
+        )
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"'sample_weight' must have a finite sum; got weights up to {weight.max():.3g}; "
+            "divide them by a number, which changes nothing else."
+        )
+
+
+def hold_out(
+    data: EncodedData, fraction: float, *, stratify: np.ndarray | None, seed: int
+) -> tuple[EncodedData, EncodedData]:
+    """Training and validation rows: a seeded split, stratified where labels are given."""
+    try:
+        train, held = train_test_split(
+            np.arange(data.n_rows), test_size=fraction, stratify=stratify, random_state=seed
+        )
+    except ValueError as error:
+        rare = ""
+        if stratify is not None:
+            labels, counts = np.unique(stratify, return_counts=True)
+            single = labels[counts == 1].tolist()
+            rare = f", a single one of {', '.join(map(repr, single))}" if single else ""
+        raise ValueError(
+            f"'validation_fraction' must leave rows on both sides of the split and, for a "
+            f"classifier, rows of every class; got {fraction} of {data.n_rows} rows{rare}; "
+            f"pass X_val and y_val instead ({error})"
+        ) from error
+    check_validation_rows(held.size, f"'validation_fraction'={fraction}")
+    sides = data.rows(train), data.rows(held)
+    for side in sides:
+        check_total_weight(side.weight)
+    return sides
+
+
+def check_validation_rows(n_rows: int, source: str) -> None:
+    if n_rows < MIN_VALIDATION_ROWS:
+        raise ValueError(
+            f"{source} must give at least {MIN_VALIDATION_ROWS} validation rows; got "
+            f"{n_rows}; the validation set is too small to score."
+        )

@@ -1,0 +1,1 @@
+"""scikit-learn's contract: `fit`, `predict`, and the attributes that fitting sets."""

@@ -1,0 +1,363 @@
+"""What the estimators share: `fit`, from validation to fitted state."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from skmlp._checkpoints.checkpoint import Saved
+from skmlp._checkpoints.learned import all_or_nothing
+from skmlp._data.arrays import (
+    EncodedData,
+    check_total_weight,
+    check_validation_rows,
+    encode_features_and_target,
+    encode_weight,
+    hold_out,
+)
+from skmlp._estimators.checkpointed import CheckpointedNetwork
+from skmlp._network.activations import numpy_activation
+from skmlp._network.spec import NetworkSpec
+from skmlp._network.state import FittedState
+from skmlp._parameters.fit_arguments import (
+    as_list,
+    checked_batch,
+    checked_count,
+    checked_verbose,
+    named_as_validation,
+    one_validation_set,
+)
+from skmlp._parameters.other_names import (
+    OF_CONSTRUCTORS,
+    constructor_names,
+    explains_names,
+    refuse_other_names,
+)
+from skmlp._parameters.rules import (
+    COMMON_CONSTRAINTS,
+    activations,
+    check_objects,
+    dropout_rates,
+    hidden_units,
+    normalization,
+)
+from skmlp._sklearn import CallbackSupportMixin, fit_context
+from skmlp._training.job import Job
+from skmlp._training.watchers import EpochWatcher, ProgressBar, ScikitLearnCallbacks
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from skmlp._training.metrics import Measure
+
+
+class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
+    """Fitting; a subclass says what targets and outputs mean."""
+
+    _parameter_constraints: dict[str, list[Any]] = COMMON_CONSTRAINTS
+    _y_is_numeric: bool
+    label_smoothing: float = 0.0  # a parameter of classifiers
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        known = constructor_names(cls)
+        if known is not None:
+            refuse_other_names(cls.__name__, known, kwargs, OF_CONSTRUCTORS)
+        return super().__new__(cls)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        elsewhere = [name for name in params if name in OF_CONSTRUCTORS]
+        if elsewhere:
+            known = list(self.get_params(deep=False))
+            refuse_other_names(type(self).__name__, known, elsewhere, OF_CONSTRUCTORS)
+        return super().set_params(**params)
+
+    # What a subclass says
+
+    @abstractmethod
+    def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
+        """Targets as the engine takes them; with `reset`, learn what they look like."""
+
+    @abstractmethod
+    def _decode_target(self, target: np.ndarray) -> np.ndarray:
+        """The reverse of `_encode_target`."""
+
+    @abstractmethod
+    def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Weights of the rows after the estimator's own say."""
+
+    @abstractmethod
+    def _strata(self, target: np.ndarray) -> np.ndarray | None:
+        """Labels by which a hold-out is stratified, if it is."""
+
+    @abstractmethod
+    def _output_layer(self) -> tuple[int, str]:
+        """Units and activation of the output layer."""
+
+    def _scale_targets(
+        self, data: EncodedData, validation: EncodedData | None, *, reset: bool
+    ) -> tuple[EncodedData, EncodedData | None]:
+        """Both with targets in the network's units; with `reset`, learn these."""
+        return data, validation
+
+    def _check_fit(self, data: EncodedData) -> None:
+        """Warn if the trained network is of no use for the rows that trained it."""
+
+    @abstractmethod
+    def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
+        """`score`, from activated outputs of shape (n_samples, n_outputs)."""
+
+    # Fitting
+
+    @explains_names
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        validation_data: tuple | None = None,
+        epochs: int | None = None,
+        batch_size: int | str | None = None,
+        callbacks: Sequence[Any] | None = None,
+        verbose: int | None = None,
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows, finite; converted once to dense float32.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets: numbers for a regressor; labels of any type, or a binary indicator
+            matrix for several labels at once, for a classifier.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, not negative. A weight of 2 counts as the row twice.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Validation rows, measured after every epoch; the best epoch's weights are kept.
+            In a `Pipeline` they pass the same transformers with
+            `transform_input=["X_val"]`.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets of `X_val`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the rows of `X_val`.
+        validation_data : tuple (X, y) or (X, y, sample_weight), default=None
+            Keras's way to give `X_val`, `y_val` and `sample_weight_val`.
+        epochs : int, default=None
+            For this call, in place of the parameter `epochs`.
+        batch_size : int or "auto", default=None
+            For this call, in place of the parameter `batch_size`.
+        callbacks : list of keras.callbacks.Callback, default=None
+            For this call, in place of the parameter `callbacks`.
+        verbose : int, default=None
+            For this call, in place of the parameter `verbose`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For data or parameters that cannot be trained on. An estimator that was fitted
+            before is then as it was.
+        """
+        with all_or_nothing(self):
+            start = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
+            saved = self._saved()
+            seed = self._seed(start, saved)
+            is_new = start is None
+            data = self._encode(X, y, sample_weight, reset=is_new, reset_target=is_new)
+            held = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
+            validation = None
+            holds_out = held is None and self.early_stopping
+            if held is not None:
+                validation = self._encode(
+                    *held, reset=False, reset_target=False, is_validation=True
+                )
+                check_validation_rows(validation.n_rows, "'X_val'")
+            elif holds_out:
+                strata = self._strata(data.y)
+                data, validation = hold_out(
+                    data, self.validation_fraction, stratify=strata, seed=seed
+                )
+            data, validation = self._scale_targets(data, validation, reset=is_new)
+            job = self._job(
+                start, seed, epochs=epochs, batch_size=batch_size, callbacks=callbacks
+            )
+            job = replace(job, holds_out=holds_out)
+            if self.checkpoint_dir is not None:
+                job = replace(job, checkpoint=self._checkpoint(job, saved, data, validation))
+            verbose = self.verbose if verbose is None else checked_verbose(verbose)
+            return self._train(job, data, validation, {"X": X, "y": y}, verbose)
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool) -> Self:
+        """One epoch over the given rows, from wherever training stands."""
+        if self.early_stopping:
+            raise ValueError(
+                "'early_stopping' must be False for partial_fit, which trains one epoch a "
+                "call; got True; score validation data between the calls instead."
+            )
+        start = self._state if self.__sklearn_is_fitted__() else None
+        data = self._encode(X, y, sample_weight, reset=start is None, reset_target=reset_target)
+        data, _ = self._scale_targets(data, None, reset=start is None)
+        job = replace(self._job(start, self._seed(start), epochs=1), is_part=True)
+        return self._train(job, data, None, {"X": X, "y": y}, self.verbose)
+
+    def _seed(self, start: FittedState | None, saved: Saved | None = None) -> int:
+        """Seed of a fit: of the one it goes on with, or from `random_state`."""
+        if start is not None:
+            return start.progress.seed
+        if saved is not None and self.random_state is None:
+            return saved.facts["seed"]
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _encode(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        reset: bool,
+        reset_target: bool,
+        is_validation: bool = False,
+    ) -> EncodedData:
+        with named_as_validation() if is_validation else nullcontext():
+            inputs, y = self._encode_pairs(X, y, reset=reset, is_validation=is_validation)
+            target = self._encode_target(y, reset=reset_target)
+            weight = self._row_weight(encode_weight(sample_weight, inputs), y)
+            check_total_weight(weight)
+        return EncodedData(inputs, target, weight)
+
+    def _encode_pairs(
+        self, X: Any, y: Any, *, reset: bool, is_validation: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The network's inputs, as float32, and y as an array."""
+        return encode_features_and_target(self, X, y, reset=reset, y_numeric=self._y_is_numeric)
+
+    def _job(
+        self,
+        start: FittedState | None,
+        seed: int,
+        *,
+        epochs: int | None = None,
+        batch_size: int | str | None = None,
+        callbacks: Sequence[Any] | None = None,
+    ) -> Job:
+        """What to train; refuses to go on with a network of another shape."""
+        from skmlp._keras.tensorflow import refuse_forked_process
+        from skmlp._training.metrics import named_measures  # imports TensorFlow
+
+        refuse_forked_process()
+        check_objects(self)
+        spec = self._spec()
+        if start is not None and start.spec.weighted() != spec.weighted():
+            raise ValueError(
+                "'hidden_layer_sizes', 'n_hidden', 'n_neurons', 'normalization' and "
+                "activations with weights must stay as they were to go on with trained "
+                f"weights; got layers of {spec.shape()} units for {start.spec.shape()}; set "
+                "warm_start=False to start afresh."
+            )
+        return Job(
+            params=self,
+            spec=spec,
+            start=start,
+            seed=seed,
+            epochs=self.epochs if epochs is None else checked_count("epochs", epochs),
+            batch_size=checked_batch(self.batch_size if batch_size is None else batch_size),
+            callbacks=as_list(self.callbacks if callbacks is None else callbacks),
+            score=self._validation_score(spec),
+            metrics=named_measures(self.metrics, self, spec),
+        )
+
+    def _validation_score(self, spec: NetworkSpec) -> Measure | None:
+        """What tells the best epoch; None for the loss."""
+        from skmlp._training.metrics import scorer_measure
+
+        if self.scoring == "loss":
+            return None
+        if self.scoring is not None:
+            return scorer_measure(self.scoring, self, spec)
+        activate = numpy_activation(spec.output_activation)
+        return lambda data, raw: self._score_predictions(data, activate(raw.copy()))
+
+    def _hidden_units(self) -> tuple[int, ...]:
+        return hidden_units(self.hidden_layer_sizes, self.n_hidden, self.n_neurons)
+
+    def _spec(self) -> NetworkSpec:
+        """The network that the parameters describe, for the targets that were learned."""
+        units = self._hidden_units()
+        n_outputs, output_activation = self._output_layer()
+        return NetworkSpec(
+            n_features=self.n_features_in_,
+            hidden_units=units,
+            activations=activations(self.activation, len(units)),
+            dropout=dropout_rates(self.dropout, len(units)),
+            n_outputs=n_outputs,
+            output_activation=output_activation,
+            normalization=normalization(self.normalization),
+            input_dropout=float(self.input_dropout),
+        )
+
+    def _train(
+        self,
+        job: Job,
+        data: EncodedData,
+        validation: EncodedData | None,
+        raw_data: dict,
+        verbose: int,
+    ) -> Self:
+        """Run the engine and store what it leaves behind."""
+        from skmlp._training.train import train_network
+
+        bar = ProgressBar(type(self).__name__, job.epochs) if verbose else None
+        watchers: list[EpochWatcher] = [bar] if bar else []
+        if getattr(self, "_skl_callbacks", None):
+            watchers.append(ScikitLearnCallbacks(self, job, raw_data))
+        with closing(bar) if bar else nullcontext():
+            state, run = train_network(job, data, validation, watchers)
+
+        assert run.reason is not None  # training has ended
+        self._keep(
+            state,
+            history=run.history,
+            scores=run.scores,
+            best_value=run.best_value,
+            stop_reason=run.reason.value,
+            has_validation=validation is not None,
+            earlier=self._earlier(job),
+        )
+        if run.reason.is_mishap:
+            warnings.warn(
+                f"{type(self).__name__} stopped in epoch {run.epochs} and keeps its best "
+                f"finite weights. {run.reason.value}",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        elif not job.is_part:
+            self._check_fit(data)
+        return self

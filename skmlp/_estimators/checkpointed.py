@@ -1,0 +1,134 @@
+"""The results of a fit on an estimator, stored by `fit` and loaded from checkpoints."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skmlp._checkpoints.checkpoint import Checkpoint, Saved, digest, digest_of_start, read
+from skmlp._checkpoints.file import checkpoint_path, prepare
+from skmlp._checkpoints.learned import all_or_nothing, forget, learned, portable, results
+from skmlp._checkpoints.settings import settings_text, shortened
+from skmlp._data.arrays import EncodedData
+from skmlp._estimators.fitted import FittedNetwork
+from skmlp._network.spec import NetworkSpec
+from skmlp._network.state import FittedState
+from skmlp._training.job import Job
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class CheckpointedNetwork(FittedNetwork):
+    """Stores the results of a fit, and loads those of one that has a `checkpoint_dir`."""
+
+    checkpoint_dir: Any
+    checkpoint_every: int
+    _learned_from_data: tuple[str, ...]
+    history_: dict[str, list[float]]
+    validation_scores_: list[float] | None
+
+    @abstractmethod
+    def _spec(self) -> NetworkSpec:
+        """The network that the parameters describe, for the targets that were learned."""
+
+    def load_checkpoint(self) -> Self:
+        """Load the newest checkpoint in `checkpoint_dir`.
+
+        The parameters of this estimator must be those of the fit that wrote it. Once that
+        fit has ended, this estimator is as it left its own: the same weights, attributes and
+        optimizer's state, which `warm_start` and `partial_fit` resume alike.
+
+        A fit that is still running, in another process perhaps, or that was interrupted,
+        gives the weights after the newest epoch that was saved, whether or not it is the
+        best, and all that was measured so far; `stop_reason_` says so.
+
+        Returns
+        -------
+        self : object
+            The estimator, fitted as far as the checkpoint was. With `ema_decay` it predicts
+            with the averages.
+
+        Raises
+        ------
+        ValueError
+            If `checkpoint_dir` is None, or the checkpoint is damaged, one of other
+            parameters, or written by another version of skmlp.
+        FileNotFoundError
+            If there is no checkpoint yet.
+        """
+        if self.checkpoint_dir is None:
+            raise ValueError(
+                "'checkpoint_dir' must name the directory to load from; got None; set it to "
+                "that of the fit."
+            )
+        saved = self._saved()
+        if saved is None:
+            raise FileNotFoundError(
+                f"There is no checkpoint in {str(self.checkpoint_dir)!r} yet."
+            )
+        saved.check(settings_text(self))
+        with all_or_nothing(self):
+            forget(self)
+            for name, value in saved.learned(self._learned_from_data).items():
+                setattr(self, name, value)
+            self._keep(saved.state(self._spec()), **saved.told())
+        return self
+
+    def _saved(self) -> Saved | None:
+        """The checkpoint that there is, if any."""
+        if self.checkpoint_dir is None:
+            return None
+        return read(checkpoint_path(self.checkpoint_dir))
+
+    def _checkpoint(
+        self,
+        job: Job,
+        saved: Saved | None,
+        data: EncodedData,
+        validation: EncodedData | None,
+    ) -> Checkpoint:
+        """Where to save, and of what: all that decides the bits of the result.
+
+        Refuses a checkpoint of something else.
+        """
+        path = checkpoint_path(self.checkpoint_dir)
+        prepare(path)
+        held = (validation.X, validation.y, validation.weight) if validation else ()
+        from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
+        settings = settings_text(self) | {
+            "epochs": str(job.epochs),
+            "batch_size": repr(job.batch_size),
+            "random_state": str(job.seed),
+            "X": digest([data.X]),
+            "y": digest([data.y]),
+            "sample_weight": digest([data.weight]),
+            "validation data": digest(held),
+            "weights of the warm start": digest_of_start(job.start),
+            **{k: shortened(str(np.asarray(v).tolist())) for k, v in from_data.items()},
+        }
+        if saved is not None:
+            saved.check(settings)
+        return Checkpoint(
+            path=path,
+            saved=saved,
+            every=self.checkpoint_every,
+            settings=settings,
+            learned=portable(from_data),
+            earlier=self._earlier(job),
+            has_validation=validation is not None,
+        )
+
+    def _earlier(self, job: Job) -> dict[str, Any]:
+        """Losses and scores of the calls that a job resumes."""
+        if job.start is None:
+            return {"history": {}, "scores": []}
+        return {"history": self.history_, "scores": self.validation_scores_ or []}
+
+    def _keep(self, state: FittedState, **told: Any) -> None:
+        """Store what training left behind, and what it told of itself (see `results`)."""
+        self._state = state
+        for name, value in results(**told).items():
+            setattr(self, name, value)

@@ -1,0 +1,75 @@
+"""The Keras model that a fitted estimator gives: its network, loss, penalties and optimizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skmlp._keras.losses import CROSS_ENTROPIES, row_loss
+from skmlp._keras.optimizers import CLIPPINGS, optimizer_recipe
+from skmlp._keras.tensorflow import keras
+from skmlp._keras.text import full_config
+from skmlp._network.keras_model import build_model
+from skmlp._network.spec import NetworkSpec
+from skmlp._network.state import FittedState
+from skmlp._training.metrics import keras_metrics, takes_indices
+
+MEAN = "sum_over_batch_size"  # Keras's name of the mean over rows
+
+
+def compiled_model(state: FittedState, params: Any, *, has_class_indices: bool) -> keras.Model:
+    """A model with the fitted weights, compiled from the estimator's parameters.
+
+    All of it is Keras's own, so that a saved model loads where skmlp is not installed.
+    """
+    spec = state.spec
+    has_penalty = params.l1 or params.l2
+    model = build_model(
+        spec, keras.regularizers.L1L2(params.l1, params.l2) if has_penalty else None
+    )
+    for layer, arrays in zip(spec.layers(), state.weights, strict=True):
+        model.get_layer(layer.name).set_weights(list(arrays))
+    optimizer = _optimizer(params)
+    optimizer.build(model.trainable_variables)  # else Keras warns where a saved model is loaded
+    loss = _loss(params, spec, has_class_indices)
+    metrics = keras_metrics(params.metrics, spec)
+    if has_class_indices:
+        wanted = takes_indices(loss)
+        metrics = [metric for metric in metrics if takes_indices(metric) == wanted]
+    if not spec.has_auxiliary:
+        model.compile(optimizer=optimizer, loss=loss, metrics=metrics)
+        return model
+    auxiliary = params.aux_loss_weight
+    model.compile(
+        optimizer=optimizer,
+        loss=[loss, loss],
+        loss_weights=[1 - auxiliary, auxiliary],
+        metrics=[metrics, []],
+    )
+    return model
+
+
+def _loss(params: Any, spec: NetworkSpec, has_class_indices: bool) -> Any:
+    """The loss of predictions, as a mean over rows."""
+    smoothing = params.label_smoothing
+    is_named = isinstance(params.loss, str) and params.loss in CROSS_ENTROPIES
+    if has_class_indices and is_named and not smoothing:
+        return keras.losses.SparseCategoricalCrossentropy()
+    loss = row_loss(
+        params.loss, spec.output_activation, spec.n_outputs, smoothing
+    ).on_predictions
+    if getattr(loss, "reduction", MEAN) != MEAN:
+        return type(loss).from_config({**full_config(loss), "reduction": MEAN})
+    return loss
+
+
+def _optimizer(params: Any) -> keras.optimizers.Optimizer:
+    """A fresh optimizer; a schedule that is not an object of Keras's is left to `fit`."""
+    names = ("momentum", "nesterov", "weight_decay", *CLIPPINGS)
+    settings = {name: getattr(params, name) for name in names}
+    optimizer = optimizer_recipe(params.optimizer, params.learning_rate, **settings).build()
+    schedule = params.learning_rate_schedule
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return type(optimizer).from_config(
+            {**optimizer.get_config(), "learning_rate": schedule}
+        )
+    return optimizer

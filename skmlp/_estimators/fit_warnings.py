@@ -1,0 +1,70 @@
+"""Warnings of fits that went wrong without an error."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skmlp._data.arrays import EncodedData
+from skmlp._network.activations import numpy_activation
+from skmlp._network.inference import raw_outputs
+from skmlp._network.state import FittedState
+
+MAX_ROWS = 2_000  # predicted for a warning
+
+
+def warn_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
+    """Warn if most validation targets lie farther from those of training than these spread.
+
+    A TransformedTargetRegressor that hands on `y_val` does not transform it.
+    """
+    low, high = y.min(axis=0), y.max(axis=0)
+    spread = high - low
+    is_far = (y_val < low - spread) | (y_val > high + spread)
+    if (is_far.mean(axis=0) > 0.5).any():
+        warnings.warn(
+            f"'y_val' must be in the units of y; got values from {y_val.min():.4g} to "
+            f"{y_val.max():.4g} beside {y.min():.4g} to {y.max():.4g} of y; a "
+            "TransformedTargetRegressor does not transform y_val: set normalize_y=True in its "
+            "place.",
+            UserWarning,
+            stacklevel=6,
+        )
+
+
+def warn_if_worse_than_mean(
+    name: str, loss: Any, state: FittedState, data: EncodedData
+) -> None:
+    """Warn if the loss of the training rows is above that of predicting the mean of y.
+
+    The loss is only asked where squares say so too, since it takes longer than a small fit.
+    """
+    rows = data.rows(np.arange(0, data.n_rows, -(-data.n_rows // MAX_ROWS)))
+    if not rows.weight.any() or not np.ptp(rows.y, axis=0).any():
+        return
+    mean = np.average(rows.y, axis=0, weights=rows.weight).astype(np.float32)
+    raw = raw_outputs(state, rows.X, np.float32)
+    predicted = numpy_activation(state.spec.output_activation)(raw)
+    squares, squares_of_mean = (
+        np.average(np.square(rows.y - one).sum(axis=1), weights=rows.weight)
+        for one in (predicted, mean)
+    )
+    if squares <= squares_of_mean:
+        return
+    from skmlp._keras.losses import mean_loss  # imports TensorFlow
+
+    ours, of_mean = (
+        mean_loss(loss, rows.y, one, rows.weight)
+        for one in (predicted, np.broadcast_to(mean, rows.y.shape))
+    )
+    if ours > of_mean:
+        warnings.warn(
+            f"{name} predicts its training rows worse than the mean of y would: their loss is "
+            f"{ours:.4g}, that of the mean {of_mean:.4g}; set normalize_y=True, scale X, or "
+            "train for more 'epochs'.",
+            ConvergenceWarning,
+            stacklevel=7,
+        )

@@ -1,0 +1,410 @@
+"""`MLPClassifier`."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix, issparse
+from scipy.special import log_expit, log_softmax
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Tags, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from skmlp._checkpoints.learned import all_or_nothing
+from skmlp._data.arrays import EncodedData
+from skmlp._estimators.base import BaseMLP
+from skmlp._parameters.other_names import explains_names
+from skmlp._parameters.rules import COMMON_CONSTRAINTS
+from skmlp._parameters.texts import with_shared_sections
+from skmlp._sklearn import Interval, StrOptions, fit_context, is_first_call
+
+MULTILABEL = "multilabel-indicator"
+
+
+@with_shared_sections
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """Multilayer perceptron for two classes, many classes, or several labels at once.
+
+    Two classes share one logistic output, more get one softmax output each, and the columns
+    of an indicator matrix one logistic output each. Minimises, over the weights :math:`W`
+    and biases of all layers,
+
+    .. math::
+        \\frac{1}{\\sum_i s_i} \\sum_i s_i\\, L(y_i, g(f_W(x_i)))
+        + \\lambda_1 \\sum |W| + \\lambda_2 \\sum W^2
+
+    with the sample weights :math:`s`, the loss :math:`L` (`loss`), the network's raw output
+    :math:`f_W`, the logistic function or softmax :math:`g`, and the penalties
+    :math:`\\lambda_1` (`l1`) and :math:`\\lambda_2` (`l2`) on the kernels.
+
+    Parameters
+    ----------
+    {architecture}
+    loss : str, keras.losses.Loss or callable, default="log_loss"
+        "log_loss" (cross-entropy, the mean over labels if there are several),
+        "squared_error" on the probabilities (Brier's score), the name of any Keras loss, or
+        a Keras loss object or function of (y_true, y_pred) that gives one value per row,
+        where y_true is one-hot if there are more than two classes and y_pred are
+        probabilities.
+    label_smoothing : float, default=0.0
+        Share of every label, in [0, 1), that is spread evenly over all classes (of a single
+        or of several labels, over yes and no), for cross-entropies.
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes, which multiply the sample weights: {class: weight}, for
+        several labels a list with one dict each; "balanced" makes all classes weigh the
+        same.
+    {training}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels; for an indicator matrix the numbers of its columns.
+    y_type_ : str
+        "binary", "multiclass" or "multilabel-indicator".
+    n_outputs_ : int
+        Number of outputs: 1 for two classes, else the number of classes or labels.
+    sparse_output_ : bool
+        Whether `predict` gives a sparse matrix, as the indicators of training were one.
+    {attributes}
+
+    See Also
+    --------
+    MLPRegressor : The same for numbers.
+    sklearn.neural_network.MLPClassifier : scikit-learn's own, without a GPU or dropout.
+
+    {notes}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skmlp import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = MLPClassifier((20,), learning_rate=0.01, random_state=0)
+    >>> scores = cross_val_score(make_pipeline(StandardScaler(), classifier), X, y)
+    >>> bool(scores.mean() > 0.9)
+    True
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        **COMMON_CONSTRAINTS,
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+    _learned_from_data: tuple[str, ...] = (
+        "n_features_in_",
+        "feature_names_in_",
+        "classes_",
+        "y_type_",
+        "n_outputs_",
+        "sparse_output_",
+    )
+    _y_is_numeric = False
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        *,
+        n_hidden: int | None = None,
+        n_neurons: int | None = None,
+        activation: Any = "relu",
+        kernel_initializer: Any = "auto",
+        normalization: Any = None,
+        dropout: Any = 0.0,
+        input_dropout: float = 0.0,
+        loss: Any = "log_loss",
+        label_smoothing: float = 0.0,
+        class_weight: Any = None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        optimizer: Any = "adam",
+        learning_rate: float = 1e-3,
+        learning_rate_schedule: Any = None,
+        decay_rate: float | None = None,
+        decay_steps: int | None = None,
+        warmup_steps: int | None = None,
+        momentum: float | None = None,
+        nesterov: bool | None = None,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        ema_decay: float | None = None,
+        batch_size: int | str | None = "auto",
+        epochs: int = 200,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        scoring: Any = None,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        metrics: Any = None,
+        callbacks: Any = None,
+        checkpoint_dir: Any = None,
+        checkpoint_every: int = 1,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_hidden = n_hidden
+        self.n_neurons = n_neurons
+        self.activation = activation
+        self.kernel_initializer = kernel_initializer
+        self.normalization = normalization
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.l1 = l1
+        self.l2 = l2
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.decay_rate = decay_rate
+        self.decay_steps = decay_steps
+        self.warmup_steps = warmup_steps
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.ema_decay = ema_decay
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @explains_names
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> MLPClassifier:
+        """Train one epoch over the given rows, going on from what was learned before.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels, or an indicator matrix.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, not negative.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will see; needed in the first call, for an indicator
+            matrix the numbers of its columns.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        with all_or_nothing(self):
+            if self.class_weight == "balanced":
+                raise ValueError(
+                    "'class_weight' must not be 'balanced' for partial_fit, which sees part "
+                    "of the rows; got 'balanced'; give the weights as a dict."
+                )
+            if is_first_call(self, classes):
+                self._set_target_type(type_of_target(y).startswith("multilabel"))
+                self.sparse_output_ = issparse(y)
+            return self._partial_fit(X, y, sample_weight, reset_target=False)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : {ndarray, csr_matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Labels, or an indicator matrix if the training targets were one, sparse if these
+            were sparse.
+        """
+        index = self._label_index(self._predictions(X))
+        if self.y_type_ != MULTILABEL:
+            return self.classes_[index]
+        return csr_matrix(index) if self.sparse_output_ else index
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Raw outputs of the network: log-odds, where the loss is a cross-entropy.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Of two classes those of the second one, above 0 where it is predicted; of many
+            classes one number each, the highest where it is predicted; of several labels one
+            each, above 0 where it is predicted.
+        """
+        raw = self._raw_outputs(X)
+        return raw[:, 0] if self.y_type_ == "binary" else raw
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_samples, n_classes)
+            Of each class, in the order of `classes_`; of several labels, the probability of
+            each. Float32 if X is and else float64.
+        """
+        return self._of_all_classes(self._predictions(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict logarithms of probabilities, exact also where a probability is nearly 0 or 1.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples, n_classes)
+            Natural logarithms of what `predict_proba` gives.
+        """
+        raw = self._raw_outputs(X)
+        if self.y_type_ == "multiclass":
+            return log_softmax(raw, axis=1)
+        if self._is_single_class():
+            return np.zeros_like(raw)
+        return log_expit(np.hstack([-raw, raw]) if self.y_type_ == "binary" else raw)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    # What the base class asks
+
+    def _encode(
+        self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool, **others: bool
+    ) -> EncodedData:
+        if reset_target:
+            self.sparse_output_ = issparse(y)
+        return super()._encode(X, y, sample_weight, reset_target=reset_target, **others)
+
+    def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
+        check_classification_targets(y)
+        is_multilabel = type_of_target(y) == MULTILABEL
+        if not is_multilabel:
+            y = column_or_1d(y, warn=True)
+        if reset:
+            self.classes_ = np.arange(y.shape[1]) if is_multilabel else np.unique(y)
+            self._set_target_type(is_multilabel)
+        if is_multilabel != (self.y_type_ == MULTILABEL):
+            raise ValueError(
+                "'y' must be labels or an indicator matrix as in the first call to fit, "
+                f"{self.y_type_}; got {type_of_target(y)}."
+            )
+        return self._encode_indicators(y) if is_multilabel else self._encode_labels(y)
+
+    def _encode_indicators(self, y: np.ndarray) -> np.ndarray:
+        if y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"'y' must have as many columns as there are labels, {self.n_outputs_}; got "
+                f"{y.shape[1]}."
+            )
+        return y.astype(np.float32)
+
+    def _encode_labels(self, y: np.ndarray) -> np.ndarray:
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ValueError(
+                f"'y' must hold the known classes only, {self.classes_.tolist()}; got "
+                f"{unknown.tolist()} too; fit on rows of all classes, or name them in the "
+                "first call to partial_fit."
+            )
+        index = np.searchsorted(self.classes_, y).astype(np.int32)
+        return index[:, None].astype(np.float32) if self.y_type_ == "binary" else index
+
+    def _set_target_type(self, is_multilabel: bool) -> None:
+        """Learn from `classes_` what the outputs are."""
+        n_classes = len(self.classes_)
+        if n_classes == 1 and not is_multilabel:
+            warnings.warn(
+                f"'y' holds a single class, {self.classes_.tolist()[0]!r}, which is all that "
+                f"{type(self).__name__} will predict.",
+                UserWarning,
+                stacklevel=8,
+            )
+        is_binary = n_classes <= 2 and not is_multilabel
+        self.y_type_ = MULTILABEL if is_multilabel else "binary" if is_binary else "multiclass"
+        self.n_outputs_ = 1 if is_binary else n_classes
+
+    def _decode_target(self, target: np.ndarray) -> np.ndarray:
+        if self.y_type_ == MULTILABEL:
+            return target.astype(int)
+        return self.classes_[target.reshape(len(target)).astype(int)]
+
+    def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.class_weight is None:
+            return weight
+        return weight * compute_sample_weight(self.class_weight, y)
+
+    def _strata(self, target: np.ndarray) -> np.ndarray | None:
+        return None if self.y_type_ == MULTILABEL else self._decode_target(target)
+
+    def _output_layer(self) -> tuple[int, str]:
+        return self.n_outputs_, "softmax" if self.y_type_ == "multiclass" else "sigmoid"
+
+    def _has_class_indices(self) -> bool:
+        return self.y_type_ == "multiclass"
+
+    def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
+        """Accuracy: of several labels, the share of rows with all of them right."""
+        truth = data.y[:, 0] if self.y_type_ == "binary" else data.y
+        index = self._label_index(predictions)
+        return accuracy_score(truth, index, sample_weight=data.weight)
+
+    def _of_all_classes(self, probability: np.ndarray) -> np.ndarray:
+        if self._is_single_class():
+            return np.ones_like(probability)
+        if self.y_type_ == "binary":
+            return np.hstack([1 - probability, probability])
+        return probability
+
+    def _is_single_class(self) -> bool:
+        return len(self.classes_) == 1 and self.y_type_ != MULTILABEL
+
+    def _label_index(self, predictions: np.ndarray) -> np.ndarray:
+        """Positions in `classes_`, (n_samples,), or indicators, (n_samples, n_labels)."""
+        if self.y_type_ == "multiclass":
+            return predictions.argmax(axis=1)
+        if self._is_single_class():
+            return np.zeros(len(predictions), dtype=int)
+        above = (predictions > 0.5).astype(int)
+        return above[:, 0] if self.y_type_ == "binary" else above

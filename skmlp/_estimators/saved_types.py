@@ -1,0 +1,53 @@
+"""The types that a skops file of a fitted estimator may hold."""
+
+from __future__ import annotations
+
+from sklearn.compose import make_column_selector
+
+from skmlp._estimators.mlp_classifier import MLPClassifier
+from skmlp._estimators.mlp_regressor import MLPRegressor
+from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
+from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
+from skmlp._keras.text import KerasText
+from skmlp._network.spec import KerasLayer, NetworkSpec, TargetScaling
+from skmlp._network.state import FittedState, Progress
+
+SAVED_TYPES = (
+    # Estimators: loading sets their attributes and calls nothing else.
+    MLPClassifier,
+    MLPRegressor,
+    WideDeepClassifier,
+    WideDeepRegressor,
+    # Numbers, names and arrays without a method that loading calls.
+    FittedState,
+    NetworkSpec,
+    Progress,
+    TargetScaling,
+    # Texts; Keras makes objects of them when they are used, in its safe mode.
+    KerasLayer,
+    KerasText,
+    # Picks columns by name and dtype; scikit-learn's own, for `wide_features`.
+    make_column_selector,
+)
+
+
+def skops_trusted_types() -> list[str]:
+    """Types to trust in a skops file of a fitted estimator, beside those that skops trusts.
+
+    Loading objects of these types sets attributes and runs no other code. Keras objects among
+    the parameters are saved as text, which Keras turns back in its safe mode when they are
+    used. Functions and classes of your own are not in the list: name them yourself.
+
+    Returns
+    -------
+    types : list of str
+        Full names, sorted, for `trusted` of `skops.io.load` or `skops_trusted_types` of
+        `mlflow.sklearn.log_model`.
+
+    Examples
+    --------
+    >>> from skmlp import skops_trusted_types
+    >>> len(skops_trusted_types())
+    11
+    """
+    return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)

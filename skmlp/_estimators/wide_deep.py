@@ -1,0 +1,140 @@
+"""What the wide & deep estimators add: which columns go where, and an auxiliary output."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from skmlp._data.arrays import dense, encode_features, output_dtype
+from skmlp._data.columns import (
+    Categories,
+    categories_of,
+    chosen,
+    chosen_pairs,
+    column_pairs,
+    crossed_terms,
+    terms,
+    values,
+    with_codes,
+)
+from skmlp._estimators.base import BaseMLP
+from skmlp._keras.text import KerasParameter
+from skmlp._network.inference import predictions, raw_outputs
+from skmlp._network.spec import NetworkSpec
+from skmlp._sklearn import HasMethods, Interval
+
+WIDE_DEEP_CONSTRAINTS: dict[str, list[Any]] = {
+    "wide_features": ["array-like", slice, callable, None],
+    "deep_features": ["array-like", slice, callable, None],
+    "wide_crosses": ["array-like", None],
+    "wide_l1": [Interval(Real, 0, None, closed="left")],
+    "wide_l2": [Interval(Real, 0, None, closed="left")],
+    "wide_optimizer": [str, HasMethods(["get_config", "apply"]), None],
+    "aux_loss_weight": [Interval(Real, 0, 1, closed="left")],
+}
+LEARNED = ("wide_inputs_", "cross_inputs_", "deep_inputs_", "categories_")
+
+
+class BaseWideDeep(BaseMLP):
+    """Which columns go where, and the network that takes them."""
+
+    wide_optimizer = KerasParameter()
+    wide_inputs_: np.ndarray
+    cross_inputs_: np.ndarray
+    deep_inputs_: np.ndarray
+    categories_: Categories
+
+    def _encode_pairs(
+        self, X: Any, y: Any, *, reset: bool, is_validation: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        categories = categories_of(X) if reset else self.categories_
+        rows, y = super()._encode_pairs(
+            with_codes(X, categories), y, reset=reset, is_validation=is_validation
+        )
+        if not is_validation:
+            self._learn_inputs(X if hasattr(X, "columns") else rows, rows, categories, reset)
+        return self._network_inputs(rows), y
+
+    def _encode_features(self, X: Any) -> np.ndarray:
+        rows = encode_features(self, with_codes(X, self.categories_))
+        return self._network_inputs(dense(rows))
+
+    def _learn_inputs(
+        self, X: Any, rows: np.ndarray, categories: Categories, reset: bool
+    ) -> None:
+        """Choose the columns; without `reset` they must be those that were learned."""
+        wide = chosen("wide_features", self.wide_features, X)
+        deep = chosen("deep_features", self.deep_features, X)
+        pairs = chosen_pairs("wide_crosses", self.wide_crosses, X)
+        self._check_columns(wide, deep, pairs)
+        n_categories = {
+            list(X.columns).index(name): len(known) for name, known in categories.items()
+        }
+        wide_inputs, deep_inputs = terms(wide, n_categories), terms(deep, n_categories)
+        if not self._hidden_units():
+            deep_inputs = deep_inputs[:0]
+        crosses = crossed_terms(rows, pairs, n_categories)
+        if reset:
+            self.categories_ = categories
+            self.wide_inputs_, self.deep_inputs_ = wide_inputs, deep_inputs
+            self.cross_inputs_ = crosses
+            return
+        learned = self.wide_inputs_, self.deep_inputs_, column_pairs(self.cross_inputs_)
+        now = wide_inputs, deep_inputs, column_pairs(crosses)
+        if not all(map(np.array_equal, learned, now)):
+            raise ValueError(
+                "'wide_features', 'deep_features' and 'wide_crosses' must pick the columns "
+                "they picked before to go on with trained weights; got others; set "
+                "warm_start=False to start afresh."
+            )
+
+    def _check_columns(
+        self, wide: np.ndarray, deep: np.ndarray, pairs: list[np.ndarray]
+    ) -> None:
+        if not (wide.size or pairs):
+            raise ValueError(
+                "'wide_features' must pick at least one column where 'wide_crosses' gives no "
+                f"pair; got {self.wide_features!r}; use the MLP estimator for no wide path."
+            )
+        if self._hidden_units() and not deep.size:
+            raise ValueError(
+                "'deep_features' must pick at least one column where there are hidden layers; "
+                f"got {self.deep_features!r}; set hidden_layer_sizes=() for no deep path."
+            )
+        if self.aux_loss_weight and not self._hidden_units():
+            raise ValueError(
+                "'aux_loss_weight' must be 0 where there is no hidden layer, and so no deep "
+                f"path; got {self.aux_loss_weight}."
+            )
+
+    def _network_inputs(self, rows: np.ndarray) -> np.ndarray:
+        """The wide inputs, and right of them the deep ones."""
+        one, other = self.cross_inputs_.transpose(1, 0, 2)
+        crosses = values(rows, one) * values(rows, other)
+        wide, deep = values(rows, self.wide_inputs_), values(rows, self.deep_inputs_)
+        return np.hstack([wide, crosses, deep])
+
+    def _spec(self) -> NetworkSpec:
+        return replace(
+            super()._spec(),
+            n_features=len(self.deep_inputs_),
+            n_wide=len(self.wide_inputs_) + len(self.cross_inputs_),
+            has_auxiliary=self.aux_loss_weight > 0,
+        )
+
+    def _predictions_of_outputs(self, X: Any) -> list[np.ndarray]:
+        """Activated outputs, (n_samples, n_outputs) each: the main one, the auxiliary one."""
+        state = self._state_or_raise()
+        if not state.spec.has_auxiliary:
+            raise ValueError(
+                "'aux_loss_weight' must be above 0 in fit for predict_outputs, which gives the "
+                f"auxiliary output too; got {self.aux_loss_weight}; use predict."
+            )
+        rows, dtype = self._encode_features(X), output_dtype(X)
+        return [
+            predictions(state.spec, raw_outputs(state, rows, dtype, auxiliary=auxiliary))
+            for auxiliary in (False, True)
+        ]

@@ -1,0 +1,153 @@
+"""Losses: which Keras loss a name means, and what it makes of a network's raw outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from skmlp._keras.objects import config_key
+from skmlp._keras.tensorflow import keras, tf
+
+# Keras's own names work too; these are scikit-learn's.
+SCIKIT_LEARN_NAMES = {
+    "squared_error": "MeanSquaredError",
+    "absolute_error": "MeanAbsoluteError",
+    "huber": "Huber",
+    "poisson": "Poisson",
+    "log_cosh": "LogCosh",
+}
+# Which cross-entropy is meant follows from the targets, so any of its names will do.
+CROSS_ENTROPIES = frozenset(
+    {
+        "log_loss",
+        "cross_entropy",
+        "crossentropy",
+        "ce",
+        "bce",
+        "binary_crossentropy",
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+    }
+)
+
+
+@dataclass(frozen=True)
+class RowLoss:
+    """A loss that gives one value per row; equal keys mean equal losses."""
+
+    key: Hashable
+    on_predictions: Any = field(compare=False)  # for `keras.Model.compile`
+    # (targets, raw outputs (n, n_outputs)) -> (n,); targets are (n, n_outputs) floats, or
+    # (n,) class indices
+    on_raw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = field(compare=False)
+
+
+def row_loss(
+    loss: Any, output_activation: str, n_outputs: int, label_smoothing: float = 0.0
+) -> RowLoss:
+    """What the engine minimises, from the parameters `loss` and `label_smoothing`.
+
+    A cross-entropy whose own link is the output activation starts from the raw outputs,
+    whatever its object says: that is the same function and loses no precision where outputs
+    saturate.
+    """
+    found = _find(loss, "binary" if output_activation == "sigmoid" else "categorical")
+    if label_smoothing:
+        found = _smoothed(found, float(label_smoothing))
+    link = _link_of_logits(found)
+    if link == "softmax" and n_outputs == 1:
+        raise ValueError(
+            "'loss' must fit the single output of a binary problem; got a categorical loss, "
+            f"{loss!r}; use 'log_loss'."
+        )
+    if link == output_activation:
+        on_raw = _per_row(_with_logits(found, True), "linear", n_outputs)
+        found = _with_logits(found, False)
+    else:
+        on_raw = _per_row(found, output_activation, n_outputs)
+    return RowLoss((config_key(found), output_activation, n_outputs), found, on_raw)
+
+
+@lru_cache
+def check_row_loss(loss: RowLoss, n_outputs: int, takes_indices: bool) -> None:
+    """Try the loss on two rows, so that one that cannot work fails before training."""
+    try:
+        y = tf.zeros(2, tf.int32) if takes_indices else tf.zeros((2, n_outputs))
+        loss.on_raw(y, tf.zeros((2, n_outputs)))
+    except Exception as error:
+        raise ValueError(
+            "'loss' must give one value for each row of (y_true, y_pred); it failed on two "
+            f"rows with: {error}"
+        ) from error
+
+
+def mean_loss(loss: Any, y: np.ndarray, predictions: np.ndarray, weight: np.ndarray) -> float:
+    """Weighted mean over rows of a regressor's loss; targets and predictions are
+    (n_samples, n_outputs).
+    """
+    of_rows = row_loss(loss, "linear", y.shape[1]).on_raw
+    losses = of_rows(tf.convert_to_tensor(y), tf.convert_to_tensor(predictions))
+    return float(np.average(losses, weights=weight))
+
+
+def _per_row(
+    loss: Any, activation: str, n_outputs: int
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    value = loss.call if isinstance(loss, keras.losses.Loss) else loss
+    activate = keras.activations.get(activation)
+    takes_indices = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+
+    def on_raw(y: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
+        if y.shape.rank == 1:
+            y = y[:, None] if takes_indices else tf.one_hot(y, n_outputs)
+        losses = tf.convert_to_tensor(value(y, activate(raw)))
+        return tf.reduce_mean(tf.reshape(losses, (tf.shape(raw)[0], -1)), axis=1)
+
+    return on_raw
+
+
+def _find(loss: Any, cross_entropy: str) -> Any:
+    """The Keras loss object or function behind a name, an object or a function."""
+    if isinstance(loss, str) and loss in CROSS_ENTROPIES:
+        return keras.losses.get(f"{cross_entropy.capitalize()}Crossentropy")
+    if not isinstance(loss, str):
+        return loss
+    try:
+        found = keras.losses.get(SCIKIT_LEARN_NAMES.get(loss, loss))
+    except (ValueError, TypeError):  # unknown, or a class that needs arguments
+        found = None
+    if found is None or type(found) is keras.losses.Loss:
+        raise ValueError(
+            f"'loss' must be one of {', '.join(sorted(SCIKIT_LEARN_NAMES))}, log_loss, or a "
+            f"Keras loss by name or object; got {loss!r}."
+        )
+    return found
+
+
+def _smoothed(loss: Any, label_smoothing: float) -> Any:
+    if "label_smoothing" not in _config(loss):
+        raise ValueError(
+            "'label_smoothing' must be 0 for a loss that has no such setting; got "
+            f"{label_smoothing} with {loss!r}; use 'log_loss' or another cross-entropy of "
+            "Keras's that takes probabilities of all classes."
+        )
+    return type(loss).from_config({**_config(loss), "label_smoothing": label_smoothing})
+
+
+def _link_of_logits(loss: Any) -> str | None:
+    """The activation that a loss applies by itself when told that it gets logits."""
+    if "from_logits" not in _config(loss):
+        return None
+    return "sigmoid" if "Binary" in type(loss).__name__ else "softmax"
+
+
+def _with_logits(loss: Any, from_logits: bool) -> Any:
+    return type(loss).from_config({**_config(loss), "from_logits": from_logits})
+
+
+def _config(loss: Any) -> dict[str, Any]:
+    return loss.get_config() if isinstance(loss, keras.losses.Loss) else {}

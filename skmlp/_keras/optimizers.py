@@ -1,0 +1,148 @@
+"""Optimizers: a Keras optimizer from a name or an object, with the given numbers set."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from skmlp._keras.objects import find_class, frozen_config
+from skmlp._keras.tensorflow import keras
+
+DEFAULT_LEARNING_RATE = 1e-3
+CLIPPINGS = ("clipvalue", "clipnorm", "global_clipnorm")
+
+
+@dataclass(frozen=True)
+class OptimizerRecipe:
+    """How to make an optimizer, as often as needed; the user's object is never touched.
+
+    The learning rate is a run-time value of a program and so not part of the key, unless a
+    schedule of the object's own sets it: then `learning_rate` is None. What Keras makes a
+    constant of its graph (momentum, betas, decay) belongs to the key.
+    """
+
+    key: Hashable
+    name: str = field(compare=False)  # class and constants: whose state a fit can go on with
+    learning_rate: float | None = field(compare=False)
+    cls: type = field(compare=False)
+    config: dict[str, Any] = field(compare=False)
+    wide: OptimizerRecipe | None = field(default=None, compare=False)  # of the wide path
+
+    def beside(self, wide: OptimizerRecipe) -> OptimizerRecipe:
+        """The same, with another one for the wide path."""
+        key, name = (self.key, wide.key), f"{self.name} {wide.name}"
+        return replace(self, key=key, name=name, wide=wide)
+
+    def build(self) -> keras.optimizers.Optimizer:
+        return self.cls.from_config(dict(self.config))  # type: ignore[attr-defined]
+
+
+def optimizer_recipe(
+    optimizer: str | keras.optimizers.Optimizer,
+    learning_rate: float,
+    parameter: str = "optimizer",
+    *,
+    clips: bool = False,
+    averages: bool = False,
+    **settings: float | bool | None,
+) -> OptimizerRecipe:
+    """Recipe from the constructor's parameters; a setting that is None is left as it is.
+
+    `clips` and `averages` tell that the engine clips gradients and averages weights: then
+    the optimizer does not. Raises ValueError for a name that Keras does not know, an optimizer
+    that the engine cannot begin anew, a setting that the optimizer does not have, a learning
+    rate beside a schedule, two averages, and clipping beside accumulated gradients.
+    """
+    if isinstance(optimizer, str):
+        base = keras.optimizers.Optimizer
+        cls = find_class(keras.optimizers, base, optimizer, parameter)
+        config = {**_default_config(cls), "learning_rate": float(learning_rate)}
+    else:
+        cls, config = type(optimizer), optimizer.get_config()
+        _check_object(cls, config, parameter)
+        if learning_rate != DEFAULT_LEARNING_RATE:
+            config = _with_rate(config, learning_rate)
+    config = _with_settings(config, settings, cls.__name__)
+    if config.get("loss_scale_factor"):
+        # In float32, gradients of a scaled loss that are scaled back are what they were.
+        config = {**config, "loss_scale_factor": None}
+    if clips:
+        _check_does_not_accumulate(config, parameter)
+        config = {**config, **dict.fromkeys(CLIPPINGS)}
+    if averages and config["use_ema"]:
+        raise ValueError(
+            "'ema_decay' must be None where the optimizer object averages weights itself; got "
+            "both; drop one of the two."
+        )
+
+    rate = config["learning_rate"]
+    is_constant = not isinstance(rate, dict)
+    constants = {k: v for k, v in config.items() if k != "learning_rate" or not is_constant}
+    # The configuration of a user's class may not say all that the object does.
+    says_all = isinstance(optimizer, str) or cls.__module__.startswith("keras.")
+    name = f"{cls.__module__}.{cls.__qualname__} {frozen_config(constants)}"
+    key = name if says_all else (name, optimizer)
+    return OptimizerRecipe(key, name, float(rate) if is_constant else None, cls, config)
+
+
+@lru_cache
+def _default_config(cls: type) -> dict[str, Any]:
+    return cls(name="optimizer").get_config()
+
+
+def _check_object(cls: type, config: dict[str, Any], parameter: str) -> None:
+    if "learning_rate" not in config:
+        raise ValueError(
+            f"'{parameter}' must be an optimizer with a learning rate of its own; got "
+            f"{cls.__name__}, which wraps others; give one of those itself."
+        )
+    if issubclass(cls, getattr(keras.optimizers, "ScheduleFreeAdamW", ())):
+        raise ValueError(
+            f"'{parameter}' must be an optimizer whose state begins at zero; got "
+            f"{cls.__name__}, whose averages begin at the weights; use 'adamw' and 'ema_decay'."
+        )
+
+
+def _check_does_not_accumulate(config: dict[str, Any], parameter: str) -> None:
+    steps = config.get("gradient_accumulation_steps")
+    if steps:
+        raise ValueError(
+            f"{' and '.join(map(repr, CLIPPINGS))} must be None where '{parameter}' "
+            f"accumulates gradients; got gradient_accumulation_steps={steps}; give the limit "
+            "to the optimizer object, which clips what it has accumulated."
+        )
+
+
+def _with_rate(config: dict[str, Any], learning_rate: float) -> dict[str, Any]:
+    if isinstance(config["learning_rate"], dict):
+        raise ValueError(
+            "'learning_rate' must be left at its default where the optimizer object brings a "
+            f"schedule of its own; got {learning_rate}; drop one of the two."
+        )
+    return {**config, "learning_rate": float(learning_rate)}
+
+
+def _with_settings(
+    config: dict[str, Any], settings: dict[str, float | bool | None], optimizer: str
+) -> dict[str, Any]:
+    given = {name: value for name, value in settings.items() if value is not None}
+    for name, value in given.items():
+        if name not in config:
+            raise ValueError(
+                f"'{name}' must be None for an optimizer that has no such setting; got "
+                f"{value} with {optimizer}; drop it or choose another optimizer."
+            )
+    # Keras takes Python's own numbers, and a momentum of 0 as a float only.
+    plain = {n: bool(v) if n == "nesterov" else float(v) for n, v in given.items()}
+    return {**config, **plain}
+
+
+def clipping(**limits: float | None) -> tuple[str | None, float]:
+    """Which way of clipping gradients is asked for, and its limit; at most one is."""
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    if len(given) > 1:
+        names = " and ".join(f"'{name}'" for name in given)
+        raise ValueError(f"{names} must not be set together; got both; drop all but one.")
+    return next(iter(given.items()), (None, 0.0))

@@ -1,0 +1,260 @@
+"""Keras objects among the parameters as text: to be saved, and to be read.
+
+Pickle and skops cannot take a Keras object apart in a way that is safe, or that works where
+TensorFlow is missing. Its class and configuration say all that an estimator uses of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+WAITING = "_waiting"  # attribute of a loaded estimator: {parameter: value with KerasText}
+UNTOLD = ("name", "dtype")  # entries of a configuration that decide nothing here
+
+
+@dataclass(frozen=True, repr=False)
+class KerasText:
+    """A Keras object as text; prints as the call that makes one like it."""
+
+    call: str  # without arguments that are at their defaults
+    config: str = ""  # JSON of `keras.saving.serialize_keras_object`, if there is one
+
+    def __repr__(self) -> str:
+        return self.call
+
+
+class KerasParameter:
+    """A parameter that may hold Keras objects; in a loaded estimator they wait as text.
+
+    It has no `__set__`, so only a parameter that is not among the estimator's own attributes
+    gets here: at first use its objects are made, and are an attribute from then on.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, estimator: Any, owner: type | None = None) -> Any:
+        if estimator is None:
+            return self
+        waiting = vars(estimator).get(WAITING, {})
+        if self._name not in waiting:
+            raise AttributeError(
+                f"{type(estimator).__name__!r} object has no attribute {self._name!r}"
+            )
+        try:
+            value = _each(_made, waiting[self._name])
+        except ImportError as error:
+            raise AttributeError(
+                f"'{self._name}' holds a Keras object, which needs TensorFlow; it failed to "
+                "import."
+            ) from error
+        setattr(estimator, self._name, value)
+        return value
+
+
+def to_save(value: Any) -> Any:
+    """A parameter's value with Keras's own objects as text, alone or in a list.
+
+    An object of a user's class stays as it is, since its configuration may not say all, and
+    so does one that Keras's safe mode would not make again.
+    """
+    return _each(_saved, value)
+
+
+def to_show(value: Any) -> Any:
+    """A parameter's value with objects of Keras's classes or subclasses of these as text."""
+    return _each(_shown, value)
+
+
+def results_to_show(results: dict[str, Any]) -> dict[str, Any]:
+    """The results of a search with Keras objects in the columns of parameters as text."""
+    columns = {
+        name: column.copy()
+        for name, column in results.items()
+        if name.startswith("param_") and column.dtype == object
+    }
+    for column in columns.values():
+        for i in np.flatnonzero(~np.ma.getmaskarray(column)):
+            shown = to_show(column[i])
+            if shown is not column[i]:
+                column[i] = repr(shown)
+    return results | columns
+
+
+def holds_text(value: Any) -> bool:
+    """Whether a parameter's value is, or lists, an object that waits as text."""
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return any(isinstance(one, KerasText) for one in several)
+
+
+def made_safely(serialized: Any) -> Any:
+    """The object of a serialized configuration, made by Keras in its safe mode.
+
+    Earlier releases of Keras would import any module that a configuration names; here it may
+    name Keras's own classes and registered ones.
+    """
+    from skmlp._keras.tensorflow import keras
+
+    for module, name in _strange(serialized):
+        raise ValueError(
+            "A saved Keras object must be of Keras's own classes or of registered ones; got "
+            f"{name!r} of {module!r}; register it with "
+            "keras.saving.register_keras_serializable."
+        )
+    return keras.saving.deserialize_keras_object(serialized, safe_mode=True)
+
+
+def full_config(keras_object: Any) -> dict[str, Any]:
+    """An object's configuration, with arguments that its base class alone tells.
+
+    `keras.losses.Huber` leaves out its `delta`, and some others do alike.
+    """
+    cls = type(keras_object)
+    config = keras_object.get_config()
+    left_out = set(_parameters(cls)) - {*config, *UNTOLD}
+    of_base = getattr(super(cls, keras_object), "get_config", None)
+    if left_out and of_base and _is_of_keras(cls):
+        return config | {name: value for name, value in of_base().items() if name in left_out}
+    return config
+
+
+def _each(change: Callable[[Any], Any], value: Any) -> Any:
+    """The value, or all values of a list or tuple, changed; itself if nothing changes."""
+    if type(value) not in (list, tuple):
+        return change(value)
+    changed = type(value)(map(change, value))
+    is_same = all(one is other for one, other in zip(changed, value, strict=True))
+    return value if is_same else changed
+
+
+def _saved(value: Any) -> Any:
+    is_function = isinstance(value, FunctionType) and _is_of_keras(value)
+    has_config = _is_of_keras(type(value)) and hasattr(value, "get_config")
+    if not (is_function or has_config):
+        return value
+    from skmlp._keras.tensorflow import keras
+
+    try:
+        serialized = keras.saving.serialize_keras_object(value)
+        if has_config:
+            serialized["config"] = full_config(value) | serialized["config"]
+        text = json.dumps(serialized)
+        can_be_made = "__lambda__" not in text and not _strange(serialized)
+        if not can_be_made or (is_function and made_safely(serialized) is not value):
+            return value
+    except (TypeError, ValueError):  # a configuration that is not plain values
+        return value
+    return KerasText(_text(serialized), text)
+
+
+def _made(value: Any) -> Any:
+    return made_safely(json.loads(value.config)) if isinstance(value, KerasText) else value
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, FunctionType):
+        return KerasText(value.__name__) if _is_of_keras(value) else value
+    classes = type(value).__mro__
+    printer = next(cls for cls in classes if "__repr__" in vars(cls))
+    is_plain = printer is object or _is_of_keras(printer)
+    if not (is_plain and any(map(_is_of_keras, classes))):
+        return value
+    name = type(value).__name__
+    try:
+        return KerasText(_call(name, full_config(value), type(value)))
+    except Exception:  # printing never fails; callbacks have no configuration
+        return KerasText(f"{name}(...)")
+
+
+def _is_of_keras(thing: Any) -> bool:
+    """Whether a class or function is defined in Keras."""
+    return str(thing.__module__).split(".")[0] == "keras"
+
+
+def _strange(serialized: Any) -> list[tuple[Any, str]]:
+    """(module, name) of all that a configuration names and Keras neither has nor knows."""
+    from skmlp._keras.tensorflow import keras
+
+    if isinstance(serialized, list):
+        return [found for one in serialized for found in _strange(one)]
+    if not isinstance(serialized, dict):
+        return []
+    found = _strange(list(serialized.values()))
+    if "class_name" in serialized and "module" in serialized:
+        module = serialized["module"]
+        name = serialized.get("registered_name") or serialized["class_name"]
+        is_known = str(module).split(".")[0] in ("keras", "builtins")
+        if not is_known and keras.saving.get_registered_object(name) is None:
+            found.append((module, name))
+    return found
+
+
+def _call(name: str, config: dict[str, Any], cls: type | None) -> str:
+    """The call that makes an object, without arguments at their defaults, if known."""
+    parameters = _parameters(cls) if cls else {}
+    names = [n for n in parameters or config if n in config and n not in UNTOLD]
+    texts = {n: _text(config[n]) for n in names}
+    arguments = [
+        f"{n}={text}"
+        for n, text in texts.items()
+        if n not in parameters or not _means(text, parameters[n].default)
+    ]
+    return f"{name}({', '.join(arguments)})"
+
+
+def _parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Named parameters of the constructor, which a `__new__` of Keras's may hide."""
+    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {n: one for n, one in parameters.items() if n != "self" and one.kind in named}
+
+
+def _text(value: Any) -> str:
+    """An entry of a configuration."""
+    if isinstance(value, dict) and "class_name" in value:
+        name, config = value["class_name"], value.get("config")
+        if name == "__lambda__":
+            return "<lambda>"
+        if not isinstance(config, dict):
+            return str(config)  # a function's name
+        return _call(name, config, _class_of(str(value.get("module")), name))
+    if isinstance(value, float):
+        return repr(_short(value))
+    return repr(value)
+
+
+def _class_of(module: str, name: str) -> type | None:
+    """A class by its public name, if its module is imported."""
+    package, *parts = module.split(".")
+    found = reduce(lambda one, part: getattr(one, part, None), parts, sys.modules.get(package))
+    return getattr(found, name, None)
+
+
+def _means(text: str, default: Any) -> bool:
+    """Whether a text is that of a default value, which may be a name for an object."""
+    if isinstance(default, str) and not text.startswith("'"):
+        return _letters(text.removesuffix("()")) == _letters(default)
+    return text == _text(default)
+
+
+def _letters(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _short(value: float) -> float:
+    """The shortest number that is the same in float32, for one that comes from there.
+
+    Keras keeps a rate of 0.01 as 0.009999999776482582.
+    """
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    return float(str(single)) if float(single) == value else value

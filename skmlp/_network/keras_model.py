@@ -1,0 +1,171 @@
+"""From a frozen spec to a `keras.Model`, and the first values of its weights."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skmlp._keras.objects import find_class
+from skmlp._keras.tensorflow import keras
+from skmlp._keras.text import made_safely
+from skmlp._network.activations import LEAKY_SLOPE, RRELU_MEAN_SLOPE
+from skmlp._network.spec import Activation, KerasLayer, Layer, NetworkSpec, TargetScaling, flow
+from skmlp._network.state import Weights
+
+# Output activations without a gradient below zero, where an output that begins there stays; a
+# small bias lets it begin above (Goodfellow et al. 2016, "Deep Learning", section 8.4).
+DEAD_BELOW_ZERO = ("relu", "relu6")
+ALIVE = 0.1
+
+
+def build_model(
+    spec: NetworkSpec, regularizer: keras.regularizers.Regularizer | None = None
+) -> keras.Model:
+    """The network in Keras's layers, its kernels all zero and under this regularizer.
+
+    It is a `keras.Sequential` where there is one input and one output, and else a functional
+    model. Layers are named, so that building moves none of Keras's name counters, and seeded
+    or zero at first, since an unseeded Keras layer draws from Python's global generator. The
+    dtype is fixed against a global dtype policy.
+    """
+    inputs = {name: keras.Input((n,), name=name) for name, n in spec.input_widths().items()}
+    if not spec.n_wide:
+        layers = [build_layer(layer, regularizer) for layer in spec.layers()]
+        return keras.Sequential([*inputs.values(), *layers], name="skmlp")
+
+    def call_new(layer: Layer, *inputs: Any) -> Any:
+        return build_layer(layer, regularizer)(inputs if len(inputs) > 1 else inputs[0])
+
+    built = flow(spec.layers(), inputs, call_new)
+    outputs = [built[name] for name in spec.outputs]
+    outputs = outputs if len(outputs) > 1 else outputs[0]
+    return keras.Model(list(inputs.values()), outputs, name="skmlp")
+
+
+def build_layer(
+    layer: Layer, regularizer: keras.regularizers.Regularizer | None = None
+) -> keras.layers.Layer:
+    """One layer of the model, as it is after training: "rrelu" has its mean slope."""
+    common = {"name": layer.name, "dtype": "float32"}
+    value = layer.value
+    if layer.kind == "dense":
+        units, use_bias = value
+        zeros = keras.initializers.Zeros()
+        return keras.layers.Dense(
+            units,
+            use_bias=use_bias,
+            kernel_initializer=zeros,
+            kernel_regularizer=regularizer,
+            **common,
+        )
+    if layer.kind == "concatenate":
+        return keras.layers.Concatenate(**common)
+    if layer.kind == "dropout":
+        return keras.layers.Dropout(value, seed=0, **common)
+    if layer.kind == "alpha_dropout":
+        return keras.layers.AlphaDropout(value, seed=0, **common)
+    if isinstance(value, TargetScaling):
+        return keras.layers.Rescaling(list(value.scale), list(value.mean), **common)
+    if isinstance(value, KerasLayer):
+        cls: Any = value.kind
+        config = {**value.settings, **common}
+        if not isinstance(cls, str):
+            return cls.from_config(config)
+        # The text may come from a file of somebody else's.
+        return made_safely({"module": "keras.layers", "class_name": cls, "config": config})
+    if value == "prelu":
+        return keras.layers.PReLU(**common)
+    if value in ("leaky_relu", "rrelu"):
+        slope = LEAKY_SLOPE if value == "leaky_relu" else RRELU_MEAN_SLOPE
+        return keras.layers.LeakyReLU(negative_slope=slope, **common)
+    return keras.layers.Activation(value, **common)
+
+
+def run_layer(
+    layer: KerasLayer, weights: Sequence[np.ndarray], values: np.ndarray
+) -> np.ndarray:
+    """A layer's output for rows of values, as after training."""
+    built = build_layer(Layer("activation", "activation", layer, ()))
+    built.build(values.shape)
+    built.set_weights(list(weights))
+    outputs = built(values.astype(np.float32), training=False)
+    return np.asarray(outputs, dtype=values.dtype)
+
+
+def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
+    """Kernels drawn by the initializer, with "auto" biases too, each with a seed of its own;
+    all else as Keras built it.
+    """
+    layers = list(spec.layers())
+    n_kernels = sum(layer.kind == "dense" for layer in layers)
+    seeds = (np.random.SeedSequence(seed).generate_state(2 * n_kernels) >> 1).tolist()
+    activations = [*spec.activations, *[None] * (n_kernels - len(spec.activations))]
+    weights = []
+    for layer, arrays in zip(layers, built, strict=True):
+        if layer.kind == "dense":
+            kernel, *biases = arrays
+            initializers = _initializers(
+                initializer,
+                kernel.shape,
+                activations.pop(0),
+                spec.output_activation,
+                (seeds.pop(0), seeds.pop()),
+            )
+            arrays = tuple(map(_drawn, initializers, (kernel, *biases)))
+        weights.append(arrays)
+    return tuple(weights)
+
+
+def _drawn(initializer: keras.initializers.Initializer, like: np.ndarray) -> np.ndarray:
+    return np.asarray(initializer(like.shape, dtype="float32"))
+
+
+def _initializers(
+    initializer: Any,
+    shape: tuple[int, ...],
+    activation: Activation | None,  # None for an output layer
+    output_activation: str,
+    seeds: tuple[int, int],
+) -> tuple[keras.initializers.Initializer, keras.initializers.Initializer]:
+    """Those of a layer's kernel, of this shape, and bias."""
+    kernel_seed, bias_seed = seeds
+    zeros = keras.initializers.Zeros()
+    if initializer != "auto":
+        return seeded_initializer(initializer, kernel_seed), zeros
+    if activation == "selu":  # LeCun's of 1998, for which Klambauer et al. 2017 derived selu
+        return keras.initializers.LecunNormal(kernel_seed), zeros
+    if activation is None and output_activation in DEAD_BELOW_ZERO:
+        small = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform", kernel_seed)
+        return small, keras.initializers.Constant(ALIVE)
+    glorot = keras.initializers.GlorotUniform(kernel_seed)  # Glorot and Bengio 2010
+    if activation is None:
+        return glorot, zeros
+    # As the kernel's: the kinks of a layer of rectifiers then lie apart, not all at zero.
+    bound = math.sqrt(6 / sum(shape))
+    return glorot, keras.initializers.RandomUniform(-bound, bound, bias_seed)
+
+
+def check_initializer(initializer: Any) -> None:
+    """Raise ValueError for a name that Keras does not know."""
+    if initializer != "auto":
+        seeded_initializer(initializer, seed=0)
+
+
+def seeded_initializer(initializer: Any, seed: int) -> keras.initializers.Initializer:
+    """A new initializer with this seed, if it is one that draws.
+
+    Raises ValueError for a name that Keras does not know.
+    """
+    if isinstance(initializer, str):
+        base = keras.initializers.Initializer
+        cls = find_class(keras.initializers, base, initializer, "kernel_initializer")
+        config: dict[str, Any] = {}
+    else:
+        cls, config = type(initializer), initializer.get_config()
+    if "seed" in inspect.signature(cls).parameters:
+        config["seed"] = seed
+    return cls(**config)

@@ -1,0 +1,1 @@
+"""Rules and texts of the parameters of constructors and of `fit`."""

@@ -1,0 +1,201 @@
+"""The rules of the constructor parameters, as a table, and what they say together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from skmlp._network.activations import canonical, known_names
+from skmlp._network.spec import Activation, KerasLayer
+from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
+
+SCHEDULES = (
+    "constant",
+    "cosine",
+    "exponential",
+    "inverse_time",
+    "one_cycle",
+    "plateau",
+    "warmup_cosine",
+)
+NORMALIZATIONS = {"batch": "BatchNormalization", "layer": "LayerNormalization"}
+
+COMMON_CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "n_hidden": [Interval(Integral, 0, None, closed="left"), None],
+    "n_neurons": [Interval(Integral, 1, None, closed="left"), None],
+    "activation": [StrOptions(set(known_names())), callable, list, tuple],
+    "kernel_initializer": [str, HasMethods("get_config")],
+    "normalization": [StrOptions(set(NORMALIZATIONS)), HasMethods("get_config"), None],
+    "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+    "input_dropout": [Interval(Real, 0, 1, closed="left")],
+    "loss": [str, callable],
+    "l1": [Interval(Real, 0, None, closed="left")],
+    "l2": [Interval(Real, 0, None, closed="left")],
+    "optimizer": [str, HasMethods(["get_config", "apply"])],
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "learning_rate_schedule": [
+        StrOptions(set(SCHEDULES)),
+        callable,
+        HasMethods("get_config"),
+        None,
+    ],
+    "decay_rate": [Interval(Real, 0, None, closed="neither"), None],
+    "decay_steps": [Interval(Integral, 1, None, closed="left"), None],
+    "warmup_steps": [Interval(Integral, 0, None, closed="left"), None],
+    "momentum": [Interval(Real, 0, 1, closed="left"), None],
+    "nesterov": ["boolean", None],
+    "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+    "clipnorm": [Interval(Real, 0, None, closed="neither"), None],
+    "clipvalue": [Interval(Real, 0, None, closed="neither"), None],
+    "global_clipnorm": [Interval(Real, 0, None, closed="neither"), None],
+    "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
+    "epochs": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "early_stopping": ["boolean"],
+    "scoring": [str, callable, None],
+    "metrics": [str, list, tuple, HasMethods(["update_state", "result"]), None],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [
+        Interval(Integral, 1, None, closed="left"),
+        Options(Real, {np.inf}),
+    ],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "warm_start": ["boolean"],
+    "checkpoint_dir": [str, PathLike, None],
+    "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
+    "callbacks": [list, tuple, HasMethods(["on_epoch_end", "set_model"]), None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+# Parameters that take objects of Keras's, or lists of them.
+TAKE_OBJECTS = (
+    "activation",
+    "kernel_initializer",
+    "normalization",
+    "loss",
+    "optimizer",
+    "wide_optimizer",
+    "learning_rate_schedule",
+    "metrics",
+)
+
+
+def check_objects(estimator: Any) -> None:
+    """Refuse classes where objects are meant."""
+    for name in TAKE_OBJECTS:
+        value = getattr(estimator, name, None)
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            check_is_no_class(name, one)
+
+
+def check_is_no_class(parameter: str, value: Any) -> None:
+    """Refuse a class, which has the methods of its objects."""
+    if isinstance(value, type):
+        raise ValueError(
+            f"'{parameter}' must be an object where it is not a name; got the class "
+            f"{value.__name__}; call it: {value.__name__}()."
+        )
+
+
+def hidden_units(
+    hidden_layer_sizes: Any, n_hidden: int | None, n_neurons: int | None
+) -> tuple[int, ...]:
+    """Units of each hidden layer, after `n_hidden` and `n_neurons` had their say.
+
+    `n_neurons` replaces every width. `n_hidden` replaces the depth: layers beyond those of
+    `hidden_layer_sizes` are as wide as its last one.
+    """
+    units = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
+    if not all(isinstance(size, Integral) and int(size) >= 1 for size in units):
+        raise ValueError(
+            "'hidden_layer_sizes' must hold one whole number of units, at least 1, for each "
+            f"hidden layer; got {hidden_layer_sizes!r}; use () for no hidden layer."
+        )
+    depth = len(units) if n_hidden is None else n_hidden
+    if n_neurons is not None:
+        return (int(n_neurons),) * depth
+    if depth and not units:
+        raise ValueError(
+            f"'n_hidden' cannot tell the width of its layers: got {n_hidden} with "
+            "hidden_layer_sizes=(); set 'n_neurons' too."
+        )
+    units += units[-1:] * (depth - len(units))
+    return tuple(int(size) for size in units[:depth])
+
+
+def activations(activation: Any, n_layers: int) -> tuple[Activation, ...]:
+    """One canonical activation for each hidden layer."""
+    if not isinstance(activation, (list, tuple)):
+        return (_activation(activation),) * n_layers
+    _check_one_per_layer("activation", activation, n_layers)
+    return tuple(_activation(one) for one in activation)
+
+
+def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
+    """One rate in [0, 1) for each hidden layer."""
+    if np.ndim(dropout) == 0:
+        return (float(dropout),) * n_layers
+    rates = tuple(float(rate) for rate in dropout)
+    _check_one_per_layer("dropout", rates, n_layers)
+    if not all(0 <= rate < 1 for rate in rates):
+        raise ValueError(f"'dropout' must hold numbers in [0, 1); got {dropout!r}.")
+    return rates
+
+
+def normalization(value: Any) -> KerasLayer | None:
+    """The layer before each hidden activation, from its name or an object of Keras's."""
+    if value is None or isinstance(value, str):
+        return KerasLayer(NORMALIZATIONS[value], "{}") if value else None
+    layer = keras_layer(value)
+    if layer.kind not in NORMALIZATIONS.values() or layer.settings.get("renorm"):
+        raise ValueError(
+            "'normalization' must be 'batch', 'layer' or a Keras layer BatchNormalization "
+            f"(without renorm) or LayerNormalization; got {value!r}."
+        )
+    return layer
+
+
+def keras_layer(layer: Any) -> KerasLayer:
+    """A layer object as text; draws in it, if there are any, get a fixed seed."""
+    cls = type(layer)
+    config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
+    kind = cls.__name__ if cls.__module__.startswith("keras.") else cls
+    text = json.dumps(_seeded(config), sort_keys=True)
+    if "__lambda__" in text:
+        raise ValueError(
+            "'activation' must not hold a Keras layer of a lambda, which Keras does not make "
+            f"again from text; got {cls.__name__}; give the function itself."
+        )
+    return KerasLayer(kind, text)
+
+
+def _seeded(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {k: 0 if k == "seed" else _seeded(v) for k, v in config.items()}
+    return config
+
+
+def _activation(activation: Any) -> Activation:
+    if isinstance(activation, str) and activation not in known_names():
+        raise ValueError(
+            f"'activation' must hold names out of {', '.join(known_names())}, functions or "
+            f"Keras layers; got {activation!r}."
+        )
+    is_layer = hasattr(activation, "get_config") and hasattr(activation, "build")
+    return keras_layer(activation) if is_layer else canonical(activation)
+
+
+def _check_one_per_layer(name: str, values: Sequence[Any], n_layers: int) -> None:
+    if len(values) != n_layers:
+        raise ValueError(
+            f"'{name}' must be one value or one for each hidden layer; got {len(values)} "
+            f"values for {n_layers} hidden layers."
+        )

@@ -1,0 +1,125 @@
+"""Measures of raw outputs: scikit-learn's scorers and Keras's metrics."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from skmlp._data.arrays import EncodedData
+from skmlp._keras.objects import find_class
+from skmlp._keras.tensorflow import keras, tf
+from skmlp._network.inference import predictions
+from skmlp._network.spec import NetworkSpec
+from skmlp._network.state import FittedState
+
+# Keras's short names; which cross-entropy is meant follows from the targets.
+SHORT_NAMES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "acc": "accuracy",
+    "accuracy": "accuracy",
+    "ce": "crossentropy",
+}
+# (rows, their raw outputs) -> value
+Measure = Callable[[EncodedData, np.ndarray], float]
+
+
+def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str, Measure]:
+    """What the parameter `metrics` asks to be measured after every epoch, by name."""
+    if metrics is None:
+        return {}
+    several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return dict(_named(metric, estimator, spec) for metric in several)
+
+
+def keras_metrics(metrics: Any, spec: NetworkSpec) -> list[keras.metrics.Metric]:
+    """New objects of those that are Keras's."""
+    several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return [
+        _keras_metric(one, spec) for one in several if one is not None and not _scorer_name(one)
+    ]
+
+
+def takes_indices(metric: keras.metrics.Metric) -> bool:
+    """Whether a metric of classes takes their numbers, and not one-hot rows."""
+    return "Sparse" in type(metric).__name__
+
+
+def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure]:
+    scorer = _scorer_name(metric)
+    if scorer:
+        return metric, scorer_measure(scorer, estimator, spec)
+    own = _keras_metric(metric, spec)
+    return own.name, _keras_measure(own, spec)
+
+
+def _scorer_name(metric: Any) -> str | None:
+    """The scikit-learn scorer that a name means, if any."""
+    name = SHORT_NAMES.get(metric.lower(), metric) if isinstance(metric, str) else None
+    return name if name in get_scorer_names() else None
+
+
+def _keras_metric(metric: Any, spec: NetworkSpec) -> keras.metrics.Metric:
+    if isinstance(metric, str):
+        return _metric_class(SHORT_NAMES.get(metric.lower(), metric), spec)(name=metric)
+    if isinstance(metric, keras.metrics.Metric):
+        return type(metric).from_config(metric.get_config())
+    raise ValueError(
+        "'metrics' must hold names of scikit-learn scorers, names of Keras metrics or Keras "
+        f"metric objects; got {metric!r}."
+    )
+
+
+def _metric_class(name: str, spec: NetworkSpec) -> type:
+    if name == "crossentropy":
+        kind = "categorical" if spec.output_activation == "softmax" else "binary"
+        name = f"{kind}_crossentropy"
+    other = f"one of {', '.join(SHORT_NAMES)}, a scikit-learn scorer or a Keras metric object"
+    return find_class(keras.metrics, keras.metrics.Metric, name, "metrics", other)
+
+
+def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
+    """A scikit-learn scorer, by name or as a callable (estimator, X, y).
+
+    It scores a copy of the estimator that takes raw outputs in the place of rows, so that
+    nothing is computed twice.
+    """
+    try:
+        scorer = get_scorer(scoring)
+    except ValueError:
+        raise ValueError(
+            "'scoring' must be None, 'loss', a scorer, or the name of one: "
+            f"{', '.join(get_scorer_names())}; got {scoring!r}."
+        ) from None
+    stand_in = copy.copy(estimator)
+    stand_in._state = FittedState(spec, ())
+    stand_in._raw_outputs = np.array  # a copy, since activations may work in place
+
+    def measure(data: EncodedData, raw: np.ndarray) -> float:
+        weighs = bool(np.ptp(data.weight))
+        weight = {"sample_weight": data.weight} if weighs else {}
+        return float(scorer(stand_in, raw, estimator._decode_target(data.y), **weight))
+
+    return measure
+
+
+def _keras_measure(metric: keras.metrics.Metric, spec: NetworkSpec) -> Measure:
+
+    def measure(data: EncodedData, raw: np.ndarray) -> float:
+        y = data.y
+        if y.ndim == 1:
+            y = y[:, None] if takes_indices(metric) else tf.one_hot(y, spec.n_outputs)
+        elif spec.target_scaling:
+            y = spec.target_scaling.restored(y)
+        metric.reset_state()
+        metric.update_state(y, predictions(spec, raw.copy()), sample_weight=data.weight)
+        return float(np.mean(metric.result()))
+
+    return measure
