@@ -73,12 +73,12 @@ def test_validation_loss_is_the_loss_of_the_validation_rows(split):
 
 
 def test_large_validation_sets_are_measured_in_chunks(split, monkeypatch):
-    from skmlp import _single
+    from skmlp._training import alone
 
     X, X_val, y, y_val = split
     regressor = MLPRegressor(epochs=3, **SMALL)
     whole = clone(regressor).fit(X, y, X_val=X_val, y_val=y_val)
-    monkeypatch.setattr(_single, "VALIDATION_CHUNK", 16)
+    monkeypatch.setattr(alone, "VALIDATION_CHUNK", 16)
     chunked = clone(regressor).fit(X, y, X_val=X_val, y_val=y_val)
     np.testing.assert_allclose(chunked.validation_scores_, whole.validation_scores_, rtol=1e-5)
     np.testing.assert_allclose(
@@ -87,7 +87,7 @@ def test_large_validation_sets_are_measured_in_chunks(split, monkeypatch):
 
 
 def test_the_hold_out_is_stratified_and_seeded(monkeypatch):
-    from skmlp import _base
+    from skmlp._estimators import base
 
     held = []
 
@@ -96,8 +96,8 @@ def test_the_hold_out_is_stratified_and_seeded(monkeypatch):
         held.append(parts[1].y)
         return parts
 
-    split_rows = _base.hold_out
-    monkeypatch.setattr(_base, "hold_out", spy)
+    split_rows = base.hold_out
+    monkeypatch.setattr(base, "hold_out", spy)
     X = np.random.RandomState(0).normal(size=(200, 2))
     y = np.r_[np.zeros(150), np.ones(50)]
     classifier = MLPClassifier(early_stopping=True, epochs=1, validation_fraction=0.2, **SMALL)
