@@ -122,7 +122,7 @@ def test_tensorflow_is_first_imported_where_its_log_is_silenced():
         if name == "_engine":
             first, *_ = (module for module, _ in imports(tree))
             assert first == "skmlp._keras.tensorflow"
-        elif not name.startswith(("_engine", "_keras.tensorflow")) and name not in FOR_ANNOTATIONS:
+        elif not name.startswith(("_engine", "_keras.tensorflow", *FOR_ANNOTATIONS)):
             assert not any(is_tensorflow(module) for module, _ in imports(tree)), name
 
 
