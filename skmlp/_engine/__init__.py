@@ -7,13 +7,12 @@ from skmlp._engine.noise import Noise, alpha_dropped_out, dropped_out, random_le
 from skmlp._engine.program import Program, Rows, place
 from skmlp._engine.recipe import Knobs, Recipe, WidePath
 from skmlp._engine.schedules import SCHEDULES
-from skmlp._engine.stack import ELEMENTWISE, StackProgram
+from skmlp._engine.stack import StackProgram
 from skmlp._engine.stack_loop import Member, RowSet, train_stack
 from skmlp._engine.stopping import Patience, Plateau, StopReason
 from skmlp._engine.store import STACKS, STORE
 
 __all__ = [
-    "ELEMENTWISE",
     "SCHEDULES",
     "STACKS",
     "STORE",

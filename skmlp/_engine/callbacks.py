@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -39,48 +40,49 @@ class KerasCallbacks:
         self.wants_batches = any(map(has_batch_hook, self._callbacks))
 
     def on_begin(self, program: Program, n_batches: int) -> int:
-        self._model = program.compiled_model(self._loss_weights)
-        self._model.stop_training = False
+        self._live = program.live_model(self._loss_weights)
+        model = self._live.model
+        model.stop_training = False
         # The one word of `BackupAndRestore` to `keras.Model.fit` has no public name.
-        self._model._initial_epoch = None
+        model._initial_epoch = None
         self._list = keras.callbacks.CallbackList(
-            self._callbacks,
-            model=self._model,
-            epochs=self._epochs,
-            steps=n_batches,
-            verbose=0,
+            self._callbacks, model=model, epochs=self._epochs, steps=n_batches, verbose=0
         )
-        self._list.on_train_begin()
-        return self._model._initial_epoch or 0
+        self._call("on_train_begin")
+        return model._initial_epoch or 0
 
     def on_epoch_begin(self, epoch: int) -> None:
-        self._list.on_epoch_begin(epoch)
+        self._call("on_epoch_begin", epoch)
 
     def on_batch_begin(self, batch: int) -> None:
-        self._list.on_train_batch_begin(batch)
+        self._call("on_train_batch_begin", batch)
 
     def on_batch_end(self, batch: int, loss: float) -> bool:
-        self._list.on_train_batch_end(batch, {"loss": loss})
-        return bool(self._model.stop_training)
+        return self._call("on_train_batch_end", batch, {"loss": loss})
 
     def on_test_begin(self) -> None:
-        self._list.on_test_begin()
+        self._call("on_test_begin")
 
     def on_test_batch_begin(self, batch: int) -> None:
-        self._list.on_test_batch_begin(batch)
+        self._call("on_test_batch_begin", batch)
 
     def on_test_batch_end(self, batch: int, loss: float) -> None:
-        self._list.on_test_batch_end(batch, {"loss": loss})
+        self._call("on_test_batch_end", batch, {"loss": loss})
 
     def on_test_end(self, loss: float) -> None:
-        self._list.on_test_end({"loss": loss})
+        self._call("on_test_end", {"loss": loss})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
-        self._list.on_epoch_end(epoch, dict(logs))
-        return bool(self._model.stop_training)
+        return self._call("on_epoch_end", epoch, dict(logs))
 
     def on_end(self, logs: dict[str, float]) -> None:
-        self._list.on_train_end(dict(logs))
+        self._call("on_train_end", dict(logs))
+
+    def _call(self, hook: str, *arguments: Any) -> bool:
+        """Call a hook of all callbacks; whether one has asked to stop."""
+        with self._live.looked_at() as model:
+            getattr(self._list, hook)(*arguments)
+        return bool(model.stop_training)
 
 
 def has_batch_hook(callback: keras.callbacks.Callback) -> bool:

@@ -51,6 +51,7 @@ class Recipe:
     has_l2: bool
     clipping: str | None  # "clipvalue", "clipnorm", "global_clipnorm"
     has_ema: bool
+    packs: bool  # whether the optimizer treats all numbers alike, so that arrays can be packed
     wide: WidePath | None = None
 
     @property

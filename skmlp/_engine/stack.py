@@ -18,10 +18,6 @@ from skmlp._engine.compiled import Compiled
 from skmlp._engine.recipe import Knobs, Recipe, Weights, assign
 from skmlp._engine.stack_forward import StackForward, sums
 
-# Keras's optimizers that treat every number of a variable alike, so that a member's numbers
-# see nothing of the others'.
-ELEMENTWISE = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Lion")
-
 
 class StackProgram:
     """Networks that are trained together, on at most `capacity` rows in all."""

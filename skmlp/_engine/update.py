@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from skmlp._engine.packing import Packing
 from skmlp._engine.recipe import Recipe
 
 
@@ -18,8 +19,9 @@ class Update:
     have a variable of their own then, which takes their place after every step.
     """
 
-    def __init__(self, model: keras.Model, recipe: Recipe) -> None:
-        self._variables = model.trainable_variables
+    def __init__(self, model: keras.Model, packing: Packing, recipe: Recipe) -> None:
+        self._packing = packing
+        self._variables = packing.variables
         self._clipping = recipe.clipping
         self._wide = wide = recipe.wide
         self.optimizer = recipe.build_optimizer()
@@ -73,7 +75,8 @@ class Update:
         if self._clipping == "clipvalue":
             return [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
         if self._clipping == "clipnorm":
-            return [tf.clip_by_norm(gradient, limit) for gradient in gradients]
+            arrays = self._packing.arrays(gradients)
+            return self._packing.stepped([tf.clip_by_norm(array, limit) for array in arrays])
         if self._clipping == "global_clipnorm":
             return tf.clip_by_global_norm(gradients, limit)[0]
         return gradients

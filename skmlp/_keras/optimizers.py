@@ -11,6 +11,8 @@ from skmlp._keras.objects import find_class, frozen_config
 from skmlp._keras.tensorflow import keras
 
 DEFAULT_LEARNING_RATE = 1e-3
+# Keras's optimizers that treat every number of a variable alike
+ELEMENTWISE = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Lion")
 CLIPPINGS = ("clipvalue", "clipnorm", "global_clipnorm")
 
 
@@ -34,6 +36,16 @@ class OptimizerRecipe:
         """The same, with another one for the wide path."""
         key, name = (self.key, wide.key), f"{self.name} {wide.name}"
         return replace(self, key=key, name=name, wide=wide)
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether it treats every number of a gradient alike, once that has been clipped."""
+        return self.cls.__module__.startswith("keras.") and self.cls.__name__ in ELEMENTWISE
+
+    @property
+    def clips(self) -> bool:
+        """Whether it clips gradients by itself."""
+        return any(self.config.get(name) for name in CLIPPINGS)
 
     def build(self) -> keras.optimizers.Optimizer:
         return self.cls.from_config(dict(self.config))  # type: ignore[attr-defined]

@@ -188,6 +188,7 @@ def _recipe(
         has_l2=job.params.l2 > 0,
         clipping=_clipping(job.params)[0],
         has_ema=job.params.ema_decay is not None,
+        packs=optimizer.is_elementwise and not optimizer.clips and optimizer.wide is None,
         wide=_wide_path(job, optimizer.wide),
     )
 

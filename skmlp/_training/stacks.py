@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from skmlp._checkpoints.checkpoint import digest
 from skmlp._data.arrays import EncodedData
-from skmlp._engine import ELEMENTWISE, STACKS, Member, RowSet, Run, StackProgram, train_stack
+from skmlp._engine import STACKS, Member, RowSet, Run, StackProgram, train_stack
 from skmlp._keras.optimizers import CLIPPINGS
 from skmlp._network.spec import KerasLayer
 from skmlp._network.state import FittedState
@@ -43,16 +43,13 @@ def stack_key(fit: Fit, setup: Setup) -> Hashable:
 def reason_to_train_alone(setup: Setup) -> str | None:
     """Why a stack cannot train this fit without watchers, or would not be faster."""
     job, optimizer, schedule = setup.job, setup.optimizer, setup.schedule
-    is_elementwise = (
-        optimizer.cls.__module__.startswith("keras.") and optimizer.cls.__name__ in ELEMENTWISE
-    )
     own = ("use_ema", *CLIPPINGS, "gradient_accumulation_steps", "loss_scale_factor")
     by_name = schedule.by_step is None or isinstance(schedule.key, str)
     reasons = {
         "'metrics' are measured for one network": job.metrics,
         "'checkpoint_dir' is for one network": job.checkpoint,
         "stacks have no 'wide_optimizer'": optimizer.wide is not None,
-        f"stacks have no {optimizer.cls.__name__}": not is_elementwise,
+        f"stacks have no {optimizer.cls.__name__}": not optimizer.is_elementwise,
         "the optimizer object clips, averages or scales by itself": any(
             optimizer.config.get(name) for name in own
         ),
