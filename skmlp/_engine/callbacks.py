@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from skmlp._engine.live_model import LiveModel
 from skmlp._engine.program import Program
 
 # hooks that Keras calls for every batch; the first two are old names
@@ -40,7 +41,7 @@ class KerasCallbacks:
         self.wants_batches = any(map(has_batch_hook, self._callbacks))
 
     def on_begin(self, program: Program, n_batches: int) -> int:
-        self._live = program.live_model(self._loss_weights)
+        self._live = LiveModel(program, self._loss_weights)
         model = self._live.model
         model.stop_training = False
         # The one word of `BackupAndRestore` to `keras.Model.fit` has no public name.

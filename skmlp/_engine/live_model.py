@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
+from skmlp._engine.program import Program
 from skmlp._engine.recipe import assign, values
-
-if TYPE_CHECKING:
-    from skmlp._engine.program import Program
 
 
 class LiveModel:
@@ -30,6 +27,7 @@ class LiveModel:
         if program.packing.has_pack:
             self.optimizer = program.recipe.build_optimizer()
             self.optimizer.build(self.model.trainable_variables)
+        program.live_optimizer = self.optimizer
         self._state = list(self.optimizer.variables)  # a callback may set a schedule
         losses = [program.recipe.loss_on_predictions] * len(program.recipe.outputs)
         several = len(losses) > 1

@@ -19,7 +19,6 @@ import tensorflow as tf
 
 from skmlp._engine.compiled import Compiled
 from skmlp._engine.forward import Forward
-from skmlp._engine.live_model import LiveModel
 from skmlp._engine.packing import OptimizerState, Packing
 from skmlp._engine.recipe import Knobs, Recipe, Weights, assign, values
 from skmlp._engine.update import Update
@@ -69,7 +68,7 @@ class Program:
         self._run_batches = Compiled(self._trace_run_batches, with_xla=True)
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
-        self._live: LiveModel | None = None
+        self.live_optimizer = self.optimizer  # the one that Keras callbacks see
         self._built_for = self._compiled_for()
 
     # Values in and out
@@ -119,11 +118,6 @@ class Program:
 
     def restore_optimizer(self, state: Sequence[np.ndarray]) -> None:
         assign(self._update.state, self._state.stepped(state))
-
-    def live_model(self, loss_weights: Sequence[float]) -> LiveModel:
-        """The model with its optimizer, as Keras's callbacks expect it."""
-        self._live = LiveModel(self, loss_weights)
-        return self._live
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -207,8 +201,7 @@ class Program:
         """Settings that a Keras callback may change and `load` does not set: the optimizer's
         constants, and which variables are trained.
         """
-        optimizer = self._live.optimizer if self._live else self.optimizer
-        config = optimizer.get_config()
+        config = self.live_optimizer.get_config()
         constants = str({k: v for k, v in config.items() if k != "learning_rate"})
         return (
             constants,
