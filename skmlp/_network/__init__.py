@@ -1,1 +1,1 @@
-"""What a network is: its description, Keras model, weights, and outputs in NumPy."""
+"""A network: its description, Keras model, weights, and outputs in NumPy."""
