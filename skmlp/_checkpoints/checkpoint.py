@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, fields
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,32 +16,33 @@ import numpy as np
 from skmlp._checkpoints.file import read_file, undamaged, write_file
 from skmlp._checkpoints.learned import check_learned
 from skmlp._checkpoints.portable import from_json
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.state import TrainingState
+from skmlp._engine.stopping import Patience, Plateau, StopReason
+from skmlp._network.kinds import Weights
 from skmlp._network.spec import NetworkSpec
-from skmlp._network.state import FittedState, Progress, Weights
 
 if TYPE_CHECKING:
-    from skmlp._engine import Plan, Program, Run
+    from skmlp._engine.fit import Training
 
-NOT_ENDED = "Training had not ended when this checkpoint was written; fit resumes it."
-
+SNAPSHOTS = ("now", "best", "safe", "kept")
 NUMBER = (int, float)
 # What JSON holds, by name: types, [type of items], {str: type of values}, (one, or another).
 FACTS: dict[str, Any] = {
     "settings": {str: str},
     "learned": dict,
     "layers": [int],
-    "raw_layers": [int],
     "history": {str: [NUMBER]},
     "scores": [NUMBER],
     "best_value": NUMBER,
     "patience": [NUMBER],
     "plateau": ([NUMBER], type(None)),
     "reason": (str, type(None)),
-    "stop_reason": str,
     "has_validation": bool,
     "earlier": {str: (list, dict)},
     "seed": int,
-    "epochs": int,
+    "epochs_before": int,
+    "learning_rate": NUMBER,
     "optimizer_name": str,
 }
 
@@ -59,24 +60,36 @@ class Saved:
         n = sum(key.startswith(f"{name}/") for key in self.arrays)
         return [self.arrays[f"{name}/{i}"] for i in range(n)]
 
-    def state(self, spec: NetworkSpec) -> FittedState:
+    def fitted(self, spec: NetworkSpec) -> FittedNetwork:
         """How far training had come; refuses weights that are not those of the network."""
-        facts = self.facts
         with undamaged(self.path):
-            weights = self._by_layer("weights", facts["layers"])
+            weights = self._by_layer("weights", self.facts["layers"])
             _check_weights(weights, spec)
-            raw_weights = self._by_layer("raw_weights", facts["raw_layers"])
-            if raw_weights:
-                _check_weights(raw_weights, spec)
-            progress = Progress(
-                seed=facts["seed"],
-                epochs=facts["epochs"],
-                optimizer=tuple(self.several("optimizer")),
-                optimizer_name=facts["optimizer_name"],
-                raw_weights=raw_weights or None,
-                plateau=facts["plateau"] and tuple(facts["plateau"]),
-            )
-        return FittedState(spec, weights, progress)
+            return FittedNetwork(spec, weights, self._training())
+
+    def _training(self) -> TrainingState:
+        facts = self.facts
+        reason = StopReason[facts["reason"]] if facts["reason"] else None
+        snapshots = {name: self.several(name) for name in SNAPSHOTS}
+        (now,), (best,) = snapshots["now"], snapshots["best"]
+        safe, kept = (snapshots[name] or [None] for name in ("safe", "kept"))
+        return TrainingState(
+            seed=facts["seed"],
+            epochs_before=facts["epochs_before"],
+            optimizer_name=facts["optimizer_name"],
+            optimizer=tuple(self.several("optimizer")),
+            learning_rate=facts["learning_rate"],
+            plateau=facts["plateau"] and Plateau(*facts["plateau"]),
+            now=now,
+            best=best,
+            safe=best if safe[0] is None else safe[0],
+            kept=kept[0],
+            best_value=facts["best_value"],
+            patience=Patience(*facts["patience"]),
+            history=facts["history"],
+            scores=facts["scores"],
+            reason=reason,
+        )
 
     def _by_layer(self, name: str, sizes: list[int]) -> Weights:
         flat, ends = self.several(name), list(accumulate(sizes, initial=0))
@@ -92,9 +105,8 @@ class Saved:
         return values
 
     def told(self) -> dict[str, Any]:
-        """How training went, as `results` takes it."""
-        names = "history", "scores", "best_value", "stop_reason", "has_validation", "earlier"
-        return {name: self.facts[name] for name in names}
+        """Whether there were validation data, and what earlier calls had told."""
+        return {name: self.facts[name] for name in ("has_validation", "earlier")}
 
     def check(self, settings: Mapping[str, str]) -> None:
         """Refuse to resume with other settings or data than those it was written with."""
@@ -128,17 +140,18 @@ class Checkpoint:
     def __post_init__(self) -> None:
         self._token = self.saved.token if self.saved else None
 
-    def after_epoch(self, reached: Callable[[Run], FittedState], run: Run) -> None:
+    def after_epoch(self, training: Training) -> None:
         """Save, if it is time to; of the epoch that ends training, its end is saved."""
-        if run.epochs % self.every == 0 and run.reason is None:
-            self.save(reached(run), run)
+        state = training.fit.state
+        if state.epochs % self.every == 0 and state.reason is None:
+            self.save(training.fitted(state.now))
 
-    def save(self, state: FittedState, run: Run) -> None:
+    def save(self, fitted: FittedNetwork) -> None:
         """Write how far training has come, or warn: never is training lost for a file."""
         if self._is_taken:
             return
         token = uuid4().hex
-        facts, arrays = self._contents(state, run)
+        facts, arrays = self._contents(fitted)
         try:
             self._is_taken = not write_file(self.path, token, facts, arrays, known=self._token)
         except OSError as error:
@@ -159,13 +172,17 @@ class Checkpoint:
                 stacklevel=2,
             )
 
-    def _contents(self, state: FittedState, run: Run) -> tuple[dict, dict[str, np.ndarray]]:
-        progress = state.progress
+    def _contents(self, fitted: FittedNetwork) -> tuple[dict, dict[str, np.ndarray]]:
+        state = fitted.training
+        assert state.patience is not None
+        is_usable = state.reason is not StopReason.NOT_FINITE
         groups: dict[str, Iterable[Any]] = {
-            "now": [run.now],
-            "best": [run.best],
-            "safe": [run.safe] if run.safe is not run.best else [],
-            **_arrays(state),
+            "weights": fitted.arrays,
+            "now": [state.now],
+            "best": [state.best],
+            "safe": [state.safe] if state.safe is not state.best else [],
+            "kept": [] if state.kept is None else [state.kept],
+            "optimizer": state.optimizer if is_usable else (),
         }
         arrays = {
             f"{name}/{i}": np.asarray(array)
@@ -176,59 +193,37 @@ class Checkpoint:
             "arrays": _described(arrays),
             "settings": dict(self.settings),
             "learned": dict(self.learned),
-            "layers": [len(layer) for layer in state.weights],
-            "raw_layers": [len(layer) for layer in progress.raw_weights or ()],
-            "history": run.history,
-            "scores": run.scores,
-            "best_value": run.best_value,
-            "patience": [run.patience.best, run.patience.waited],
-            "plateau": run.plateau.state() if run.plateau else None,
-            "reason": run.reason and run.reason.name,
-            "stop_reason": run.reason.value if run.reason else NOT_ENDED,
+            "layers": [len(layer) for layer in fitted.weights],
+            "history": state.history,
+            "scores": state.scores,
+            "best_value": state.best_value,
+            "patience": list(astuple(state.patience)),
+            "plateau": list(astuple(state.plateau)) if state.plateau else None,
+            "reason": state.reason and state.reason.name,
             "has_validation": self.has_validation,
             "earlier": dict(self.earlier),
-            "seed": progress.seed,
-            "epochs": progress.epochs,
-            "optimizer_name": progress.optimizer_name,
+            "seed": state.seed,
+            "epochs_before": state.epochs_before,
+            "learning_rate": state.learning_rate,
+            "optimizer_name": state.optimizer_name if is_usable else "",
         }
         return facts, arrays
 
-    def resume(self, program: Program, plan: Plan) -> Run | None:
-        """The saved run, with the optimizer's state in place; None if there is none."""
+    def resume(self, training: Training) -> None:
+        """Set the fit to where it was saved last, if it was; refuses what does not fit it."""
         if self.saved is None:
-            return None
+            return
+        fit, program = training.fit, training.program
         with undamaged(self.path):
-            run = _run(self.saved, plan, np.shape(program.snapshot()))
-            optimizer = self.saved.several("optimizer")
-            # A loss that was not finite has left none.
-            if optimizer or run.reason is None:
-                _check_alike(optimizer, program.optimizer_state())
-                program.restore_optimizer(optimizer)
-        return run
-
-
-def _run(saved: Saved, plan: Plan, shape: tuple[int, ...]) -> Run:
-    from skmlp._engine import Run, StopReason  # imports TensorFlow
-
-    facts = saved.facts
-    reason = StopReason[facts["reason"]] if facts["reason"] else None
-    (now,), (best,), safe = map(saved.several, ("now", "best", "safe"))
-    snapshots = [best, *safe] if reason is StopReason.NOT_FINITE else [now, best, *safe]
-    _check_alike([now, best, *safe], [np.empty(shape, np.float32)] * (2 + len(safe)))
-    _check_finite(snapshots)
-    best_seen, waited = facts["patience"]
-    return Run(
-        patience=replace(plan.patience, best=best_seen, waited=waited),
-        plateau=plan.plateau.at(facts["plateau"]) if plan.plateau else None,
-        now=now,
-        best=best,
-        safe=safe[0] if safe else best,
-        start_from_epoch=plan.start_from_epoch,
-        best_value=facts["best_value"],
-        history=facts["history"],
-        scores=facts["scores"],
-        reason=reason,
-    )
+            state = self.saved.fitted(fit.spec).training
+            snapshots = [state.now, state.best, state.safe]
+            _check_alike(snapshots, [np.empty(program.n_values, np.float32)] * 3)
+            is_usable = state.reason is not StopReason.NOT_FINITE
+            _check_finite(snapshots[not is_usable :])
+            # A loss that was not finite has left no optimizer's state.
+            if state.optimizer or is_usable:
+                _check_alike(state.optimizer, program.optimizer_state(training.member))
+        fit.state = state
 
 
 def read(path: Path) -> Saved | None:
@@ -243,9 +238,10 @@ def read(path: Path) -> Saved | None:
             all(_fits(facts[name], kind) for name, kind in FACTS.items()),
             facts["arrays"] == _described(arrays),
             _fits(earlier["history"], {str: [NUMBER]}) and _fits(earlier["scores"], [NUMBER]),
-            plateau is None or len(plateau) == 3,
+            plateau is None or len(plateau) == len(fields(Plateau)),
+            len(facts["patience"]) == len(fields(Patience)),
             "loss" in facts["history"],
-            0 <= facts["seed"] < 2**31 and facts["epochs"] >= 0,
+            0 <= facts["seed"] < 2**31 and facts["epochs_before"] >= 0,
         ]
         if not all(rules):
             raise ValueError("facts that no fit writes")
@@ -285,21 +281,14 @@ def _check_finite(arrays: Iterable[np.ndarray]) -> None:
         raise ValueError("weights that are not finite")
 
 
-def digest_of_start(start: FittedState | None) -> str:
+def digest_of_start(start: FittedNetwork | None) -> str:
     """A hash of all that a warm start resumes."""
     if start is None:
         return digest(())
-    arrays = [array for group in _arrays(start).values() for array in group]
-    return f"{digest(arrays)} {start.progress.epochs} {start.progress.plateau}"
-
-
-def _arrays(state: FittedState) -> dict[str, Sequence[np.ndarray]]:
-    raw_weights = state.progress.raw_weights or ()
-    return {
-        "weights": state.arrays,
-        "raw_weights": [array for layer in raw_weights for array in layer],
-        "optimizer": state.progress.optimizer,
-    }
+    state = start.training
+    now = () if state.now is None else (state.now,)
+    arrays = [*start.arrays, *now, *state.optimizer]
+    return f"{digest(arrays)} {state.epochs_before} {state.plateau}"
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:

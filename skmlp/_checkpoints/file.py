@@ -25,7 +25,7 @@ except ImportError:  # Windows, where a file that is open cannot be deleted anyw
     fcntl = None  # type: ignore[assignment]
 
 FILE_NAME = "checkpoint.npz"
-FORMAT = 2
+FORMAT = 3
 
 
 def checkpoint_path(directory: str | os.PathLike) -> Path:

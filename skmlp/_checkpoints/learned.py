@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skmlp._checkpoints.portable import to_json
+from skmlp._engine.state import TrainingState
 
 
 @contextmanager
@@ -40,33 +41,30 @@ def forget(estimator: BaseEstimator) -> None:
         delattr(estimator, name)
 
 
+NOT_ENDED = "Training had not ended when this checkpoint was written; fit resumes it."
+
+
 def results(
-    *,
-    history: dict[str, list[float]],
-    scores: list[float],
-    best_value: float,
-    stop_reason: str,
-    has_validation: bool,
-    earlier: Mapping[str, Any],
+    state: TrainingState, *, has_validation: bool, earlier: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The attributes that tell how training went.
 
     `earlier` holds the "history" and "scores" of the calls that this one continued.
     """
     past = earlier["history"]
-    is_scored = has_validation and math.isfinite(best_value)
-    whole = {name: past.get(name, []) + values for name, values in history.items()}
+    is_scored = has_validation and math.isfinite(state.best_value)
+    whole = {name: past.get(name, []) + values for name, values in state.history.items()}
     return {
         "history_": whole,
         "loss_curve_": whole["loss"],
         # A callback that brings back a finished training leaves no epoch to run.
         "loss_": whole["loss"][-1] if whole["loss"] else math.nan,
-        "n_iter_": len(history["loss"]),
+        "n_iter_": state.epochs,
         # As in scikit-learn, what is not watched is None.
-        "best_loss_": None if has_validation else best_value,
-        "best_validation_score_": -best_value if is_scored else None,
-        "validation_scores_": earlier["scores"] + scores if has_validation else None,
-        "stop_reason_": stop_reason,
+        "best_loss_": None if has_validation else state.best_value,
+        "best_validation_score_": -state.best_value if is_scored else None,
+        "validation_scores_": earlier["scores"] + state.scores if has_validation else None,
+        "stop_reason_": state.reason.value if state.reason else NOT_ENDED,
     }
 
 

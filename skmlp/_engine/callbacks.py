@@ -6,10 +6,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
+from skmlp._engine.fit import Training
 from skmlp._engine.live_model import LiveModel
-from skmlp._engine.program import Program
+from skmlp._keras.tensorflow import keras
 
 # hooks that Keras calls for every batch; the first two are old names
 BATCH_HOOKS = (
@@ -21,13 +20,25 @@ BATCH_HOOKS = (
     "on_test_batch_end",
 )
 
+AFTER_THE_EPOCH = (
+    "on_test_begin",
+    "on_test_batch_begin",
+    "on_test_batch_end",
+    "on_test_end",
+    "on_epoch_end",
+    "on_train_end",
+)
+
 
 class KerasCallbacks:
     """Calls copies of the user's callbacks as `keras.Model.fit` would.
 
     Epoch-level hooks run between compiled epochs. Where a callback has a hook for batches,
-    the epoch runs batch by batch, which is slower.
+    the epoch runs batch by batch, which is slower. Where weights are averaged, callbacks see the
+    averages after an epoch, and the weights themselves within it.
     """
+
+    needs_model = True
 
     def __init__(
         self,
@@ -40,14 +51,14 @@ class KerasCallbacks:
         self._loss_weights = loss_weights
         self.wants_batches = any(map(has_batch_hook, self._callbacks))
 
-    def on_begin(self, program: Program, n_batches: int) -> int:
-        self._live = LiveModel(program, self._loss_weights)
+    def on_begin(self, training: Training) -> int:
+        self._live = LiveModel(training, self._loss_weights)
         model = self._live.model
         model.stop_training = False
         # The one word of `BackupAndRestore` to `keras.Model.fit` has no public name.
         model._initial_epoch = None
         self._list = keras.callbacks.CallbackList(
-            self._callbacks, model=model, epochs=self._epochs, steps=n_batches, verbose=0
+            self._callbacks, model=model, epochs=self._epochs, steps=training.fit.n_batches, verbose=0
         )
         self._call("on_train_begin")
         return model._initial_epoch or 0
@@ -81,7 +92,7 @@ class KerasCallbacks:
 
     def _call(self, hook: str, *arguments: Any) -> bool:
         """Call a hook of all callbacks; whether one has asked to stop."""
-        with self._live.looked_at() as model:
+        with self._live.looked_at(averaged=hook in AFTER_THE_EPOCH) as model:
             getattr(self._list, hook)(*arguments)
         return bool(model.stop_training)
 

@@ -1,35 +1,42 @@
-"""The Keras model of a program as callbacks see it: with all its weights and its optimizer."""
+"""The Keras model of a training as callbacks see it: with all its weights and an optimizer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import keras
 import numpy as np
 
-from skmlp._engine.program import Program
-from skmlp._engine.recipe import assign, values
+from skmlp._engine.fit import Training
+from skmlp._engine.optimizer import State, assign, by_kind, owners
+from skmlp._keras.tensorflow import keras
+from skmlp._network.keras_model import build_model
 
 
 class LiveModel:
-    """A program's model with an optimizer for each of its arrays.
+    """A Keras model and its optimizer, beside a program of one network.
 
     While `looked_at`, both hold the program's state, and whatever is changed of it becomes the
-    program's.
+    program's. Where the wide path has an optimizer of its own, moments are not shown.
     """
 
-    def __init__(self, program: Program, loss_weights: Sequence[float]) -> None:
-        self._program = program
-        self.model = program.model
-        self._weights = list(self.model.trainable_variables)  # a callback may freeze some
-        self.optimizer = program.optimizer
-        if program.packing.has_pack:
-            self.optimizer = program.recipe.build_optimizer()
-            self.optimizer.build(self.model.trainable_variables)
-        program.live_optimizer = self.optimizer
-        self._state = list(self.optimizer.variables)  # a callback may set a schedule
-        losses = [program.recipe.loss_on_predictions] * len(program.recipe.outputs)
+    def __init__(self, training: Training, loss_weights: Sequence[float]) -> None:
+        self._training = training
+        self._program = program = training.program
+        recipe = program.recipe
+        self.model = build_model(recipe.network)
+        self._weights = [
+            variable
+            for layer in recipe.network.layers()
+            for variable in self.model.get_layer(layer.name).weights
+        ]
+        self.optimizer = recipe.build_live_optimizer()
+        self.optimizer.build(self.model.trainable_variables)
+        self._steps, *rest = self.optimizer.variables
+        has_rate = not isinstance(self.optimizer.get_config()["learning_rate"], dict)
+        self._rate = rest.pop(0) if has_rate else None
+        self._moments = self._in_order_of_state(rest)
+        losses = [recipe.loss_on_predictions] * len(recipe.network.outputs)
         several = len(losses) > 1
         self.model.compile(
             optimizer=self.optimizer,
@@ -37,26 +44,99 @@ class LiveModel:
             loss_weights=list(loss_weights) if several else None,
         )
 
+    def _in_order_of_state(self, moments: list[keras.Variable]) -> list[keras.Variable]:
+        recipe = self._program.recipe
+        if sum(group.build_optimizer is not None for group in recipe.groups) > 1:
+            return []
+        if not recipe.groups[0].is_elementwise:
+            return moments
+        places = owners(recipe.build_live_optimizer(), len(self._program.network.trained))
+        return [moment for kind in by_kind(moments, places) for moment in kind]
+
     @contextmanager
-    def looked_at(self) -> Iterator[keras.Model]:
-        if not self._program.packing.has_pack:
-            yield self.model
-            return
-        weights, state = self._program.trainable(), self._program.optimizer_state()
-        assign(self._weights, weights)
-        assign(self._state, state)
+    def looked_at(self, *, averaged: bool) -> Iterator[keras.Model]:
+        """Show the averages of the weights, if there are any and they are asked for."""
+        snapshot = self._training.now()
+        shown = self._numbers(snapshot, averaged)
+        arrays = [a for of_layer in self._program.network.weights(shown) for a in of_layer]
+        assign(self._weights, arrays)
+        state = self._program.optimizer_state(0)
+        self._show_optimizer(state)
         yield self.model
-        if not _are_equal(weights, changed := values(self._weights)):
-            self._program.restore_trainable(changed)
-        if not _are_equal(state, changed := self._changed_state()):
-            self._program.restore_optimizer(changed)
+        changed = [variable.value.numpy() for variable in self._weights]
+        if not _are_equal(arrays, changed):
+            self._program.restore([self._with_numbers(snapshot, changed, averaged)])
+        self._take_optimizer(state)
 
-    def _changed_state(self) -> tuple[np.ndarray, ...]:
-        state = list(values(self._state))
-        if len(state) > 1 and not state[1].shape:
-            state[1] = np.asarray(self.optimizer.learning_rate, np.float32)
-        return tuple(state)
+    def _numbers(self, snapshot: np.ndarray, averaged: bool) -> np.ndarray:
+        n_trained, n_numbers = self._sizes()
+        numbers, averages = np.split(snapshot, [n_numbers])
+        if averaged and averages.size:
+            return np.concatenate([averages, numbers[n_trained:]])
+        return numbers
+
+    def _with_numbers(
+        self, snapshot: np.ndarray, arrays: Sequence[np.ndarray], averaged: bool
+    ) -> np.ndarray:
+        """The snapshot with these arrays in the place of those that were shown."""
+        n_trained, n_numbers = self._sizes()
+        flat, left = [], list(arrays)
+        for layer in self._program.recipe.network.layers():
+            n = len(self.model.get_layer(layer.name).weights)
+            flat.append(tuple(left[:n]))
+            left = left[n:]
+        numbers = self._program.network.flat(tuple(flat))
+        old, averages = np.split(snapshot, [n_numbers])
+        if averaged and averages.size:
+            return np.concatenate([old[:n_trained], numbers[n_trained:], numbers[:n_trained]])
+        return np.concatenate([numbers, averages])
+
+    def _sizes(self) -> tuple[int, int]:
+        network = self._program.network
+        return network.n_trained, network.n_numbers
+
+    def _show_optimizer(self, state: State) -> None:
+        steps, *moments = state
+        self._steps.assign(steps)
+        self._shown_rate = float(self._program.learning_rates[0])
+        if self._rate is not None:
+            self._rate.assign(self._shown_rate)
+        if self._moments:
+            assign(self._moments, self._split(moments))
+
+    def _take_optimizer(self, shown: State) -> None:
+        """Set the program's optimizer to this one's state and learning rate, if changed."""
+        if self._rate is not None:
+            rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+            if rate != self._shown_rate:
+                self._program.learning_rates = [rate]
+        steps, *moments = shown
+        values = [moment.value.numpy() for moment in self._moments]
+        taken = [self._steps.value.numpy(), *(self._joined(values) if values else moments)]
+        if not _are_equal(shown, taken):
+            self._program.load_optimizer([tuple(taken)])
+
+    def _split(self, moments: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """An optimizer's moments as arrays, out of the vectors of an elementwise one."""
+        if not self._program.recipe.groups[0].is_elementwise:
+            return list(moments)
+        shapes = [array.initial.shape for array in self._program.network.trained]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+        return [
+            part.reshape(shape)
+            for moment in moments
+            for part, shape in zip(np.split(moment, ends), shapes, strict=True)
+        ]
+
+    def _joined(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The reverse of `_split`."""
+        if not self._program.recipe.groups[0].is_elementwise:
+            return list(arrays)
+        n = len(self._program.network.trained)
+        kinds = [arrays[i : i + n] for i in range(0, len(arrays), n)]
+        return [np.concatenate([array.ravel() for array in kind]) for kind in kinds]
 
 
-def _are_equal(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> bool:
-    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
+def _are_equal(arrays: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
+    pairs = zip(arrays, others, strict=True)
+    return all(np.array_equal(one, two, equal_nan=True) for one, two in pairs)

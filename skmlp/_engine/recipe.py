@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from skmlp._engine.noise import Noise
+from skmlp._keras.tensorflow import keras, tf
+from skmlp._network.spec import NetworkSpec
 
-Weights = tuple[tuple[np.ndarray, ...], ...]  # of every layer its arrays, in Keras's order
-RunLayer = Callable[..., tf.Tensor]  # (name of a layer, *inputs) -> its outputs
+Build = Callable[[], keras.optimizers.Optimizer]
+# (steps made, numbers) -> learning rate
+Schedule = Callable[[tf.Tensor, "Numbers"], tf.Tensor]
 
 
 @dataclass(frozen=True)
-class WidePath:
-    """The first rows of the output layer's kernel, where they are trained in their own way."""
+class Group:
+    """Weights that are trained in one way.
 
-    n_rows: int
+    The first group of a recipe has all weights that no other has; another one has the first
+    rows of a layer's kernel.
+    """
+
     has_l1: bool
     has_l2: bool
-    # None: the optimizer of all the rest
-    build_optimizer: Callable[[], keras.optimizers.Optimizer] | None = field(compare=False)
-    has_own_rate: bool  # else it steps at the other optimizer's learning rate
+    build_optimizer: Build | None = field(compare=False)  # None: that of the first group
+    is_elementwise: bool = True  # whether its optimizer treats all numbers alike
+    layer: str = ""
+    n_rows: int = 0
+    # Learning rate: by the schedule, or else a number of its own, or else the first group's.
+    schedule: Schedule | None = field(default=None, compare=False)
+    has_own_rate: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,43 +40,34 @@ class Recipe:
     """What a program is compiled for. Recipes with equal keys share programs."""
 
     key: Hashable
-    build_model: Callable[[], keras.Model] = field(compare=False)
-    layers: tuple[str, ...]  # names of the model's layers, in the order of `Weights`
-    outputs: tuple[str, ...]  # names of the model's outputs, the main one first
-    # (rows of X, what runs a layer) -> raw outputs, one for each output
-    raw_outputs: Callable[[tf.Tensor, RunLayer], list[tf.Tensor]] = field(compare=False)
-    build_optimizer: Callable[[], keras.optimizers.Optimizer] = field(compare=False)
+    network: NetworkSpec = field(compare=False)  # its structure, which is part of the key
+    groups: tuple[Group, ...]
     # (targets, raw outputs) -> (rows,), and the same on predictions, for Keras callbacks
     loss_on_raw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = field(compare=False)
     loss_on_predictions: Any = field(compare=False)
-    # the layers that are random in training, by name, in the order of `Knobs.rates`
-    noise: Mapping[str, Noise] = field(compare=False)
-    # (steps made, knobs) -> learning rate, if it differs from step to step
-    schedule: Callable[[tf.Tensor, Knobs], tf.Tensor] | None = field(compare=False)
+    build_live_optimizer: Build = field(compare=False)  # the one that Keras callbacks see
     batch_size: int
-    has_l1: bool
-    has_l2: bool
     clipping: str | None  # "clipvalue", "clipnorm", "global_clipnorm"
     has_ema: bool
-    packs: bool  # whether the optimizer treats all numbers alike, so that arrays can be packed
-    wide: WidePath | None = None
 
     @property
     def n_losses(self) -> int:
-        """Losses that are told: that which is minimised and, of several outputs, each one's."""
-        return 1 + len(self.outputs) * (len(self.outputs) > 1)
+        """Reported losses: the total, then one per output if there are several."""
+        n_outputs = len(self.network.outputs)
+        return 1 + n_outputs * (n_outputs > 1)
 
 
-class Knobs(NamedTuple):
-    """Numbers that a search varies: run-time values, so they cost no new compilation."""
+class Numbers(NamedTuple):
+    """Numbers that a search varies: run-time values, so they cost no new compilation.
 
-    rates: Any  # (random layers,)
+    Each is () or, with a leading axis of networks, (n,), unless it says otherwise.
+    """
+
+    dropout: Any  # (layers that drop units,)
     loss_weights: Any  # (outputs,)
-    # all others: ()
-    l1: Any
-    l2: Any
-    wide_l1: Any
-    wide_l2: Any
+    l1: Any  # (groups,)
+    l2: Any  # (groups,)
+    group_rates: Any  # (groups,): learning rates, where a group has its own
     clip: Any
     ema_decay: Any
     learning_rate: Any  # of a schedule, whose factors multiply it
@@ -78,23 +76,27 @@ class Knobs(NamedTuple):
     decay_steps: Any
     warmup_steps: Any
 
-    def packed(self) -> tf.Tensor:
+    def packed(self) -> np.ndarray:
         """All in one vector: handing over a tensor takes longer than many a small step."""
-        return tf.constant(np.hstack([np.ravel(value) for value in self]), tf.float32)
+        return np.hstack([np.ravel(value) for value in self]).astype(np.float32)
 
     @classmethod
-    def unpacked(cls, numbers: tf.Tensor, recipe: Recipe) -> Knobs:
-        """From a vector, or a matrix with one for each member of a stack."""
-        sizes = [len(recipe.noise), len(recipe.outputs)]
-        others = len(cls._fields) - len(sizes)
-        rates, loss_weights, scalars = tf.split(numbers, [*sizes, others], axis=-1)
-        return cls(rates, loss_weights, *tf.unstack(scalars, axis=-1))
+    def unpacked(cls, numbers: tf.Tensor, n_dropout: int, recipe: Recipe) -> Numbers:
+        """From a vector, or a matrix with one for each network."""
+        n_groups = len(recipe.groups)
+        sizes = [n_dropout, len(recipe.network.outputs), n_groups, n_groups, n_groups]
+        *vectors, scalars = tf.split(
+            numbers, [*sizes, len(cls._fields) - len(sizes)], axis=-1
+        )
+        return cls(*vectors, *tf.unstack(scalars, axis=-1))
 
 
-def values(variables: Sequence[Any]) -> tuple[np.ndarray, ...]:
-    return tuple(variable.value.numpy() for variable in variables)
+def beside(values: Any, array: Any) -> tf.Tensor:
+    """A number for each network, (...,), in the rank of their arrays, (..., *shape)."""
+    lead = len(values.shape)
+    return tf.reshape(values, [*values.shape, *[1] * (len(array.shape) - lead)])
 
 
-def assign(variables: Sequence[Any], given: Sequence[Any]) -> None:
-    for variable, value in zip(variables, given, strict=True):
-        variable.assign(value)
+def sums(arrays: Sequence[Any], lead: int) -> tf.Tensor:
+    """Sum of all numbers in arrays behind `lead` axes of networks."""
+    return tf.add_n([tf.reduce_sum(a, axis=list(range(lead, len(a.shape)))) for a in arrays])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import tensorflow as tf
+from skmlp._keras.tensorflow import tf
 
 # (steps made, decay rate, decay steps, warm-up steps) -> factor of the learning rate; ()
 Schedule = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]

@@ -66,13 +66,9 @@ class Plateau:
     best: float = math.inf
     waited: int = 0
 
-    def state(self) -> tuple[float, float, int]:
-        """What changes from epoch to epoch, to go on with later by `at`."""
-        return self.factor, self.best, self.waited
-
-    def at(self, state: tuple[float, float, int]) -> Plateau:
-        factor, best, waited = state
-        return replace(self, factor=factor, best=best, waited=waited)
+    def resumed(self, before: Plateau) -> Plateau:
+        """With this one's rule, from where another one stood."""
+        return replace(self, factor=before.factor, best=before.best, waited=before.waited)
 
     def after(self, value: float) -> Plateau:
         if value < self.best - self.tol:

@@ -11,15 +11,12 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import tensorflow as tf
-
+from skmlp._engine.capacity import capacity_for
 from skmlp._engine.program import Program
-from skmlp._engine.stack import StackProgram
+from skmlp._keras.tensorflow import tf
 
 MAX_IDLE = 32
-MIN_CAPACITY = 512  # rows; padding so few costs next to nothing, and small data sets share
-LARGE = 32_768  # rows; above, programs leave less room
-# Building a Keras model and tracing it are not promised to be safe in two threads at once.
+# Building Keras layers and tracing them are not promised to be safe in two threads at once.
 BUILDING = threading.Lock()
 
 
@@ -85,11 +82,4 @@ class ProgramStore:
             return self._new(key, capacity_for(n_rows))
 
 
-def capacity_for(n_rows: int) -> int:
-    """Rows of a new program for `n_rows`: as many again, of many an eighth more."""
-    spare = n_rows if n_rows <= LARGE else n_rows // 8
-    return max(n_rows + spare + 1, MIN_CAPACITY)
-
-
 STORE = ProgramStore(Program)
-STACKS = ProgramStore(StackProgram)

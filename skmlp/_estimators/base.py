@@ -16,17 +16,17 @@ from sklearn.utils import check_random_state
 from skmlp._checkpoints.checkpoint import Saved
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import (
-    EncodedData,
     check_total_weight,
     check_validation_rows,
     encode_features_and_target,
     encode_weight,
     hold_out,
 )
+from skmlp._data.encoded import EncodedData
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.checkpointed import CheckpointedNetwork
 from skmlp._network.activations import numpy_activation
 from skmlp._network.spec import NetworkSpec
-from skmlp._network.state import FittedState
 from skmlp._parameters.fit_arguments import (
     as_list,
     checked_batch,
@@ -50,13 +50,13 @@ from skmlp._parameters.rules import (
     normalization,
 )
 from skmlp._sklearn import CallbackSupportMixin, fit_context
-from skmlp._training.job import Job
+from skmlp._training.job import PARAMETERS, Job
 from skmlp._training.watchers import EpochWatcher, ProgressBar, ScikitLearnCallbacks
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from skmlp._training.metrics import Measure
+    from skmlp._engine.fit import Measure
 
 
 class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
@@ -207,13 +207,19 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
                 )
             data, validation = self._scale_targets(data, validation, reset=is_new)
             job = self._job(
-                start, seed, epochs=epochs, batch_size=batch_size, callbacks=callbacks
+                data,
+                validation,
+                start,
+                seed,
+                epochs=epochs,
+                batch_size=batch_size,
+                callbacks=callbacks,
             )
             job = replace(job, holds_out=holds_out)
             if self.checkpoint_dir is not None:
-                job = replace(job, checkpoint=self._checkpoint(job, saved, data, validation))
+                job = replace(job, checkpoint=self._checkpoint(job, saved))
             verbose = self.verbose if verbose is None else checked_verbose(verbose)
-            return self._train(job, data, validation, {"X": X, "y": y}, verbose)
+            return self._train(job, {"X": X, "y": y}, verbose)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool) -> Self:
         """One epoch over the given rows, from wherever training stands."""
@@ -225,13 +231,14 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         start = self._state if self.__sklearn_is_fitted__() else None
         data = self._encode(X, y, sample_weight, reset=start is None, reset_target=reset_target)
         data, _ = self._scale_targets(data, None, reset=start is None)
-        job = replace(self._job(start, self._seed(start), epochs=1), is_part=True)
-        return self._train(job, data, None, {"X": X, "y": y}, self.verbose)
+        job = self._job(data, None, start, self._seed(start), epochs=1)
+        job = replace(job, horizon=self.epochs, is_part=True)
+        return self._train(job, {"X": X, "y": y}, self.verbose)
 
-    def _seed(self, start: FittedState | None, saved: Saved | None = None) -> int:
+    def _seed(self, start: FittedNetwork | None, saved: Saved | None = None) -> int:
         """Seed of a fit: of the one it goes on with, or from `random_state`."""
         if start is not None:
-            return start.progress.seed
+            return start.training.seed
         if saved is not None and self.random_state is None:
             return saved.facts["seed"]
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -261,7 +268,9 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
 
     def _job(
         self,
-        start: FittedState | None,
+        data: EncodedData,
+        validation: EncodedData | None,
+        start: FittedNetwork | None,
         seed: int,
         *,
         epochs: int | None = None,
@@ -282,16 +291,20 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
                 f"weights; got layers of {spec.shape()} units for {start.spec.shape()}; set "
                 "warm_start=False to start afresh."
             )
+        epochs = self.epochs if epochs is None else checked_count("epochs", epochs)
         return Job(
-            params=self,
             spec=spec,
+            data=data,
+            validation=validation,
             start=start,
             seed=seed,
-            epochs=self.epochs if epochs is None else checked_count("epochs", epochs),
+            epochs=epochs,
+            horizon=epochs,
             batch_size=checked_batch(self.batch_size if batch_size is None else batch_size),
             callbacks=as_list(self.callbacks if callbacks is None else callbacks),
             score=self._validation_score(spec),
             metrics=named_measures(self.metrics, self, spec),
+            **{name: getattr(self, name) for name in PARAMETERS if hasattr(self, name)},
         )
 
     def _validation_score(self, spec: NetworkSpec) -> Measure | None:
@@ -323,41 +336,28 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             input_dropout=float(self.input_dropout),
         )
 
-    def _train(
-        self,
-        job: Job,
-        data: EncodedData,
-        validation: EncodedData | None,
-        raw_data: dict,
-        verbose: int,
-    ) -> Self:
-        """Run the engine and store what it leaves behind."""
+    def _train(self, job: Job, given: dict, verbose: int) -> Self:
+        """Run the engine and store what it leaves behind; `given` are the arguments of fit."""
         from skmlp._training.train import train_network
 
         bar = ProgressBar(type(self).__name__, job.epochs) if verbose else None
         watchers: list[EpochWatcher] = [bar] if bar else []
         if getattr(self, "_skl_callbacks", None):
-            watchers.append(ScikitLearnCallbacks(self, job, raw_data))
+            watchers.append(ScikitLearnCallbacks(self, job, given))
         with closing(bar) if bar else nullcontext():
-            state, run = train_network(job, data, validation, watchers)
+            fitted = train_network(job, watchers)
 
-        assert run.reason is not None  # training has ended
-        self._keep(
-            state,
-            history=run.history,
-            scores=run.scores,
-            best_value=run.best_value,
-            stop_reason=run.reason.value,
-            has_validation=validation is not None,
-            earlier=self._earlier(job),
-        )
-        if run.reason.is_mishap:
+        state = fitted.training
+        assert state.reason is not None  # training has ended
+        has_validation = job.validation is not None
+        self._keep(fitted, has_validation=has_validation, earlier=self._earlier(job))
+        if state.reason.is_mishap:
             warnings.warn(
-                f"{type(self).__name__} stopped in epoch {run.epochs} and keeps its best "
-                f"finite weights. {run.reason.value}",
+                f"{type(self).__name__} stopped in epoch {state.epochs} and keeps its best "
+                f"finite weights. {state.reason.value}",
                 ConvergenceWarning,
                 stacklevel=5,
             )
         elif not job.is_part:
-            self._check_fit(data)
+            self._check_fit(job.data)
         return self

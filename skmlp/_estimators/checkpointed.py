@@ -11,17 +11,17 @@ from skmlp._checkpoints.checkpoint import Checkpoint, Saved, digest, digest_of_s
 from skmlp._checkpoints.file import checkpoint_path, prepare
 from skmlp._checkpoints.learned import all_or_nothing, forget, learned, portable, results
 from skmlp._checkpoints.settings import settings_text, shortened
-from skmlp._data.arrays import EncodedData
-from skmlp._estimators.fitted import FittedNetwork
+from skmlp._data.encoded import EncodedData
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators.fitted import NetworkEstimator
 from skmlp._network.spec import NetworkSpec
-from skmlp._network.state import FittedState
 from skmlp._training.job import Job
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class CheckpointedNetwork(FittedNetwork):
+class CheckpointedNetwork(NetworkEstimator):
     """Stores the results of a fit, and loads those of one that has a `checkpoint_dir`."""
 
     checkpoint_dir: Any
@@ -74,7 +74,7 @@ class CheckpointedNetwork(FittedNetwork):
             forget(self)
             for name, value in saved.learned(self._learned_from_data).items():
                 setattr(self, name, value)
-            self._keep(saved.state(self._spec()), **saved.told())
+            self._keep(saved.fitted(self._spec()), **saved.told())
         return self
 
     def _saved(self) -> Saved | None:
@@ -87,8 +87,6 @@ class CheckpointedNetwork(FittedNetwork):
         self,
         job: Job,
         saved: Saved | None,
-        data: EncodedData,
-        validation: EncodedData | None,
     ) -> Checkpoint:
         """Where to save, and of what: all that decides the bits of the result.
 
@@ -96,6 +94,7 @@ class CheckpointedNetwork(FittedNetwork):
         """
         path = checkpoint_path(self.checkpoint_dir)
         prepare(path)
+        data, validation = job.data, job.validation
         held = (validation.X, validation.y, validation.weight) if validation else ()
         from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
         settings = settings_text(self) | {
@@ -127,8 +126,8 @@ class CheckpointedNetwork(FittedNetwork):
             return {"history": {}, "scores": []}
         return {"history": self.history_, "scores": self.validation_scores_ or []}
 
-    def _keep(self, state: FittedState, **told: Any) -> None:
-        """Store what training left behind, and what it told of itself (see `results`)."""
-        self._state = state
-        for name, value in results(**told).items():
+    def _keep(self, fitted: FittedNetwork, **told: Any) -> None:
+        """Store a trained network, and how its training went (see `results`)."""
+        self._state = fitted.at_rest()
+        for name, value in results(fitted.training, **told).items():
             setattr(self, name, value)

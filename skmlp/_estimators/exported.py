@@ -10,13 +10,13 @@ from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import full_config
 from skmlp._network.keras_model import build_model
 from skmlp._network.spec import NetworkSpec
-from skmlp._network.state import FittedState
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._training.metrics import keras_metrics, takes_indices
 
 MEAN = "sum_over_batch_size"  # Keras's name of the mean over rows
 
 
-def compiled_model(state: FittedState, params: Any, *, has_class_indices: bool) -> keras.Model:
+def compiled_model(state: FittedNetwork, params: Any, *, has_class_indices: bool) -> keras.Model:
     """A model with the fitted weights, compiled from the estimator's parameters.
 
     All of it is Keras's own, so that a saved model loads where skmlp is not installed.

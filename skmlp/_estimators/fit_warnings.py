@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skmlp._data.arrays import EncodedData
+from skmlp._data.encoded import EncodedData
 from skmlp._network.activations import numpy_activation
 from skmlp._network.inference import raw_outputs
-from skmlp._network.state import FittedState
+from skmlp._engine.fitted import FittedNetwork
 
 MAX_ROWS = 2_000  # predicted for a warning
 
@@ -36,7 +36,7 @@ def warn_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
 
 
 def warn_if_worse_than_mean(
-    name: str, loss: Any, state: FittedState, data: EncodedData
+    name: str, loss: Any, state: FittedNetwork, data: EncodedData
 ) -> None:
     """Warn if the loss of the training rows is above that of predicting the mean of y.
 
@@ -46,7 +46,7 @@ def warn_if_worse_than_mean(
     if not rows.weight.any() or not np.ptp(rows.y, axis=0).any():
         return
     mean = np.average(rows.y, axis=0, weights=rows.weight).astype(np.float32)
-    raw = raw_outputs(state, rows.X, np.float32)
+    raw = raw_outputs(state.spec, state.weights, rows.X, np.float32)
     predicted = numpy_activation(state.spec.output_activation)(raw)
     squares, squares_of_mean = (
         np.average(np.square(rows.y - one).sum(axis=1), weights=rows.weight)

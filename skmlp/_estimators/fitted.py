@@ -14,14 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp._data.arrays import encode_features, output_dtype
 from skmlp._keras.text import WAITING, KerasParameter, holds_text, to_save, to_show
 from skmlp._network.inference import hidden_outputs, predictions, raw_outputs
-from skmlp._network.state import FittedState
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._sklearn import is_printing
 
 if TYPE_CHECKING:
     import keras
 
 
-class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Outputs and weights of the network in `_state`, which a subclass trains."""
 
     activation = KerasParameter()
@@ -31,7 +31,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     optimizer = KerasParameter()
     learning_rate_schedule = KerasParameter()
     metrics = KerasParameter()
-    _state: FittedState
+    _state: FittedNetwork
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters.
@@ -80,7 +80,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 f"{n_hidden - 1}; got {layer}."
             )
         rows = self._encode_features(X)
-        return hidden_outputs(state, rows, output_dtype(X), layer % n_hidden)
+        return hidden_outputs(state.spec, state.weights, rows, output_dtype(X), layer % n_hidden)
 
     def transform(self, X: Any) -> np.ndarray:
         """Activated outputs of the last hidden layer: features that the network has learned.
@@ -110,7 +110,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _raw_outputs(self, X: Any) -> np.ndarray:
         """Outputs of the last layer before its activation, (n_samples, n_outputs)."""
-        return raw_outputs(self._state_or_raise(), self._encode_features(X), output_dtype(X))
+        state, rows = self._state_or_raise(), self._encode_features(X)
+        return raw_outputs(state.spec, state.weights, rows, output_dtype(X))
 
     def _predictions(self, X: Any) -> np.ndarray:
         """Outputs of the last layer in the user's units, (n_samples, n_outputs)."""
@@ -156,7 +157,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """Whether targets are positions in `classes_`, as the engine takes them."""
         return False
 
-    def _state_or_raise(self) -> FittedState:
+    def _state_or_raise(self) -> FittedNetwork:
         check_is_fitted(self)
         return self._state
 

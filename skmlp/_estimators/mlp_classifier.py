@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._checkpoints.learned import all_or_nothing
-from skmlp._data.arrays import EncodedData
+from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseMLP
 from skmlp._parameters.other_names import explains_names
 from skmlp._parameters.rules import COMMON_CONSTRAINTS

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._checkpoints.learned import all_or_nothing
-from skmlp._data.arrays import EncodedData
+from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseMLP
 from skmlp._estimators.fit_warnings import warn_if_worse_than_mean, warn_of_other_units
 from skmlp._network.activations import canonical, output_names

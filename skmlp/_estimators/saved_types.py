@@ -9,8 +9,11 @@ from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
-from skmlp._network.spec import KerasLayer, NetworkSpec, TargetScaling
-from skmlp._network.state import FittedState, Progress
+from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
+from skmlp._network.spec import NetworkSpec, TargetScaling
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.state import TrainingState
+from skmlp._engine.stopping import Plateau
 
 SAVED_TYPES = (
     # Estimators: loading sets their attributes and calls nothing else.
@@ -19,13 +22,16 @@ SAVED_TYPES = (
     WideDeepClassifier,
     WideDeepRegressor,
     # Numbers, names and arrays without a method that loading calls.
-    FittedState,
+    FittedNetwork,
     NetworkSpec,
-    Progress,
+    Plateau,
     TargetScaling,
+    TrainingState,
     # Texts; Keras makes objects of them when they are used, in its safe mode.
+    BatchNormalization,
     KerasLayer,
     KerasText,
+    LayerNormalization,
     # Picks columns by name and dtype; scikit-learn's own, for `wide_features`.
     make_column_selector,
 )
@@ -48,6 +54,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    11
+    14
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)

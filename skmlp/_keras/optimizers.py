@@ -16,6 +16,10 @@ ELEMENTWISE = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax
 CLIPPINGS = ("clipvalue", "clipnorm", "global_clipnorm")
 
 
+# Settings by which an optimizer looks at more than a number and its gradient of one step.
+MORE_THAN_A_STEP = ("use_ema", "gradient_accumulation_steps", *CLIPPINGS)
+
+
 @dataclass(frozen=True)
 class OptimizerRecipe:
     """How to make an optimizer, as often as needed; the user's object is never touched.
@@ -26,28 +30,42 @@ class OptimizerRecipe:
     """
 
     key: Hashable
-    name: str = field(compare=False)  # class and constants: whose state a fit can go on with
+    name: str = field(compare=False)  # class and constants: whose state a fit can resume
     learning_rate: float | None = field(compare=False)
     cls: type = field(compare=False)
     config: dict[str, Any] = field(compare=False)
-    wide: OptimizerRecipe | None = field(default=None, compare=False)  # of the wide path
-
-    def beside(self, wide: OptimizerRecipe) -> OptimizerRecipe:
-        """The same, with another one for the wide path."""
-        key, name = (self.key, wide.key), f"{self.name} {wide.name}"
-        return replace(self, key=key, name=name, wide=wide)
 
     @property
     def is_elementwise(self) -> bool:
-        """Whether it treats every number of a gradient alike, once that has been clipped."""
-        return self.cls.__module__.startswith("keras.") and self.cls.__name__ in ELEMENTWISE
+        """Whether a step of a number depends on its own gradient alone."""
+        is_known = self.cls.__module__.startswith("keras.") and self.cls.__name__ in ELEMENTWISE
+        return is_known and not any(self.config.get(name) for name in MORE_THAN_A_STEP)
 
     @property
-    def clips(self) -> bool:
-        """Whether it clips gradients by itself."""
-        return any(self.config.get(name) for name in CLIPPINGS)
+    def clipping(self) -> tuple[str | None, float]:
+        """Which way it clips gradients by itself, and its limit."""
+        return clipping(**{name: self.config.get(name) for name in CLIPPINGS})
+
+    def without_clipping(self) -> OptimizerRecipe:
+        """The same for gradients that are clipped already."""
+        return replace(self, config={**self.config, **dict.fromkeys(CLIPPINGS)})
+
+    def schedule(self) -> keras.optimizers.schedules.LearningRateSchedule | None:
+        """That of the object itself."""
+        rate = self.config["learning_rate"]
+        if not isinstance(rate, dict):
+            return None
+        return keras.optimizers.schedules.deserialize(rate)
 
     def build(self) -> keras.optimizers.Optimizer:
+        """One whose learning rate can be set."""
+        config = dict(self.config)
+        if self.learning_rate is None:
+            config["learning_rate"] = DEFAULT_LEARNING_RATE
+        return self.cls.from_config(config)  # type: ignore[attr-defined]
+
+    def build_as_given(self) -> keras.optimizers.Optimizer:
+        """One with the object's own schedule, if any."""
         return self.cls.from_config(dict(self.config))  # type: ignore[attr-defined]
 
 

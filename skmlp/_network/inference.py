@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
 
-from skmlp._network.activations import numpy_activation, prelu
-from skmlp._network.spec import Activation, KerasLayer, Layer, NetworkSpec, flow
-from skmlp._network.state import FittedState
+from skmlp._network.activations import numpy_activation
+from skmlp._network.kinds import Dense, Weights
+from skmlp._network.spec import Layer, NetworkSpec, flow
 
 # Values of the widest layer held at once: 10,000 rows of 30 units fit in a level-2 cache.
 CHUNK_VALUES = 300_000
@@ -28,14 +28,15 @@ Arrays = tuple[np.ndarray, ...]
 
 
 def raw_outputs(
-    state: FittedState,
+    spec: NetworkSpec,
+    weights: Weights,
     X: np.ndarray | sparse.spmatrix,
     dtype: DTypeLike,
     *,
     auxiliary: bool = False,
 ) -> np.ndarray:
     """Linear outputs before their activation, (n_samples, n_outputs) of the given dtype."""
-    return _outputs(state, X, dtype, state.spec.raw_outputs[auxiliary])
+    return _outputs(spec, weights, X, dtype, spec.raw_outputs[auxiliary])
 
 
 def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
@@ -46,14 +47,14 @@ def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
 
 
 def hidden_outputs(
-    state: FittedState, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike, index: int
+    spec: NetworkSpec, weights: Weights, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike, index: int
 ) -> np.ndarray:
     """Activated outputs of hidden layer `index`, (n_samples, units) of the given dtype."""
-    return _outputs(state, X, dtype, f"activation_{index + 1}")
+    return _outputs(spec, weights, X, dtype, f"activation_{index + 1}")
 
 
 def _outputs(
-    state: FittedState, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike, name: str
+    spec: NetworkSpec, weights: Weights, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike, name: str
 ) -> np.ndarray:
     """What comes out of the layer of this name.
 
@@ -61,22 +62,22 @@ def _outputs(
     the result is float64, products are therefore done in float64: a row's prediction then
     does not depend on the rows beside it. Else they are done in float32, as in training.
     """
-    layers = list(state.spec.layers())
-    weights = {layer.name: arrays for layer, arrays in zip(layers, state.weights, strict=True)}
+    layers = list(spec.layers())
+    arrays = {layer.name: of_layer for layer, of_layer in zip(layers, weights, strict=True)}
     layers = _needed_for(name, layers)
     n_samples = X.shape[0]
-    widths = [layer.value[0] for layer in layers if layer.kind == "dense"]
+    widths = [layer.kind.n_units for layer in layers if isinstance(layer.kind, Dense)]
     rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths))
 
     def forward(chunk: np.ndarray | sparse.spmatrix) -> np.ndarray:
         return flow(
             layers,
-            state.spec.inputs(chunk),
-            lambda layer, *values: _run(layer, weights[layer.name], *values),
+            spec.inputs(chunk),
+            lambda layer, *values: _run(layer, arrays[layer.name], *values),
         )[name]
 
     if n_samples <= rows:
-        n_weights = sum(array.size for layer in layers for array in weights[layer.name])
+        n_weights = sum(array.size for layer in layers for array in arrays[layer.name])
         precision = dtype if n_weights <= SMALL_NETWORK else np.float32
         return forward(X.astype(precision)).astype(dtype, copy=False)
     outputs = np.empty((n_samples, widths[-1]), dtype=dtype)
@@ -97,43 +98,6 @@ def _needed_for(name: str, layers: Sequence[Layer]) -> list[Layer]:
 
 def _run(layer: Layer, arrays: Arrays, *inputs: np.ndarray) -> np.ndarray:
     """A layer's output after training; may overwrite its input."""
-    values = inputs[0]
     if arrays:
-        arrays = tuple(array.astype(values.dtype, copy=False) for array in arrays)
-    if layer.kind == "dense":
-        values = values @ arrays[0]
-        if len(arrays) > 1:
-            values += arrays[1]
-    elif layer.kind == "concatenate":
-        values = np.hstack(inputs)
-    elif layer.kind == "normalization":
-        values = _normalized(layer.value, arrays, values)
-    elif layer.kind == "activation":
-        values = _activated(layer.value, arrays, values)
-    return values
-
-
-def _activated(activation: Activation, arrays: Arrays, values: np.ndarray) -> np.ndarray:
-    if activation == "prelu":
-        return prelu(values, *arrays)
-    if not isinstance(activation, KerasLayer):
-        return numpy_activation(activation)(values)
-    from skmlp._network.keras_model import run_layer  # imports TensorFlow
-
-    return run_layer(activation, arrays, values)
-
-
-def _normalized(layer: KerasLayer, arrays: Arrays, values: np.ndarray) -> np.ndarray:
-    """What Keras's layer gives after training; its arrays are those it has of gamma, beta,
-    moving mean and moving variance, in this order.
-    """
-    settings = {"epsilon": 1e-3, "center": True, "scale": True, **layer.settings}
-    left = list(arrays)
-    gamma = left.pop(0) if settings["scale"] else 1.0
-    beta = left.pop(0) if settings["center"] else 0.0
-    if left:
-        mean, variance = left
-    else:
-        mean = values.mean(axis=-1, keepdims=True)
-        variance = values.var(axis=-1, keepdims=True)
-    return (values - mean) / np.sqrt(variance + settings["epsilon"]) * gamma + beta
+        arrays = tuple(array.astype(inputs[0].dtype, copy=False) for array in arrays)
+    return layer.kind.numpy(arrays, *inputs)

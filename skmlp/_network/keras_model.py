@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
-from skmlp._keras.text import made_safely
-from skmlp._network.activations import LEAKY_SLOPE, RRELU_MEAN_SLOPE
-from skmlp._network.spec import Activation, KerasLayer, Layer, NetworkSpec, TargetScaling, flow
-from skmlp._network.state import Weights
+from skmlp._network.kinds import Dense, Weights
+from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
 
 # Output activations without a gradient below zero, where an output that begins there stays; a
 # small bias lets it begin above (Goodfellow et al. 2016, "Deep Learning", section 8.4).
@@ -32,13 +29,17 @@ def build_model(
     or zero at first, since an unseeded Keras layer draws from Python's global generator. The
     dtype is fixed against a global dtype policy.
     """
+
+    def keras_layer(layer: Layer) -> keras.layers.Layer:
+        return layer.kind.keras_layer(regularizer, name=layer.name, dtype="float32")
+
     inputs = {name: keras.Input((n,), name=name) for name, n in spec.input_widths().items()}
     if not spec.n_wide:
-        layers = [build_layer(layer, regularizer) for layer in spec.layers()]
+        layers = [keras_layer(layer) for layer in spec.layers()]
         return keras.Sequential([*inputs.values(), *layers], name="skmlp")
 
     def call_new(layer: Layer, *inputs: Any) -> Any:
-        return build_layer(layer, regularizer)(inputs if len(inputs) > 1 else inputs[0])
+        return keras_layer(layer)(inputs if len(inputs) > 1 else inputs[0])
 
     built = flow(spec.layers(), inputs, call_new)
     outputs = [built[name] for name in spec.outputs]
@@ -46,67 +47,17 @@ def build_model(
     return keras.Model(list(inputs.values()), outputs, name="skmlp")
 
 
-def build_layer(
-    layer: Layer, regularizer: keras.regularizers.Regularizer | None = None
-) -> keras.layers.Layer:
-    """One layer of the model, as it is after training: "rrelu" has its mean slope."""
-    common = {"name": layer.name, "dtype": "float32"}
-    value = layer.value
-    if layer.kind == "dense":
-        units, use_bias = value
-        zeros = keras.initializers.Zeros()
-        return keras.layers.Dense(
-            units,
-            use_bias=use_bias,
-            kernel_initializer=zeros,
-            kernel_regularizer=regularizer,
-            **common,
-        )
-    if layer.kind == "concatenate":
-        return keras.layers.Concatenate(**common)
-    if layer.kind == "dropout":
-        return keras.layers.Dropout(value, seed=0, **common)
-    if layer.kind == "alpha_dropout":
-        return keras.layers.AlphaDropout(value, seed=0, **common)
-    if isinstance(value, TargetScaling):
-        return keras.layers.Rescaling(list(value.scale), list(value.mean), **common)
-    if isinstance(value, KerasLayer):
-        cls: Any = value.kind
-        config = {**value.settings, **common}
-        if not isinstance(cls, str):
-            return cls.from_config(config)
-        # The text may come from a file of somebody else's.
-        return made_safely({"module": "keras.layers", "class_name": cls, "config": config})
-    if value == "prelu":
-        return keras.layers.PReLU(**common)
-    if value in ("leaky_relu", "rrelu"):
-        slope = LEAKY_SLOPE if value == "leaky_relu" else RRELU_MEAN_SLOPE
-        return keras.layers.LeakyReLU(negative_slope=slope, **common)
-    return keras.layers.Activation(value, **common)
-
-
-def run_layer(
-    layer: KerasLayer, weights: Sequence[np.ndarray], values: np.ndarray
-) -> np.ndarray:
-    """A layer's output for rows of values, as after training."""
-    built = build_layer(Layer("activation", "activation", layer, ()))
-    built.build(values.shape)
-    built.set_weights(list(weights))
-    outputs = built(values.astype(np.float32), training=False)
-    return np.asarray(outputs, dtype=values.dtype)
-
-
 def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
     """Kernels drawn by the initializer, with "auto" biases too, each with a seed of its own;
     all else as Keras built it.
     """
     layers = list(spec.layers())
-    n_kernels = sum(layer.kind == "dense" for layer in layers)
+    n_kernels = sum(isinstance(layer.kind, Dense) for layer in layers)
     seeds = (np.random.SeedSequence(seed).generate_state(2 * n_kernels) >> 1).tolist()
     activations = [*spec.activations, *[None] * (n_kernels - len(spec.activations))]
     weights = []
     for layer, arrays in zip(layers, built, strict=True):
-        if layer.kind == "dense":
+        if isinstance(layer.kind, Dense):
             kernel, *biases = arrays
             initializers = _initializers(
                 initializer,

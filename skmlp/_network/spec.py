@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -10,32 +9,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class KerasLayer:
-    """A Keras layer without its weights, as text; of a user's own class, the class too."""
-
-    kind: str | type  # the name in keras.layers, or a class that is not Keras's
-    config: str  # JSON, without name and dtype
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return json.loads(self.config)
-
+from skmlp._network.activation_kinds import activation_kind
+from skmlp._network.keras_kinds import BatchNormalization, KerasLayer
+from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind, Rescaling, Shape
 
 # A canonical name, the user's own function, or a layer.
 Activation = str | Callable | KerasLayer
 
 
 class Layer(NamedTuple):
-    """One layer of a network: what it is, its name in the Keras model, what it takes."""
+    """One layer of a network."""
 
-    # "dense", "normalization", "activation", "dropout", "alpha_dropout", "concatenate" or
-    # "prediction", the activation or the scaling of an output
-    kind: str
-    name: str
-    value: Any  # (units, whether it adds a bias), layer, activation, scaling or rate
-    sources: tuple[str, ...]  # names of layers or inputs
+    name: str  # in the Keras model
+    kind: Kind
+    sources: tuple[str, ...]  # names of the layers or inputs that it takes
 
 
 def flow(
@@ -61,9 +48,13 @@ class TargetScaling:
     def standardised(self, y: np.ndarray) -> np.ndarray:
         return (y - np.array(self.mean)) / np.array(self.scale)
 
+    def layer(self) -> Rescaling:
+        """The layer that restores outputs."""
+        return Rescaling(self.scale, self.mean)
+
     def restored(self, y: np.ndarray) -> np.ndarray:
         """Targets or predictions in the user's units, of the dtype of y."""
-        return y * np.array(self.scale, y.dtype) + np.array(self.mean, y.dtype)
+        return self.layer().numpy((), y)
 
 
 @dataclass(frozen=True)
@@ -95,9 +86,13 @@ class NetworkSpec:
         return (*wide, self.n_features, *self.hidden_units, self.n_outputs)
 
     def weighted(self) -> tuple[Any, ...]:
-        """What decides the shapes of the weights."""
-        learned = [a if isinstance(a, KerasLayer) else a == "prelu" for a in self.activations]
-        return self.shape(), self.normalization, tuple(learned), self.has_auxiliary
+        """Layers with weights, and the shapes of these: a warm start must have the same."""
+        shapes = [(la, la.kind.shapes(width)) for la, width in self.layers_and_widths()]
+        return tuple(
+            (layer.name, layer.kind if isinstance(layer.kind, KerasLayer) else of_layer)
+            for layer, of_layer in shapes
+            if of_layer != []
+        )
 
     def input_widths(self) -> dict[str, int]:
         """Columns of each input, by name, in the order in which rows hold them."""
@@ -124,42 +119,43 @@ class NetworkSpec:
     @property
     def raw_outputs(self) -> tuple[str, ...]:
         """Names of the layers whose outputs the prediction layers activate."""
-        return tuple(la.sources[0] for la in self.layers() if la.kind == "prediction")
+        return tuple(layer.sources[0] for layer in self.layers() if layer.name in self.outputs)
 
     def layers(self) -> Iterator[Layer]:
         """All layers, each after those that it takes."""
         *_, name = self.input_widths()
         if self.n_features:
-            for kind, layer, value in self._hidden_layers():
-                yield Layer(kind, layer, value, (name,))
+            for layer, kind in self._hidden_layers():
+                yield Layer(layer, kind, (name,))
                 name = layer
         deep = name
         if self.n_wide and self.n_features:
-            yield Layer("concatenate", "joined", None, ("wide_input", deep))
+            yield Layer("joined", Concatenate(), ("wide_input", deep))
             name = "joined"
         main, *auxiliary = self.outputs
-        final = self.target_scaling or self.output_activation
-        yield Layer("dense", "output", (self.n_outputs, True), (name,))
-        yield Layer("prediction", main, final, ("output",))
+        scaling = self.target_scaling
+        final = scaling.layer() if scaling else activation_kind(self.output_activation)
+        yield Layer("output", Dense(self.n_outputs), (name,))
+        yield Layer(main, final, ("output",))
         for aux in auxiliary:
-            yield Layer("dense", "auxiliary", (self.n_outputs, True), (deep,))
-            yield Layer("prediction", aux, final, ("auxiliary",))
+            yield Layer("auxiliary", Dense(self.n_outputs), (deep,))
+            yield Layer(aux, final, ("auxiliary",))
 
-    def _hidden_layers(self) -> Iterator[tuple[str, str, Any]]:
-        """(kind, name, value) of each layer from the features to the last hidden one."""
+    def _hidden_layers(self) -> Iterator[tuple[str, Kind]]:
+        """Name and kind of each layer from the features to the last hidden one."""
         if self.input_dropout:
-            yield "dropout", "input_dropout", self.input_dropout
+            yield "input_dropout", Dropout(self.input_dropout)
         # Batch normalisation would take a bias out again.
-        is_batch = self.normalization and self.normalization.kind == "BatchNormalization"
+        use_bias = not isinstance(self.normalization, BatchNormalization)
         settings = zip(self.hidden_units, self.activations, self.dropout, strict=True)
         for i, (units, activation, rate) in enumerate(settings, 1):
-            yield "dense", f"hidden_{i}", (units, not is_batch)
+            yield f"hidden_{i}", Dense(units, use_bias)
             if self.normalization:
-                yield "normalization", f"normalization_{i}", self.normalization
-            yield "activation", f"activation_{i}", activation
+                yield f"normalization_{i}", self.normalization
+            yield f"activation_{i}", activation_kind(activation)
             if rate:
-                kind = "alpha_dropout" if activation == "selu" else "dropout"
-                yield kind, f"dropout_{i}", rate
+                drop = AlphaDropout if activation == "selu" else Dropout
+                yield f"dropout_{i}", drop(rate)
 
     def n_weights(self) -> int:
         """Numbers in all kernels."""
@@ -168,33 +164,24 @@ class NetworkSpec:
         n_outputs = self.n_outputs * (1 + self.has_auxiliary)
         return hidden + n_outputs * (self.n_wide + widths[-1])
 
-    def weight_shapes(self) -> list[list[tuple[int, ...]] | None]:
-        """Of every layer the shapes of its arrays; None where only Keras knows them."""
-        shapes: list[list[tuple[int, ...]] | None] = []
+    def layers_and_widths(self) -> list[tuple[Layer, int]]:
+        """All layers with the width of their inputs together."""
+        found = []
 
         def run(layer: Layer, *widths: int) -> int:
-            width, value = sum(widths), layer.value
-            if layer.kind == "dense":
-                units, use_bias = value
-                shapes.append([(width, units), (units,)][: 1 + use_bias])
-                return units
-            if isinstance(value, KerasLayer):
-                n = _n_arrays(value)
-                shapes.append(None if n is None else [(width,)] * n)
-            else:
-                shapes.append([(width,)] if value == "prelu" else [])
-            return width
+            found.append((layer, sum(widths)))
+            return layer.kind.units(sum(widths))
 
         flow(self.layers(), self.input_widths(), run)
-        return shapes
+        return found
+
+    def weight_shapes(self) -> list[list[Shape] | None]:
+        """Shapes of the arrays, layer by layer; None where Keras alone knows them."""
+        return [layer.kind.shapes(width) for layer, width in self.layers_and_widths()]
 
     def is_random(self) -> bool:
         """Whether training draws anything but the order of the rows."""
-        return bool(
-            self.input_dropout
-            or any(self.dropout)
-            or any(isinstance(a, KerasLayer) or a == "rrelu" for a in self.activations)
-        )
+        return any(layer.kind.is_random for layer in self.layers())
 
     def structure(self) -> NetworkSpec:
         """The same with every positive dropout rate replaced by 0.5, and no target scaling.
@@ -208,12 +195,3 @@ class NetworkSpec:
             input_dropout=0.5 * (self.input_dropout > 0),
             target_scaling=None,
         )
-
-
-def _n_arrays(layer: KerasLayer) -> int | None:
-    """Arrays of a layer of normalisation as long as it is wide; None for another layer."""
-    settings = {"center": True, "scale": True, **layer.settings}
-    is_batch = layer.kind == "BatchNormalization"
-    if settings.get("rms_scaling") or not (is_batch or layer.kind == "LayerNormalization"):
-        return None
-    return settings["center"] + settings["scale"] + 2 * is_batch

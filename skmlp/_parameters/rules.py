@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from skmlp._network.activations import canonical, known_names
-from skmlp._network.spec import Activation, KerasLayer
+from skmlp._network.keras_kinds import KerasLayer, layer_kind
+from skmlp._network.spec import Activation
 from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
 
 SCHEDULES = (
@@ -153,7 +154,7 @@ def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
 def normalization(value: Any) -> KerasLayer | None:
     """The layer before each hidden activation, from its name or an object of Keras's."""
     if value is None or isinstance(value, str):
-        return KerasLayer(NORMALIZATIONS[value], "{}") if value else None
+        return layer_kind(NORMALIZATIONS[value], "{}") if value else None
     layer = keras_layer(value)
     if layer.kind not in NORMALIZATIONS.values() or layer.settings.get("renorm"):
         raise ValueError(
@@ -174,7 +175,7 @@ def keras_layer(layer: Any) -> KerasLayer:
             "'activation' must not hold a Keras layer of a lambda, which Keras does not make "
             f"again from text; got {cls.__name__}; give the function itself."
         )
-    return KerasLayer(kind, text)
+    return layer_kind(kind, text)
 
 
 def _seeded(config: Any) -> Any:

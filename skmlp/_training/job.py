@@ -1,61 +1,84 @@
-"""One fit, before the engine knows of it."""
+"""One fit, as an estimator asks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from skmlp._checkpoints.checkpoint import Checkpoint
-from skmlp._data.arrays import EncodedData
+from skmlp._data.encoded import EncodedData
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._network.spec import NetworkSpec
-from skmlp._network.state import FittedState
 
 if TYPE_CHECKING:
-    import keras
+    from skmlp._engine.fit import Measure
 
-    from skmlp._training.metrics import Measure
+PARAMETER = {"is_parameter": True}  # of a field that has the name of an estimator's parameter
 
 
-@dataclass(frozen=True)
+def _parameter(default: Any = ...) -> Any:
+    if default is ...:
+        return field(metadata=PARAMETER)
+    return field(default=default, metadata=PARAMETER)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Job:
-    """One fit, without its data."""
+    """Rows, a network, and how it is to be trained.
 
-    params: Any  # the estimator, which is only read
+    Parameters mean what those of the estimators mean; the ones that have a default are not
+    those of all estimators.
+    """
+
     spec: NetworkSpec
-    start: FittedState | None  # where training goes on from; None starts afresh
+    data: EncodedData
+    validation: EncodedData | None
+    start: FittedNetwork | None  # where training resumes; None starts afresh
     seed: int
-    epochs: int
+    epochs: int  # of this call
+    horizon: int  # epochs that a learning-rate schedule is laid out for
     batch_size: int | str | None
-    callbacks: Sequence[keras.callbacks.Callback]
-    score: Measure | None  # of validation rows; None: their loss, with its sign turned
+    callbacks: Sequence[Any]
+    score: Measure | None  # of validation rows; None: minus their loss
     metrics: Mapping[str, Measure]
     checkpoint: Checkpoint | None = None
     holds_out: bool = False  # whether validation rows were taken from the rows given to fit
     is_part: bool = False  # one call of partial_fit, and more may come
 
-    @property
-    def horizon(self) -> int:
-        """Epochs that a learning-rate schedule is laid out for."""
-        return self.params.epochs if self.is_part else self.epochs
+    kernel_initializer: Any = _parameter()
+    loss: Any = _parameter()
+    label_smoothing: float = _parameter(0.0)
+    l1: float = _parameter()
+    l2: float = _parameter()
+    wide_l1: float = _parameter(0.0)
+    wide_l2: float = _parameter(0.0)
+    aux_loss_weight: float = _parameter(0.0)
+    optimizer: Any = _parameter()
+    wide_optimizer: Any = _parameter(None)
+    learning_rate: float = _parameter()
+    learning_rate_schedule: Any = _parameter()
+    decay_rate: float | None = _parameter()
+    decay_steps: int | None = _parameter()
+    warmup_steps: int | None = _parameter()
+    momentum: float | None = _parameter()
+    nesterov: bool | None = _parameter()
+    weight_decay: float | None = _parameter()
+    clipnorm: float | None = _parameter()
+    clipvalue: float | None = _parameter()
+    global_clipnorm: float | None = _parameter()
+    ema_decay: float | None = _parameter()
+    shuffle: bool = _parameter()
+    early_stopping: bool = _parameter()
+    n_iter_no_change: float = _parameter()
+    tol: float = _parameter()
 
     @property
     def loss_weights(self) -> list[float]:
         """Weight of each output's loss."""
         if not self.spec.has_auxiliary:
             return [1.0]
-        auxiliary = self.params.aux_loss_weight
-        return [1 - auxiliary, auxiliary]
+        return [1 - self.aux_loss_weight, self.aux_loss_weight]
 
-    @property
-    def wide_penalties(self) -> tuple[float, float]:
-        """L1 and L2 of the wide path alone."""
-        if not self.spec.n_wide:
-            return 0.0, 0.0
-        return self.params.wide_l1, self.params.wide_l2
 
-    def measured(self, data: EncodedData, raw: np.ndarray) -> dict[str, float]:
-        """The metrics of rows whose raw outputs these are."""
-        return {name: measure(data, raw) for name, measure in self.metrics.items()}
+PARAMETERS = [of.name for of in fields(Job) if of.metadata.get("is_parameter")]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from skmlp._data.arrays import EncodedData
+from skmlp._data.encoded import EncodedData
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras, tf
 from skmlp._network.inference import predictions
 from skmlp._network.spec import NetworkSpec
-from skmlp._network.state import FittedState
+from skmlp._engine.fitted import FittedNetwork
 
 # Keras's short names; which cross-entropy is meant follows from the targets.
 SHORT_NAMES = {
@@ -27,8 +27,6 @@ SHORT_NAMES = {
     "accuracy": "accuracy",
     "ce": "crossentropy",
 }
-# (rows, their raw outputs) -> value
-Measure = Callable[[EncodedData, np.ndarray], float]
 
 
 def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str, Measure]:
@@ -99,7 +97,7 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
             f"{', '.join(get_scorer_names())}; got {scoring!r}."
         ) from None
     stand_in = copy.copy(estimator)
-    stand_in._state = FittedState(spec, ())
+    stand_in._state = FittedNetwork(spec, ())
     stand_in._raw_outputs = np.array  # a copy, since activations may work in place
 
     def measure(data: EncodedData, raw: np.ndarray) -> float:

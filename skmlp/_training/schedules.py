@@ -7,10 +7,13 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from skmlp._engine import SCHEDULES, Knobs, Plateau
+from skmlp._engine.recipe import Numbers, Schedule
+from skmlp._engine.schedules import SCHEDULES
+from skmlp._engine.stopping import Plateau
 from skmlp._keras.objects import config_key
 from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, OptimizerRecipe
 from skmlp._keras.tensorflow import keras, tf
+from skmlp._training.job import Job
 
 # What a schedule takes where nothing is given; see the documentation of the parameters.
 DECAY_RATE = {"exponential": 0.96, "inverse_time": 0.1, "plateau": 0.2}
@@ -23,7 +26,7 @@ class RateSchedule:
     """Learning rates by step, by epoch, or by what training comes to; or constant."""
 
     key: Hashable = None
-    by_step: Callable[[tf.Tensor, Knobs], tf.Tensor] | None = None
+    by_step: Schedule | None = None
     by_epoch: Callable[[int, float], float] | None = None
     plateau: Plateau | None = None
     decay_rate: float = 1.0
@@ -32,15 +35,13 @@ class RateSchedule:
     spans_fit: bool = False  # its length is that of the fit, so it begins with the fit
 
 
-def rate_schedule(
-    params: Any, optimizer: OptimizerRecipe, *, epochs: int, n_steps: int
-) -> RateSchedule:
-    """The schedule of at most `epochs` epochs with `n_steps` steps each."""
-    schedule = params.learning_rate_schedule
+def rate_schedule(job: Job, optimizer: OptimizerRecipe, *, n_steps: int) -> RateSchedule:
+    """The schedule of a fit whose epochs have `n_steps` steps."""
+    schedule = job.learning_rate_schedule
     name = schedule if isinstance(schedule, str) else None
-    _check_numbers(params, name)
+    _check_numbers(job, name)
     if schedule is None or name == "constant":
-        return RateSchedule()
+        return RateSchedule(by_step=by_keras(optimizer.schedule()))
     rate = optimizer.learning_rate
     if rate is None:
         raise ValueError(
@@ -49,52 +50,67 @@ def rate_schedule(
         )
     if name == "plateau":
         return RateSchedule(
-            by_epoch=lambda epoch, factor: rate * factor, plateau=_plateau(params)
+            by_epoch=lambda epoch, factor: rate * factor, plateau=_plateau(job)
         )
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        if params.learning_rate != DEFAULT_LEARNING_RATE:
+        if job.learning_rate != DEFAULT_LEARNING_RATE:
             raise ValueError(
                 "'learning_rate' must be left at its default where 'learning_rate_schedule' "
-                f"is a Keras schedule with a rate of its own; got {params.learning_rate}."
+                f"is a Keras schedule with a rate of its own; got {job.learning_rate}."
             )
-        return RateSchedule(config_key(schedule), by_step=lambda step, knobs: schedule(step))
+        return RateSchedule(config_key(schedule), by_step=by_keras(schedule))
     if name is None:
         return RateSchedule(by_epoch=lambda epoch, factor: _rate_of_epoch(schedule, epoch))
 
-    total = epochs * n_steps
-    warmup = _given_or(params.warmup_steps, round(WARMUP_SHARE.get(name, 0.0) * total))
+    total = job.horizon * n_steps
+    warmup = _given_or(job.warmup_steps, round(WARMUP_SHARE.get(name, 0.0) * total))
     decay_steps = n_steps if name in DECAYS_PER_EPOCH else max(total - warmup, 1)
     return RateSchedule(
         key=name,
         by_step=_by_step(name),
-        decay_rate=_given_or(params.decay_rate, DECAY_RATE.get(name, 1.0)),
-        decay_steps=_given_or(params.decay_steps, decay_steps),
+        decay_rate=_given_or(job.decay_rate, DECAY_RATE.get(name, 1.0)),
+        decay_steps=_given_or(job.decay_steps, decay_steps),
         warmup_steps=warmup,
-        spans_fit=params.decay_steps is None and name not in DECAYS_PER_EPOCH,
+        spans_fit=job.decay_steps is None and name not in DECAYS_PER_EPOCH,
     )
 
 
-def _by_step(name: str) -> Callable[[tf.Tensor, Knobs], tf.Tensor]:
-    factor = SCHEDULES[name]
+def by_keras(
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None,
+) -> Schedule | None:
+    """A schedule of Keras's, which takes the steps of one network."""
+    if schedule is None:
+        return None
 
-    def rate(step: tf.Tensor, knobs: Knobs) -> tf.Tensor:
-        step = tf.cast(step, tf.float32) - knobs.first_step
-        numbers = knobs.decay_rate, knobs.decay_steps, knobs.warmup_steps
-        return knobs.learning_rate * factor(step, *numbers)
+    def rate(steps: tf.Tensor, numbers: Numbers) -> tf.Tensor:
+        if steps.shape.rank == 0:
+            return tf.cast(schedule(steps), tf.float32)
+        return tf.cast(tf.stack([schedule(one) for one in tf.unstack(steps)]), tf.float32)
 
     return rate
 
 
-def _plateau(params: Any) -> Plateau:
-    if math.isinf(params.n_iter_no_change):
+def _by_step(name: str) -> Schedule:
+    factor = SCHEDULES[name]
+
+    def rate(steps: tf.Tensor, numbers: Numbers) -> tf.Tensor:
+        steps = tf.cast(steps, tf.float32) - numbers.first_step
+        how = numbers.decay_rate, numbers.decay_steps, numbers.warmup_steps
+        return numbers.learning_rate * factor(steps, *how)
+
+    return rate
+
+
+def _plateau(job: Job) -> Plateau:
+    if math.isinf(job.n_iter_no_change):
         raise ValueError(
             "'learning_rate_schedule'='plateau' must have a finite 'n_iter_no_change', half of "
-            f"which it waits; got {params.n_iter_no_change}; choose another schedule."
+            f"which it waits; got {job.n_iter_no_change}; choose another schedule."
         )
     return Plateau(
-        patience=max(int(params.n_iter_no_change) // 2, 1),
-        tol=params.tol,
-        decay=_given_or(params.decay_rate, DECAY_RATE["plateau"]),
+        patience=max(int(job.n_iter_no_change) // 2, 1),
+        tol=job.tol,
+        decay=_given_or(job.decay_rate, DECAY_RATE["plateau"]),
     )
 
 
@@ -108,7 +124,7 @@ def _rate_of_epoch(schedule: Callable[[int], float], epoch: int) -> float:
     return rate
 
 
-def _check_numbers(params: Any, name: str | None) -> None:
+def _check_numbers(job: Job, name: str | None) -> None:
     """Refuse numbers that the schedule would not look at."""
     takes = {
         "decay_rate": name in DECAY_RATE,
@@ -116,11 +132,11 @@ def _check_numbers(params: Any, name: str | None) -> None:
         "warmup_steps": name in WARMUP_SHARE,
     }
     for parameter, is_taken in takes.items():
-        value = getattr(params, parameter)
+        value = getattr(job, parameter)
         if value is not None and not is_taken:
             raise ValueError(
                 f"'{parameter}' must be None for learning_rate_schedule="
-                f"{params.learning_rate_schedule!r}, which does not use it; got {value}."
+                f"{job.learning_rate_schedule!r}, which does not use it; got {value}."
             )
 
 

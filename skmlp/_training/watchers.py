@@ -9,15 +9,16 @@ from functools import cache
 from numbers import Real
 from typing import Any
 
-from skmlp._network.state import FittedState
+from skmlp._engine.fitted import FittedNetwork
 
 
 class EpochWatcher:
     """A watcher of the training loop that minds epochs only; it sees nothing by itself."""
 
+    needs_model = False
     wants_batches = False
 
-    def on_begin(self, program: Any, n_batches: int) -> int:
+    def on_begin(self, training: Any) -> int:
         """Training is about to begin; the first epoch to run."""
         return 0
 
@@ -162,9 +163,9 @@ class ScikitLearnCallbacks(EpochWatcher):
         self._fit = estimator._init_callback_context(max_subtasks=job.epochs)
         self._fit.call_on_fit_task_begin(**self._told)
 
-    def on_begin(self, program: Any, n_batches: int) -> int:
+    def on_begin(self, training: Any) -> int:
         self._told["reconstruction_attributes"] = lambda: {
-            "_state": FittedState(self._job.spec, program.weights())
+            "_state": training.fitted(training.now()).at_rest()
         }
         return 0
 

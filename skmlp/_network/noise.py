@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import tensorflow as tf
+from skmlp._keras.tensorflow import tf
 
 # (inputs, rate, bits of shape like inputs) -> outputs
 Noise = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
@@ -21,13 +21,14 @@ SELU_FLOOR = -1.7580993408473766
 def random_bits(x: tf.Tensor, counters: Sequence[tf.Tensor]) -> tf.Tensor:
     """A uint32 for every unit of a layer like x, told apart by `counters`.
 
-    Counters are scalars, or (n, 1, 1) for the layers of n networks; x is that of one.
+    Counters are scalars, or (n, 1, 1) for n networks, whose inputs x is then: (n, rows, units).
     """
+    shape = tf.shape(x)[-2:]
     low, high = tf.constant(0, tf.uint32), tf.constant(0x9E3779B9, tf.uint32)
     for counter in counters:
         counter = tf.cast(counter, tf.uint32)
         low, high = mixed(tf.bitwise.bitwise_xor(low, counter)), mixed(high + counter)
-    units = tf.cast(tf.reshape(tf.range(tf.size(x)), tf.shape(x)), tf.uint32)
+    units = tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
     return mixed(tf.bitwise.bitwise_xor(mixed(units + low), high))
 
 

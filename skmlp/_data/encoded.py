@@ -1,0 +1,46 @@
+"""Rows as the engine takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedData:
+    """Rows that the engine can train on or measure."""
+
+    X: np.ndarray  # (n_samples, n_features) float32
+    y: np.ndarray  # (n_samples, n_outputs) float32, or (n_samples,) int32 class indices
+    weight: np.ndarray  # (n_samples,) float64, not negative, one at least positive
+
+    @property
+    def n_rows(self) -> int:
+        return self.X.shape[0]
+
+    def unit_weight(self) -> np.ndarray:
+        """Weights of mean 1, (n_samples,) float32.
+
+        The loss of a batch is its weighted sum over its number of rows, as in Keras. With
+        mean 1 the loss of all rows is then their weighted mean, so a weight of 2 is the row
+        twice and a weight of 0 is the row removed.
+        """
+        return (self.weight / self.weight.mean()).astype(np.float32)
+
+    def rows(self, index: np.ndarray) -> EncodedData:
+        return EncodedData(self.X[index], self.y[index], self.weight[index])
+
+    def merged(self) -> EncodedData:
+        """Equal rows as one with their summed weight, and none of weight zero.
+
+        For full batches this changes nothing but rounding, and makes repeated rows and
+        weights agree to the last bit, in whatever order the rows come.
+        """
+        kept = self.rows(np.flatnonzero(self.weight))
+        columns = [kept.X, kept.y.reshape(kept.n_rows, -1)]
+        _, first, inverse = np.unique(
+            np.hstack(columns), axis=0, return_index=True, return_inverse=True
+        )
+        summed = np.bincount(inverse.ravel(), weights=kept.weight)
+        return EncodedData(kept.X[first], kept.y[first], summed)

@@ -1,0 +1,51 @@
+"""A fitted network: plain values and NumPy arrays, nothing of TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from skmlp._engine.state import TrainingState
+from skmlp._network.kinds import Dense, Weights
+from skmlp._network.spec import NetworkSpec
+
+
+@dataclass(frozen=True)
+class FittedNetwork:
+    """All that prediction needs, and how far training has come."""
+
+    spec: NetworkSpec
+    weights: Weights  # float32
+    training: TrainingState = field(default_factory=lambda: TrainingState(seed=0))
+
+    def at_rest(self) -> FittedNetwork:
+        """What an estimator holds: to predict, and to be resumed by the next call."""
+        n_numbers = sum(array.size for array in self.arrays)
+        return replace(self, training=self.training.at_rest(n_numbers))
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """All weights, layer by layer."""
+        return [array for arrays in self.weights for array in arrays]
+
+    @property
+    def kernels(self) -> list[np.ndarray]:
+        """Weight matrices up to the main output, each of shape (units in, units out)."""
+        return [arrays[0] for arrays in self._dense()]
+
+    @property
+    def biases(self) -> list[np.ndarray]:
+        """Bias vectors, each of shape (units,); zeros where a layer has none."""
+        return [
+            arrays[1] if len(arrays) > 1 else np.zeros(arrays[0].shape[1], dtype=np.float32)
+            for arrays in self._dense()
+        ]
+
+    def _dense(self) -> list[tuple[np.ndarray, ...]]:
+        layers = zip(self.spec.layers(), self.weights, strict=True)
+        return [
+            arrays
+            for layer, arrays in layers
+            if isinstance(layer.kind, Dense) and layer.name != "auxiliary"
+        ]

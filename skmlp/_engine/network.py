@@ -1,0 +1,153 @@
+"""A network that runs on tensors, and the order of all its numbers in one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from skmlp._keras.tensorflow import tf
+from skmlp._network.kinds import Array, Batch, Weights
+from skmlp._network.noise import random_bits
+from skmlp._network.spec import Layer, NetworkSpec, flow
+
+
+class Network:
+    """The layers of a spec with the arrays that they have before training.
+
+    In a vector the numbers that are trained come first, in the order of the layers, and then
+    those that are not.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        self.spec = spec
+        self._layers: list[Layer] = []
+        self._indices: dict[str, list[int]] = {}  # of each layer's arrays
+        self.arrays: list[Array] = []
+        for layer, width in spec.layers_and_widths():
+            kind = layer.kind.built(width)
+            start = len(self.arrays)
+            self.arrays += kind.arrays(width)
+            self._layers.append(layer._replace(kind=kind))
+            self._indices[layer.name] = list(range(start, len(self.arrays)))
+        self._trained = [i for i, array in enumerate(self.arrays) if array.is_trained]
+        self._untrained = [i for i, array in enumerate(self.arrays) if not array.is_trained]
+        self._sizes = [array.initial.size for array in self.arrays]
+        self.n_trained = sum(self._sizes[i] for i in self._trained)
+        self.n_numbers = sum(self._sizes)
+        self._drawing = [layer.name for layer in self._layers if layer.kind.takes_bits]
+        self._dropping = [layer.name for layer in self._layers if layer.kind.has_rate]
+
+    @property
+    def trained(self) -> list[Array]:
+        return [self.arrays[i] for i in self._trained]
+
+    @property
+    def untrained(self) -> list[Array]:
+        return [self.arrays[i] for i in self._untrained]
+
+    @property
+    def n_dropout(self) -> int:
+        """Layers that drop units."""
+        return len(self._dropping)
+
+    def index(self, layer: str) -> int:
+        """Position of a layer's first array, its kernel, among the trained ones."""
+        return self._trained.index(self._indices[layer][0])
+
+    def reset(self) -> None:
+        """Set states of random layers of the user's own to what they were when built."""
+        for layer in self._layers:
+            layer.kind.reset()
+
+    # Weights, layer by layer, and vectors
+
+    @property
+    def built_weights(self) -> Weights:
+        return self._by_layer([array.initial for array in self.arrays])
+
+    def flat(self, weights: Weights) -> np.ndarray:
+        """The vector of these weights, (n_numbers,) float32."""
+        arrays = [array for of_layer in weights for array in of_layer]
+        ordered = [arrays[i].ravel() for i in (*self._trained, *self._untrained)]
+        return np.concatenate([np.zeros(0, np.float32), *ordered], dtype=np.float32)
+
+    def weights(self, vector: np.ndarray) -> Weights:
+        """Views of a vector's numbers, layer by layer."""
+        order = [*self._trained, *self._untrained]
+        parts = np.split(vector, np.cumsum([self._sizes[i] for i in order])[:-1])
+        shaped = {
+            i: part.reshape(self.arrays[i].initial.shape)
+            for i, part in zip(order, parts, strict=True)
+        }
+        return self._by_layer([shaped[i] for i in range(len(order))])
+
+    def _by_layer(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], ...]:
+        return tuple(tuple(arrays[i] for i in self._indices[la.name]) for la in self._layers)
+
+    # Outputs
+
+    def outputs(
+        self, X: tf.Tensor, trained: Sequence[tf.Tensor], untrained: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """Raw outputs of any rows, the main one first."""
+
+        def run(layer: Layer, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+            return layer.kind.tensor(arrays, *inputs)
+
+        return self._flow(X, trained, untrained, run)
+
+    def outputs_in_training(
+        self,
+        X: tf.Tensor,
+        trained: Sequence[tf.Tensor],
+        untrained: Sequence[tf.Tensor],
+        weight: tf.Tensor,
+        dropout: tf.Tensor,
+        when: Sequence[tf.Tensor],
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Raw outputs of a batch, and the new values of the arrays that are not trained.
+
+        `when` tells the batch apart from all others: integers, (..., 1, 1) or ().
+        """
+        moved = dict(zip(self._untrained, untrained, strict=True))
+
+        def run(layer: Layer, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+            output, new = layer.kind.in_training(arrays, inputs, batch_of(layer.name))
+            indices = [i for i in self._indices[layer.name] if i in moved]
+            moved.update(zip(indices, new, strict=False))
+            return output
+
+        def batch_of(name: str) -> Batch:
+            bits: Callable = _no_bits
+            if name in self._drawing:
+                counters = [*when, self._drawing.index(name)]
+                bits = lambda x: random_bits(x, counters)  # noqa: E731
+            rate = None
+            if name in self._dropping:
+                rate = dropout[..., self._dropping.index(name), None, None]
+            return Batch(weight, bits, rate)
+
+        return self._flow(X, trained, untrained, run), list(moved.values())
+
+    def _flow(
+        self,
+        X: tf.Tensor,
+        trained: Sequence[tf.Tensor],
+        untrained: Sequence[tf.Tensor],
+        run: Callable[..., tf.Tensor],
+    ) -> list[tf.Tensor]:
+        pairs = zip([*self._trained, *self._untrained], [*trained, *untrained], strict=True)
+        arrays = dict(pairs)
+
+        def run_layer(layer: Layer, *inputs: tf.Tensor) -> tf.Tensor:
+            return run(layer, [arrays[i] for i in self._indices[layer.name]], *inputs)
+
+        layers = [layer for layer in self._layers if layer.name not in self.spec.outputs]
+        values = flow(layers, self.spec.inputs(X), run_layer)
+        return [values[name] for name in self.spec.raw_outputs]
+
+
+def _no_bits(x: tf.Tensor) -> tf.Tensor:
+    raise AssertionError("a kind that draws random bits must say takes_bits")

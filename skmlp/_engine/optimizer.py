@@ -1,0 +1,180 @@
+"""Keras's optimizers, stepping the variables of one network or of many."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skmlp._engine.packing import Packing
+from skmlp._engine.recipe import Build, beside
+from skmlp._keras.tensorflow import keras, tf
+from skmlp._network.kinds import Shape
+
+State = tuple[np.ndarray, ...]
+
+
+class Optimizer:
+    """Steps the variables that hold arrays of these shapes; it owns them.
+
+    `state` and `load` give and take its state network by network, (steps, ...), () before the
+    first step. Steps count batches, also those whose gradients are accumulated.
+    """
+
+    def __init__(
+        self, build: Build, shapes: Sequence[Shape], lead: Shape, *, is_elementwise: bool
+    ) -> None:
+        self.packing = Packing(shapes, lead, packs=is_elementwise)
+        self._lead = lead
+        self.variables = [
+            keras.Variable(np.zeros(shape, np.float32), name="trained")
+            for shape in self.packing.variable_shapes
+        ]
+
+    steps: Any  # a variable, (...,)
+
+    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
+        """Move the variables; gradients are those of their values, rates (...,)."""
+        raise NotImplementedError
+
+    def moved(self) -> tf.Tensor:
+        """Whether the first step lies behind, (...,)."""
+        raise NotImplementedError
+
+    def load(self, states: Sequence[State]) -> None:
+        raise NotImplementedError
+
+    def state(self, member: int) -> State:
+        raise NotImplementedError
+
+    def finish(self) -> bool:
+        """Put averages of the weights in place, if the optimizer itself has them."""
+        return False
+
+
+class ElementwiseOptimizer(Optimizer):
+    """An optimizer that treats all numbers alike, so that they may lie anywhere.
+
+    Each network has its own count of steps and learning rate. The state is (steps, moments
+    ...), and a moment a vector of all numbers in the order of the arrays.
+    """
+
+    def __init__(self, build: Build, shapes: Sequence[Shape], lead: Shape) -> None:
+        super().__init__(build, shapes, lead, is_elementwise=True)
+        self.steps = keras.Variable(np.zeros(lead, np.int32), name="steps", dtype="int32")
+        self._optimizer = with_steps_of_members(build())
+        self._optimizer.build(self.variables)
+        # the first two are the optimizer's own count of steps and learning rate
+        moments = self._optimizer.variables[2:]
+        self._moments = by_kind(moments, owners(build(), len(self.variables)))
+        self._fresh = (
+            np.zeros((), np.int32),
+            *(self._vectors(kind)[0] for kind in self._moments),
+        )
+
+    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
+        decay = self._optimizer.weight_decay
+        steps = tf.convert_to_tensor(self.steps.value)
+        for gradient, variable in zip(gradients, self.variables, strict=True):
+            rate = beside(rates, variable)
+            if decay is not None:
+                variable.assign(variable - variable * decay * rate)
+            self._optimizer.steps = beside(steps, variable)
+            self._optimizer.update_step(gradient, variable, rate)
+        self.steps.assign(steps + 1)
+
+    def moved(self) -> tf.Tensor:
+        return self.steps.value > 1
+
+    def load(self, states: Sequence[State]) -> None:
+        steps, *moments = zip(*(state or self._fresh for state in states), strict=True)
+        self.steps.assign(np.reshape(steps, self._lead))
+        for kind, vectors in zip(self._moments, moments, strict=True):
+            assign(kind, self.packing.of_vector(np.reshape(vectors, (*self._lead, -1))))
+
+    def state(self, member: int) -> State:
+        steps = np.reshape(self.steps.value.numpy(), -1)[member]
+        return (steps, *(self._vectors(kind)[member] for kind in self._moments))
+
+    def _vectors(self, kind: Sequence[Any]) -> np.ndarray:
+        """A moment, (networks, n)."""
+        values = [variable.value.numpy() for variable in kind]
+        vector = self.packing.vector(values, np)
+        return vector.reshape(-1, vector.shape[-1])
+
+
+class ArraywiseOptimizer(Optimizer):
+    """Any optimizer of one network, with a variable for each array.
+
+    The state is that of the optimizer but for its learning rate.
+    """
+
+    def __init__(self, build: Build, shapes: Sequence[Shape], lead: Shape) -> None:
+        assert lead == ()
+        super().__init__(build, shapes, lead, is_elementwise=False)
+        self._optimizer = build()
+        self._optimizer.build(self.variables)
+        self.steps, _, *rest = self._optimizer.variables  # the second is the learning rate
+        self._state = [self.steps, *rest]
+        self._fresh = tuple(variable.value.numpy() for variable in self._state)
+
+    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
+        self._optimizer.learning_rate.assign(rates)
+        self._optimizer.apply(gradients, self.variables)
+
+    def moved(self) -> tf.Tensor:
+        return tf.convert_to_tensor(self._optimizer.iterations) > 1
+
+    def load(self, states: Sequence[State]) -> None:
+        assign(self._state, states[0] or self._fresh)
+
+    def state(self, member: int) -> State:
+        return tuple(variable.value.numpy() for variable in self._state)
+
+    def finish(self) -> bool:
+        self._optimizer.finalize_variable_values(self.variables)
+        return self._optimizer.use_ema
+
+
+def with_steps_of_members(optimizer: keras.optimizers.Optimizer) -> Any:
+    """The optimizer, with a count of steps for each network in the place of its own one."""
+
+    class OfMembers(type(optimizer)):  # type: ignore[misc]
+        steps: Any = 0
+
+        @property
+        def iterations(self) -> Any:
+            return self.steps
+
+    return OfMembers.from_config(optimizer.get_config())
+
+
+def owners(optimizer: keras.optimizers.Optimizer, n_variables: int) -> list[tuple[int, int]]:
+    """(kind, owner) of each moment of an optimizer of so many variables.
+
+    Releases of Keras list moments in different orders: variables of different sizes tell.
+    """
+    sizes = range(1, n_variables + 1)
+    optimizer.build([keras.Variable(np.zeros(n, np.float32), name="probe") for n in sizes])
+    n_seen: dict[int, int] = defaultdict(int)
+    found = []
+    for variable in optimizer.variables[2:]:
+        owner = variable.shape[0] - 1
+        found.append((n_seen[owner], owner))
+        n_seen[owner] += 1
+    return found
+
+
+def by_kind(moments: Sequence[Any], places: Sequence[tuple[int, int]]) -> list[list[Any]]:
+    """Moments of each kind in the order of their owners; `places` are those of `owners`."""
+    found: dict[int, dict[int, Any]] = defaultdict(dict)
+    for (kind, owner), moment in zip(places, moments, strict=True):
+        found[kind][owner] = moment
+    return [[of_kind[i] for i in range(len(of_kind))] for of_kind in found.values()]
+
+
+def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,121 @@
+"""How far the training of a network has come."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from skmlp._engine.stopping import Patience, Plateau, StopReason
+
+
+@dataclass
+class TrainingState:
+    """All that training needs to resume as if it had never ended.
+
+    Snapshots are vectors, (n_numbers,): the trained numbers in the order of the layers, those
+    that are not trained, and, where there are any, averages of the trained ones.
+    """
+
+    seed: int  # all random numbers of this network's training derive from it
+    epochs_before: int = 0  # trained by earlier calls, which this one continues
+    optimizer_name: str = ""  # which optimizer the next two belong to
+    optimizer: tuple[np.ndarray, ...] = ()  # its variables, if it has made steps
+    learning_rate: float | None = None  # of the last step; None before the first
+    plateau: Plateau | None = None
+    now: Any = None  # a snapshot, or None: the weights of the fitted network
+    # From here on: of this call alone.
+    best: Any = None
+    # A training loss is that of the weights on the way through its epoch: one bad step at
+    # the end does not show in it. The weights that entered the best epoch are safe.
+    safe: Any = None
+    kept: Any = None  # at the end of training
+    best_value: float = math.inf
+    patience: Patience | None = None
+    history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
+    scores: list[float] = field(default_factory=list)
+    reason: StopReason | None = None  # None while training lasts
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that this call has trained."""
+        return len(self.history["loss"])
+
+    def begin(self, snapshot: np.ndarray) -> None:
+        """Set the weights that training begins with."""
+        self.now = self.best = self.safe = snapshot
+
+    def after_epoch(
+        self,
+        logs: dict[str, float],
+        score: float | None,
+        *,
+        entered: Any,
+        reached: Any,
+        has_validation: bool,
+        start_from_epoch: int = 0,
+        asked_to_stop: bool = False,
+    ) -> None:
+        """Add an epoch's logs, keep its weights if they are the best, and decide on the end.
+
+        `entered` and `reached` are snapshots before and after it. The best epoch is sought,
+        and patience counts, from `start_from_epoch`; epochs before it are the best until then.
+        """
+        assert self.patience is not None
+        self.now = reached
+        epoch = self.epochs
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+        if score is not None:
+            self.scores.append(score)
+        loss = logs["loss"]
+        value = loss if score is None else -score
+        is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
+        if is_finite and (value <= self.best_value or epoch == start_from_epoch):
+            self.best_value, self.best = value, reached
+            self.safe = reached if has_validation else entered
+        if epoch >= start_from_epoch:
+            self.patience = self.patience.after(value)
+        if self.plateau:
+            self.plateau = self.plateau.after(logs.get("val_loss", loss))
+        if not is_finite:
+            self.reason = StopReason.NOT_FINITE
+        elif asked_to_stop:
+            self.reason = StopReason.CALLBACK
+        elif self.patience.exhausted:
+            self.reason = StopReason.NO_IMPROVEMENT
+
+    def to_keep(self, *, has_validation: bool) -> Any:
+        """Snapshot of the weights to keep at the end."""
+        if self.reason is StopReason.NOT_FINITE:
+            return self.safe
+        is_best = has_validation or self.reason is StopReason.INTERRUPTED
+        return self.best if is_best else self.now
+
+    def copy(self) -> TrainingState:
+        """The same in arrays of its own."""
+        snapshots = {name: getattr(self, name) for name in ("now", "best", "safe", "kept")}
+        return replace(
+            self,
+            **{name: None if of is None else np.array(of) for name, of in snapshots.items()},
+            history={name: list(values) for name, values in self.history.items()},
+            scores=list(self.scores),
+        )
+
+    def at_rest(self, n_numbers: int) -> TrainingState:
+        """What the next call resumes, of a network with so many numbers.
+
+        After a loss that was not finite the optimizer's moments are not finite either.
+        """
+        is_usable = self.reason is not StopReason.NOT_FINITE
+        has_averages = self.kept is not None and self.kept.size > n_numbers
+        return TrainingState(
+            seed=self.seed,
+            epochs_before=self.epochs_before + self.epochs,
+            optimizer_name=self.optimizer_name if is_usable else "",
+            optimizer=self.optimizer if is_usable else (),
+            plateau=self.plateau,
+            now=self.kept if has_averages else None,
+        )

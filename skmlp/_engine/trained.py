@@ -1,0 +1,231 @@
+"""The trained arrays of a program: who steps them, how gradients are clipped, their averages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skmlp._engine.network import Network
+from skmlp._engine.optimizer import (
+    ArraywiseOptimizer,
+    ElementwiseOptimizer,
+    Optimizer,
+    State,
+    assign,
+)
+from skmlp._engine.packing import joined
+from skmlp._engine.recipe import Group, Numbers, Recipe, beside, sums
+from skmlp._keras.tensorflow import keras, tf
+from skmlp._network.kinds import Shape
+
+
+class TrainedArrays:
+    """All trained arrays, each stepped by the optimizer of its group.
+
+    An array of which an optimizer has some rows alone lies in two pieces. Values, here, are
+    those of the optimizers' variables, one optimizer after the other.
+    """
+
+    def __init__(self, network: Network, recipe: Recipe, lead: Shape) -> None:
+        self._network, self._recipe, self._lead = network, recipe, lead
+        self._groups = [group for group in recipe.groups if group.build_optimizer]
+        self._pieces: list[tuple[int, Shape, int]] = []  # array, shape, optimizer
+        for i, array in enumerate(network.trained):
+            self._pieces += [(i, *piece) for piece in self._split(i, array.initial.shape)]
+        self._optimizers = [
+            self._optimizer(group, [shape for _, shape, own in self._pieces if own == k])
+            for k, group in enumerate(self._groups)
+        ]
+        self.variables = [v for optimizer in self._optimizers for v in optimizer.variables]
+        self._averages = [
+            keras.Variable(np.zeros(variable.shape, np.float32), name="average")
+            for variable in self.variables
+            if recipe.has_ema
+        ]
+        self._constraints = [array.constraint for array in network.trained]
+
+    def _split(self, array: int, shape: Shape) -> list[tuple[Shape, int]]:
+        """(shape, optimizer) of an array's pieces."""
+        for k, group in enumerate(self._groups[1:], 1):
+            if array == self._network.index(group.layer):
+                pieces = [
+                    ((group.n_rows, *shape[1:]), k),
+                    ((shape[0] - group.n_rows, *shape[1:]), 0),
+                ]
+                return [piece for piece in pieces if piece[0][0]]
+        return [(shape, 0)]
+
+    def _optimizer(self, group: Group, shapes: Sequence[Shape]) -> Optimizer:
+        kind = ElementwiseOptimizer if group.is_elementwise else ArraywiseOptimizer
+        assert group.build_optimizer is not None
+        return kind(group.build_optimizer, shapes, self._lead)
+
+    # Values in and out
+
+    def values(self) -> list[tf.Tensor]:
+        return [tf.convert_to_tensor(variable.value) for variable in self.variables]
+
+    def measured_values(self) -> list[tf.Tensor]:
+        """The averages, where there are any."""
+        return [tf.convert_to_tensor(v.value) for v in self._averages or self.variables]
+
+    def arrays(self, values: Sequence[Any]) -> list[Any]:
+        """The arrays, (..., *shape), in the order of the network."""
+        of_array: dict[int, list[Any]] = {}
+        for (i, _, _), piece in zip(self._pieces, self._ordered(values, tf), strict=True):
+            of_array.setdefault(i, []).append(piece)
+        return [joined(pieces, len(self._lead)) for pieces in of_array.values()]
+
+    def vector(self) -> tf.Tensor:
+        """All numbers, (..., n_trained)."""
+        return self._vector(self.values())
+
+    def averages_vector(self) -> tf.Tensor:
+        return self._vector(self.measured_values())
+
+    def restore(self, vectors: np.ndarray) -> None:
+        assign(self.variables, self._of_vector(vectors))
+
+    def restore_averages(self, vectors: np.ndarray) -> None:
+        assign(self._averages, self._of_vector(vectors))
+
+    def load(self, states: Sequence[State]) -> None:
+        """Set the optimizers' states, one after the other for each network; () is fresh."""
+        for k, optimizer in enumerate(self._optimizers):
+            optimizer.load([self._state_of(k, state) for state in states])
+
+    def state(self, member: int) -> State:
+        states = [optimizer.state(member) for optimizer in self._optimizers]
+        return tuple(array for state in states for array in state)
+
+    def finish(self) -> bool:
+        return any([optimizer.finish() for optimizer in self._optimizers])
+
+    def _state_of(self, k: int, state: State) -> State:
+        if not state:
+            return ()
+        sizes = [len(optimizer.state(0)) for optimizer in self._optimizers]
+        start = sum(sizes[:k])
+        return tuple(state[start : start + sizes[k]])
+
+    def _ordered(self, values: Sequence[Any], ops: Any) -> list[Any]:
+        """The pieces, in the order of the arrays."""
+        left, pieces = list(values), []
+        for optimizer in self._optimizers:
+            n = len(optimizer.variables)
+            pieces.append(optimizer.packing.arrays(left[:n], ops))
+            left = left[n:]
+        return [pieces[k].pop(0) for _, _, k in self._pieces]
+
+    def _vector(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
+        pieces = self._ordered(values, tf)
+        return joined([tf.reshape(piece, (*self._lead, -1)) for piece in pieces], -1)
+
+    def _of_vector(self, vectors: np.ndarray) -> list[np.ndarray]:
+        sizes = [int(np.prod(shape)) for _, shape, _ in self._pieces]
+        parts = np.split(vectors, np.cumsum(sizes)[:-1], axis=-1)
+        values = []
+        for k, optimizer in enumerate(self._optimizers):
+            own = [
+                part.reshape(*self._lead, *shape)
+                for part, (_, shape, of) in zip(parts, self._pieces, strict=True)
+                if of == k
+            ]
+            values += optimizer.packing.values(own, np)
+        return values
+
+    # A step
+
+    @property
+    def steps(self) -> tf.Tensor:
+        """Batches seen, (...,)."""
+        return tf.convert_to_tensor(self._optimizers[0].steps.value)
+
+    def penalty(self, arrays: Sequence[tf.Tensor], numbers: Numbers) -> tf.Tensor:
+        """Of the kernels, and once more of the rows that a group has, (...,)."""
+        total = tf.zeros(self._lead)
+        penalised = zip(arrays, self._network.trained, strict=True)
+        kernels = [array for array, of in penalised if of.is_penalised]
+        for k, group in enumerate(self._recipe.groups):
+            own = kernels
+            if group.layer:
+                kernel = arrays[self._network.index(group.layer)]
+                own = [kernel[..., : group.n_rows, :]]
+            n_lead = len(self._lead)
+            if group.has_l1:
+                total += numbers.l1[..., k] * sums([tf.abs(array) for array in own], n_lead)
+            if group.has_l2:
+                total += numbers.l2[..., k] * sums([tf.square(array) for array in own], n_lead)
+        return total
+
+    def step(self, gradients: list[tf.Tensor], rates: tf.Tensor, numbers: Numbers) -> None:
+        """Move the arrays against their clipped gradients, and the averages after them."""
+        left = self._clipped(gradients, numbers.clip)
+        for k, (group, optimizer) in enumerate(zip(self._groups, self._optimizers, strict=True)):
+            n = len(optimizer.variables)
+            own, left = left[:n], left[n:]
+            optimizer.step(own, self._rates_of(k, group, rates, numbers))
+        self._constrain()
+        # Averages begin at the weights after the first step.
+        decay = tf.where(self._optimizers[0].moved(), numbers.ema_decay, 0.0)
+        for average, variable in zip(self._averages, self.variables, strict=False):
+            share = beside(decay, variable)
+            average.assign(share * average.value + (1 - share) * variable.value)
+
+    def _rates_of(self, k: int, group: Group, rates: tf.Tensor, numbers: Numbers) -> tf.Tensor:
+        if k == 0:
+            return rates
+        if group.schedule is not None:
+            return group.schedule(self._optimizers[k].steps.value, numbers)
+        position = self._recipe.groups.index(group)
+        return numbers.group_rates[..., position] if group.has_own_rate else rates
+
+    def _clipped(self, gradients: list[tf.Tensor], limit: tf.Tensor) -> list[tf.Tensor]:
+        if self._recipe.clipping == "clipvalue":
+            limits = [beside(limit, gradient) for gradient in gradients]
+            pairs = zip(gradients, limits, strict=True)
+            return [tf.clip_by_value(gradient, -most, most) for gradient, most in pairs]
+        if self._recipe.clipping == "clipnorm":
+            left, clipped = list(gradients), []
+            for optimizer in self._optimizers:
+                n = len(optimizer.variables)
+                arrays = optimizer.packing.arrays(left[:n])
+                shrunk = [self._shrunk([array], limit)[0] for array in arrays]
+                clipped += optimizer.packing.values(shrunk)
+                left = left[n:]
+            return clipped
+        if self._recipe.clipping == "global_clipnorm":
+            return self._shrunk(gradients, limit)
+        return gradients
+
+    def _shrunk(self, gradients: Sequence[tf.Tensor], limit: tf.Tensor) -> list[tf.Tensor]:
+        """Gradients whose norm, each network's, is brought down to the limit."""
+        norm = tf.sqrt(sums([tf.square(gradient) for gradient in gradients], len(self._lead)))
+        factor = limit / tf.maximum(norm, limit)
+        return [gradient * beside(factor, gradient) for gradient in gradients]
+
+    def _constrain(self) -> None:
+        """Apply Keras's constraints, which layers of the user's own may have."""
+        if not any(self._constraints):
+            return
+        assert not self._lead
+        assert len(self._optimizers) == 1
+        (optimizer,) = self._optimizers
+        constrained = [
+            array if constraint is None else constraint(array)
+            for array, constraint in zip(
+                self.arrays(self.values()), self._constraints, strict=True
+            )
+        ]
+        assign(self.variables, optimizer.packing.values(constrained))
+
+    def are_finite(self) -> tf.Tensor:
+        """Whether all numbers are finite, (...,)."""
+        lead = len(self._lead)
+        finite = [
+            tf.reduce_all(tf.math.is_finite(v.value), axis=list(range(lead, len(v.shape))))
+            for v in self.variables
+        ]
+        return tf.reduce_all(tf.stack(finite), axis=0)

@@ -1,0 +1,95 @@
+"""Validation rows, measured after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from skmlp._data.encoded import EncodedData
+from skmlp._engine.capacity import rounded_up
+from skmlp._engine.fit import Fit, Watcher
+from skmlp._engine.program import Program
+from skmlp._engine.recipe import Recipe
+from skmlp._keras.tensorflow import tf
+
+# Rows measured at once, to bound the memory of wide layers: of one network, and of all.
+MAX_ROWS = 8192
+MAX_ROWS_OF_ALL = 65_536
+
+
+class ValidationRows:
+    """The validation rows of all networks on the device, in chunks.
+
+    Chunks are batches where a watcher wants to hear of each. Networks whose rows are the same
+    object share them.
+    """
+
+    def __init__(self, program: Program, fits: Sequence[Fit]) -> None:
+        self._program = program
+        sets = [fit.validation for fit in fits if fit.validation is not None]
+        self._n_rows = np.array([data.n_rows for data in sets])
+        self._chunks: list[tuple[tf.Tensor, ...]] = []
+        if not sets:
+            return
+        distinct = list(dict.fromkeys(sets))
+        which = np.array([distinct.index(data) for data in sets])
+        which = tf.constant(which if len(sets) > 1 else which[0])
+        size = min(MAX_ROWS, MAX_ROWS_OF_ALL // len(sets))
+        if any(watcher.wants_batches for fit in fits for watcher in fit.watchers):
+            size = program.recipe.batch_size
+        n_rows = max(self._n_rows)
+        capacity = min(size, rounded_up(int(n_rows)))
+        for start in range(0, n_rows, size):
+            several = [_chunk(data, start, min(start + size, n_rows), capacity) for data in distinct]
+            self._chunks.append((*map(_stacked, zip(*several, strict=True)), which))
+
+    def __bool__(self) -> bool:
+        return bool(self._chunks)
+
+    def measure(
+        self, numbers: tf.Tensor, watchers: Sequence[Watcher]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """For each network its losses, (networks, n_losses), penalty included in the first, and
+        raw outputs of its rows, (n_rows, n_outputs).
+        """
+        listeners = [watcher for watcher in watchers if watcher.wants_batches]
+        for watcher in watchers:
+            watcher.on_test_begin()
+        totals, outputs, n_measured = 0.0, [], 0
+        for i, chunk in enumerate(self._chunks):
+            for watcher in listeners:
+                watcher.on_test_batch_begin(i)
+            of_chunk, penalty, raw = self._program.measure(chunk, numbers)
+            totals += of_chunk
+            outputs.append(raw)
+            n_measured = np.minimum(n_measured + raw.shape[1], self._n_rows)
+            for watcher in listeners:
+                watcher.on_test_batch_end(i, float(totals[0, 0] / n_measured[0] + penalty[0]))
+        losses = totals / self._n_rows[:, None]
+        losses[:, 0] += penalty
+        for watcher in watchers:
+            watcher.on_test_end(float(losses[0, 0]))
+        raw = np.concatenate(outputs, axis=1)
+        return losses, [of_member[:n] for of_member, n in zip(raw, self._n_rows, strict=True)]
+
+
+def losses_of_outputs(recipe: Recipe, losses: Sequence[float]) -> dict[str, float]:
+    """What Keras logs of a model with several outputs: each one's loss, without penalty."""
+    outputs = recipe.network.outputs
+    return {f"{name}_loss": loss for name, loss in zip(outputs, losses[1:], strict=False)}
+
+
+def _chunk(data: EncodedData, start: int, end: int, capacity: int) -> tuple[np.ndarray, ...]:
+    """Rows of a set and copies of its first one, whose weight of zero keeps them out."""
+    index = np.zeros(capacity, dtype=np.intp)
+    end = max(min(end, data.n_rows), start)
+    own = slice(0, max(end - start, 0))
+    index[own] = np.arange(start, end)
+    weight = np.zeros(capacity, np.float32)
+    weight[own] = data.unit_weight()[start:end]
+    return data.X[index], data.y[index], weight
+
+
+def _stacked(arrays: Sequence[np.ndarray]) -> tf.Tensor:
+    return tf.constant(np.stack(arrays))

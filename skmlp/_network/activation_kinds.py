@@ -1,0 +1,122 @@
+"""Kinds of layer that activate the units of a hidden layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from skmlp._network.activations import (
+    LEAKY_SLOPE,
+    RRELU_MEAN_SLOPE,
+    RRELU_RANGE,
+    numpy_activation,
+    prelu,
+)
+from skmlp._network.kinds import Batch, Kind, Shape, Trained
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Activation(Kind):
+    """A function of Keras's by name, or the user's own."""
+
+    function: str | Callable
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        from skmlp._keras.tensorflow import keras
+
+        return keras.layers.Activation(self.function, **name_and_dtype)
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        return numpy_activation(self.function)(inputs[0])
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import keras, tf
+
+        x = inputs[0]
+        function = keras.activations.get(self.function)
+        if x.shape.rank == 2:
+            return function(x)
+        # The user's own function may count axes from the first one.
+        return tf.reshape(function(tf.reshape(x, [-1, x.shape[-1]])), tf.shape(x))
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Kind):
+    """A rectifier with a slope below zero (Maas et al. 2013)."""
+
+    slope: float = LEAKY_SLOPE
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        from skmlp._keras.tensorflow import keras
+
+        return keras.layers.LeakyReLU(negative_slope=self.slope, **name_and_dtype)
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        return np.maximum(inputs[0], self.slope * inputs[0], out=inputs[0])
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import keras
+
+        return keras.activations.leaky_relu(inputs[0], self.slope)
+
+
+@dataclass(frozen=True)
+class RandomReLU(LeakyReLU):
+    """A leaky rectifier with random slopes in training (Xu et al. 2015)."""
+
+    slope: float = RRELU_MEAN_SLOPE
+    takes_bits: ClassVar[bool] = True
+
+    def in_training(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
+    ) -> Trained:
+        from skmlp._network.noise import random_leaks
+
+        leaks = random_leaks(*RRELU_RANGE)
+        return leaks(inputs[0], None, batch.bits(inputs[0])), ()
+
+
+@dataclass(frozen=True)
+class PReLU(Kind):
+    """A rectifier with a learned slope for each unit (He et al. 2015)."""
+
+    def shapes(self, width: int) -> list[Shape]:
+        return [(width,)]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        from skmlp._keras.tensorflow import keras
+
+        return keras.layers.PReLU(**name_and_dtype)
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        return prelu(inputs[0], arrays[0])
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import tf
+
+        x = inputs[0]
+        return tf.nn.relu(x) - arrays[0][..., None, :] * tf.nn.relu(-x)
+
+
+# Activations that are more than a function, by their names.
+ACTIVATION_LAYERS: dict[str, Kind] = {
+    "leaky_relu": LeakyReLU(),
+    "prelu": PReLU(),
+    "rrelu": RandomReLU(),
+}
+
+
+def activation_kind(activation: str | Callable | Kind) -> Kind:
+    """The kind of an activation: a layer by itself, a name or the user's own function."""
+    if isinstance(activation, Kind):
+        return activation
+    if isinstance(activation, str) and activation in ACTIVATION_LAYERS:
+        return ACTIVATION_LAYERS[activation]
+    return Activation(activation)

@@ -1,0 +1,215 @@
+"""Kinds of layer that are Keras's: any layer as it is, and normalisation, which stacks too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from skmlp._network.kinds import Array, Batch, Kind, Shape, Trained
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class KerasLayer(Kind):
+    """A Keras layer without its weights, as text; of a user's own class, the class too.
+
+    It runs as it is, so Keras alone knows its arrays, and networks that have it are trained one
+    by one.
+    """
+
+    kind: str | type  # the name in keras.layers, or a class that is not Keras's
+    config: str  # JSON, without name and dtype
+    is_random: ClassVar[bool] = True  # for all that is known here; its bits are Keras's
+    in_stacks: ClassVar[bool] = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return json.loads(self.config)
+
+    def shapes(self, width: int) -> list[Shape] | None:
+        return None
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        from skmlp._keras.text import made_safely
+
+        cls: Any = self.kind
+        config = {**self.settings, **name_and_dtype}
+        if not isinstance(cls, str):
+            return cls.from_config(config)
+        # The text may come from a file of somebody else's.
+        return made_safely({"module": "keras.layers", "class_name": cls, "config": config})
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        layer = self.keras_layer(name="activation", dtype="float32")
+        layer.build(inputs[0].shape)
+        layer.set_weights(list(arrays))
+        outputs = layer(inputs[0].astype(np.float32), training=False)
+        return np.asarray(outputs, dtype=inputs[0].dtype)
+
+    def built(self, width: int) -> BuiltKerasLayer:
+        layer = self.keras_layer(name="layer", dtype="float32")
+        layer.build((None, width))
+        weights = list(layer.weights)
+        others = [v for v in layer.variables if not any(v is weight for weight in weights)]
+        seeds = [(variable, variable.value.numpy()) for variable in others]
+        return BuiltKerasLayer(self.kind, self.config, layer, seeds)
+
+
+@dataclass(frozen=True)
+class BuiltKerasLayer(KerasLayer):
+    """A Keras layer that runs with arrays in the place of its own weights."""
+
+    layer: Any = field(compare=False)
+    seeds: list[tuple[Any, np.ndarray]] = field(compare=False)  # states and first values
+
+    def reset(self) -> None:
+        for variable, first in self.seeds:
+            variable.assign(first)
+
+    def arrays(self, width: int) -> list[Array]:
+        return [
+            Array(
+                variable.value.numpy(),
+                is_trained=variable.trainable,
+                is_penalised=variable.trainable and variable.name == "kernel",
+                constraint=variable.constraint,
+            )
+            for variable in self.layer.weights
+        ]
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        return self._run(arrays, inputs, training=False)[0]
+
+    def in_training(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
+    ) -> Trained:
+        output, scope = self._run(arrays, inputs, training=True)
+        for variable, _ in self.seeds:
+            new = scope.get_current_value(variable)
+            if new is not None:
+                variable.assign(new)
+        untrained = [variable for variable in self.layer.weights if not variable.trainable]
+        return output, [scope.get_current_value(variable) for variable in untrained]
+
+    def _run(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
+    ) -> tuple[Any, keras.StatelessScope]:
+        from skmlp._keras.tensorflow import keras
+
+        mapping = list(zip(self.layer.weights, arrays, strict=True))
+        with keras.StatelessScope(mapping) as scope:
+            return self.layer(inputs[0], training=training), scope
+
+
+@dataclass(frozen=True)
+class Normalization(KerasLayer):
+    """Units shifted and scaled to mean 0 and variance 1, and then by learned numbers."""
+
+    is_random: ClassVar[bool] = False
+    in_stacks: ClassVar[bool] = True
+    n_moments: ClassVar[int] = 0  # arrays that are not trained
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"epsilon": 1e-3, "center": True, "scale": True, **super().settings}
+
+    def shapes(self, width: int) -> list[Shape]:
+        n_learned = self.settings["scale"] + self.settings["center"]
+        return [(width,)] * (n_learned + self.n_moments)
+
+    def built(self, width: int) -> Normalization:
+        return self
+
+    def arrays(self, width: int) -> list[Array]:
+        return super().built(width).arrays(width)
+
+    def _gamma_and_beta(self, arrays: Sequence[Any]) -> tuple[Any, Any, list[Any]]:
+        """Those that there are, with an axis of rows, and the arrays after them."""
+        left = [array[..., None, :] for array in arrays]
+        gamma = left.pop(0) if self.settings["scale"] else None
+        beta = left.pop(0) if self.settings["center"] else None
+        return gamma, beta, left
+
+    def _moments(self, left: Sequence[Any], x: Any) -> tuple[Any, Any]:
+        """Mean and variance after training."""
+        raise NotImplementedError
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        gamma, beta, left = self._gamma_and_beta(arrays)
+        mean, variance = self._moments(left, inputs[0])
+        output = (inputs[0] - mean) / np.sqrt(variance + self.settings["epsilon"])
+        output *= 1.0 if gamma is None else gamma
+        return output if beta is None else output + beta
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        gamma, beta, left = self._gamma_and_beta(arrays)
+        return self._normalized(inputs[0], *self._moments(left, inputs[0]), gamma, beta)
+
+    def _normalized(self, x: Any, mean: Any, variance: Any, gamma: Any, beta: Any) -> tf.Tensor:
+        from skmlp._keras.tensorflow import tf
+
+        epsilon = self.settings["epsilon"]
+        return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+
+
+@dataclass(frozen=True)
+class BatchNormalization(Normalization):
+    """By the moments of a unit over a batch (Ioffe and Szegedy 2015)."""
+
+    n_moments: ClassVar[int] = 2
+
+    def _moments(self, left: Sequence[Any], x: Any) -> tuple[Any, Any]:
+        mean, variance = left
+        return mean, variance
+
+    def in_training(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
+    ) -> Trained:
+        """Normalised by the moments of the rows that count.
+
+        Keras's own moments know no weights: here a row of weight 2 counts as two rows, and one
+        of weight 0, as those that fill up the last batch, as none.
+        """
+        from skmlp._keras.tensorflow import tf
+
+        gamma, beta, moving = self._gamma_and_beta(arrays)
+        x = inputs[0]
+        total = tf.reduce_sum(batch.weight, axis=-1, keepdims=True)
+        share = (batch.weight / tf.maximum(total, 1e-12))[..., None]
+        mean = tf.reduce_sum(share * x, axis=-2, keepdims=True)
+        variance = tf.reduce_sum(share * tf.square(x - mean), axis=-2, keepdims=True)
+        momentum = self.settings.get("momentum", 0.99)
+        moved = [
+            (momentum * old + (1 - momentum) * new)[..., 0, :]
+            for old, new in zip(moving, (mean, variance), strict=True)
+        ]
+        return self._normalized(x, mean, variance, gamma, beta), moved
+
+
+@dataclass(frozen=True)
+class LayerNormalization(Normalization):
+    """By the moments of a row over the units (Ba et al. 2016)."""
+
+    def _moments(self, left: Sequence[Any], x: Any) -> tuple[Any, Any]:
+        if isinstance(x, np.ndarray):
+            return x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
+        from skmlp._keras.tensorflow import tf
+
+        return tf.nn.moments(x, axes=[-1], keepdims=True)
+
+
+def layer_kind(kind: str | type, config: str) -> KerasLayer:
+    """A Keras layer, as the kind that is known here if there is one."""
+    layer = KerasLayer(kind, config)
+    if kind == "BatchNormalization":
+        return BatchNormalization(kind, config)
+    if kind == "LayerNormalization" and not layer.settings.get("rms_scaling"):
+        return LayerNormalization(kind, config)
+    return layer

@@ -1,0 +1,205 @@
+"""Kinds of layer; each class holds all that is known of its kind.
+
+A kind knows the shapes of its arrays, its Keras layer, its output in NumPy, and its output on
+tensors, after training and in it. Tensors may have a leading axis of networks that are trained
+together, in inputs and arrays alike, so axes are counted from the last one. TensorFlow is
+imported where a method needs it: a fitted estimator predicts without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+Shape = tuple[int, ...]
+Weights = tuple[tuple[np.ndarray, ...], ...]  # the arrays of each layer, in Keras's order
+
+
+class Array(NamedTuple):
+    """An array of a layer before training."""
+
+    initial: np.ndarray
+    is_trained: bool = True
+    is_penalised: bool = False  # by l1 and l2
+    constraint: Callable | None = None  # Keras's, applied after each step
+
+
+class Batch(NamedTuple):
+    """The rows of a step, as a layer in training sees them."""
+
+    weight: tf.Tensor  # (..., rows)
+    bits: Callable[[tf.Tensor], tf.Tensor]  # random uint32 of the shape of the layer's input
+    rate: tf.Tensor | None  # (..., 1, 1), of a layer that drops units
+
+
+# output and the new values of the arrays that are not trained
+Trained = tuple[Any, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A layer without arrays that gives what it takes; kinds differ from it as they say."""
+
+    takes_bits: ClassVar[bool] = False  # random ones, in training
+    has_rate: ClassVar[bool] = False  # drops units at a rate known at run time only
+    in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the output in training may be another one for the same rows."""
+        return self.takes_bits
+
+    def units(self, width: int) -> int:
+        """Units out, for an input of this width."""
+        return width
+
+    def shapes(self, width: int) -> list[Shape] | None:
+        """Shapes of the arrays; None where Keras alone knows them."""
+        return []
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        """The layer of the Keras model; `regularizer` is for its kernel."""
+        raise NotImplementedError
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        """The output after training; may overwrite the input."""
+        return inputs[0]
+
+    def built(self, width: int) -> Kind:
+        """The kind, ready to run on tensors."""
+        return self
+
+    def reset(self) -> None:
+        """Set all that is not in the arrays to what it was when built."""
+
+    def arrays(self, width: int) -> list[Array]:
+        """Arrays as they are built; kernels and biases are drawn later."""
+        return [Array(np.zeros(shape, np.float32)) for shape in self.shapes(width) or []]
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        """The output after training."""
+        return inputs[0]
+
+    def in_training(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
+    ) -> Trained:
+        """The output in training."""
+        return self.tensor(arrays, *inputs), ()
+
+
+@dataclass(frozen=True)
+class Dense(Kind):
+    """A product with a kernel, and a bias if any."""
+
+    n_units: int
+    use_bias: bool = True
+
+    def units(self, width: int) -> int:
+        return self.n_units
+
+    def shapes(self, width: int) -> list[Shape]:
+        return [(width, self.n_units), (self.n_units,)][: 1 + self.use_bias]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        from skmlp._keras.tensorflow import keras
+
+        return keras.layers.Dense(
+            self.n_units,
+            use_bias=self.use_bias,
+            kernel_initializer=keras.initializers.Zeros(),
+            kernel_regularizer=regularizer,
+            **name_and_dtype,
+        )
+
+    def arrays(self, width: int) -> list[Array]:
+        kernel, *bias = super().arrays(width)
+        return [kernel._replace(is_penalised=True), *bias]
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        return self.tensor(arrays, *inputs)
+
+    def tensor(self, arrays: Sequence[Any], *inputs: Any) -> Any:
+        output = inputs[0] @ arrays[0]
+        if self.use_bias:
+            output += arrays[1][..., None, :]
+        return output
+
+
+@dataclass(frozen=True)
+class Concatenate(Kind):
+    """Inputs side by side."""
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        from skmlp._keras.tensorflow import keras
+
+        return keras.layers.Concatenate(**name_and_dtype)
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        return np.hstack(inputs)
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import tf
+
+        return tf.concat(inputs, axis=-1)
+
+
+@dataclass(frozen=True)
+class Dropout(Kind):
+    """Inverted dropout (Srivastava et al. 2014)."""
+
+    rate: float
+    takes_bits: ClassVar[bool] = True
+    has_rate: ClassVar[bool] = True
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        from skmlp._keras.tensorflow import keras
+
+        return keras.layers.Dropout(self.rate, seed=0, **name_and_dtype)
+
+    def in_training(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
+    ) -> Trained:
+        from skmlp._network.noise import dropped_out
+
+        return dropped_out(inputs[0], batch.rate, batch.bits(inputs[0])), ()
+
+
+@dataclass(frozen=True)
+class AlphaDropout(Dropout):
+    """Dropout that keeps mean and variance of selu units (Klambauer et al. 2017)."""
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        from skmlp._keras.tensorflow import keras
+
+        return keras.layers.AlphaDropout(self.rate, seed=0, **name_and_dtype)
+
+    def in_training(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
+    ) -> Trained:
+        from skmlp._network.noise import alpha_dropped_out
+
+        return alpha_dropped_out(inputs[0], batch.rate, batch.bits(inputs[0])), ()
+
+
+@dataclass(frozen=True)
+class Rescaling(Kind):
+    """Standardised outputs in the units of the targets."""
+
+    scale: tuple[float, ...]
+    mean: tuple[float, ...]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        from skmlp._keras.tensorflow import keras
+
+        return keras.layers.Rescaling(list(self.scale), list(self.mean), **name_and_dtype)
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        dtype = inputs[0].dtype
+        return inputs[0] * np.array(self.scale, dtype) + np.array(self.mean, dtype)
