@@ -60,7 +60,7 @@ def assert_same_bits(ours, other):
     assert ours.validation_scores_ == other.validation_scores_
     assert ours.best_loss_ == other.best_loss_
     one, two = ours._state, other._state
-    progress = (one.progress.optimizer, two.progress.optimizer)
+    progress = (one.training.optimizer, two.training.optimizer)
     for pair in ((one.arrays, two.arrays), progress):
         for mine, theirs in zip(*pair, strict=True):
             np.testing.assert_array_equal(mine, theirs)
@@ -96,7 +96,7 @@ def test_without_a_seed_the_checkpoint_s_is_taken(tmp_path):
     with pytest.raises(KilledError):
         regressor.fit(X, Y, callbacks=[KillAfter(4)])
     seed = int(read(tmp_path / "checkpoint.npz").facts["settings"]["random_state"])
-    assert regressor.fit(X, Y)._state.progress.seed == seed
+    assert regressor.fit(X, Y)._state.training.seed == seed
 
 
 # Trains up to an epoch of no return, where it waits to be killed.

@@ -54,7 +54,7 @@ def test_searches_are_as_on_one_machine(cluster):
     """One test, since the workers take longer to start than all that they do."""
 
     def programs():
-        from skmlp._engine import STACKS, STORE
+        from skmlp._engine.store import STORE
 
         return len(STACKS.idle()), len(STORE.idle())
 

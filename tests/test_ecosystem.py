@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor
-from skmlp._engine import STORE
+from skmlp._engine.store import STORE
 
 REGRESSOR = MLPRegressor((8,), epochs=20, learning_rate=0.02, batch_size=16, random_state=0)
 CLASSIFIER = MLPClassifier((8,), epochs=20, learning_rate=0.02, batch_size=16, random_state=0)

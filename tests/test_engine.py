@@ -10,7 +10,9 @@ import tensorflow as tf
 from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor
-from skmlp._engine import STORE, Patience, Run, StopReason
+from skmlp._engine.state import TrainingState
+from skmlp._engine.stopping import Patience, StopReason
+from skmlp._engine.store import STORE
 from skmlp._engine.store import ProgramStore
 
 X = np.random.RandomState(0).normal(size=(90, 3))
@@ -56,14 +58,20 @@ def test_patience(values, limit, tol, stops):
     ],
 )
 def test_the_best_epoch_is_sought_from_the_one_to_start_from(scores, start, best, stops):
-    run = Run(Patience(2, 0), None, now=0, best=0, safe=0, start_from_epoch=start)
+    state = TrainingState(seed=0, now=0, best=0, safe=0, patience=Patience(2, 0))
     for epoch, score in enumerate(scores, 1):
-        loss = score if math.isnan(score) else 1.0
-        run.after_epoch({"loss": loss}, score, entered=0, reached=score, has_validation=True)
-        assert (run.reason is not None) == (epoch == stops)
-        if run.reason is not None:
+        state.after_epoch(
+            {"loss": score if math.isnan(score) else 1.0},
+            score,
+            entered=0,
+            reached=score,
+            has_validation=True,
+            start_from_epoch=start,
+        )
+        assert (state.reason is not None) == (epoch == stops)
+        if state.reason is not None:
             break
-    assert run.best == -run.best_value == best
+    assert state.best == -state.best_value == best
 
 
 def test_stop_reasons_name_a_remedy():
@@ -202,13 +210,13 @@ def bits(*counters):
     """The random bits of one layer at one batch."""
     import tensorflow as tf
 
-    from skmlp._engine.noise import random_bits
+    from skmlp._network.noise import random_bits
 
     return random_bits(tf.constant(ONES), counters)
 
 
 def test_random_bits_are_uniform_and_told_apart_by_every_counter():
-    from skmlp._engine.noise import uniform
+    from skmlp._network.noise import uniform
 
     numbers = uniform(bits(7, 0, 0, 0)).numpy()
     assert numbers.min() >= 0
@@ -225,7 +233,7 @@ def test_random_bits_are_uniform_and_told_apart_by_every_counter():
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.9])
 def test_dropout_keeps_the_mean(rate):
-    from skmlp._engine.noise import dropped_out
+    from skmlp._network.noise import dropped_out
 
     masks = [dropped_out(ONES, rate, bits(7, 0, i, 0)).numpy() for i in (0, 1)]
     kept = masks[0] > 0
@@ -236,7 +244,7 @@ def test_dropout_keeps_the_mean(rate):
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5])
 def test_alpha_dropout_keeps_mean_and_variance(rate):
-    from skmlp._engine.noise import alpha_dropped_out
+    from skmlp._network.noise import alpha_dropped_out
 
     units = np.random.RandomState(0).normal(size=ONES.shape).astype(np.float32)
     dropped = alpha_dropped_out(units, np.float32(rate), bits(7, 0, 0, 0)).numpy()
@@ -249,7 +257,7 @@ def test_alpha_dropout_keeps_mean_and_variance(rate):
 
 
 def test_random_leaks_are_uniform_in_training_and_their_mean_at_test():
-    from skmlp._engine.noise import random_leaks
+    from skmlp._network.noise import random_leaks
 
     slopes = -random_leaks(1 / 8, 1 / 3)(-ONES, None, bits(7, 0, 0, 0)).numpy()
     assert slopes.min() == pytest.approx(1 / 8, abs=1e-4)

@@ -20,7 +20,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 from skmlp._data.arrays import EncodedData
-from skmlp._engine import STACKS, STORE, train_stack
+from skmlp._engine.store import STORE
 from skmlp._training.alone import Fit
 from skmlp._training.gathering import Gathering, Task
 from skmlp._training.stacks import SIZES, SearchEndedError, split
@@ -83,7 +83,7 @@ def assert_as_alone(estimators, rows, y, rtol=2e-3, **params):
             np.testing.assert_allclose(together.history_[name], values, rtol=rtol, atol=1e-5)
         for pair in (
             (together._state.arrays, alone._state.arrays),
-            (together._state.progress.optimizer, alone._state.progress.optimizer),
+            (together._state.training.optimizer, alone._state.training.optimizer),
         ):
             for ours, theirs in zip(*pair, strict=True):
                 np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-5)

@@ -128,12 +128,7 @@ def initial_weights(estimator, y):
 
 def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():
     """With one epoch a call, Keras trains on the rows in the orders that the engine draws."""
-    from skmlp._engine.loop import Plan, epoch_order
-    from skmlp._engine.stopping import Patience
-
-    class Shape:
-        capacity = N_ROWS + 9
-        recipe = type("Recipe", (), {"batch_size": 32})
+    from skmlp._engine.loop import drawn_order
 
     common = {"hidden_layer_sizes": (7,), "batch_size": 32, "optimizer": "adam"}
     fitted = MLPRegressor(**common, epochs=3, random_state=1).fit(X, SIGNAL)
@@ -144,10 +139,8 @@ def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():
     )
     model.set_weights(start)
     model.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse", run_eagerly=True)
-    plan = Plan(3, True, fitted._state.progress.seed, 0, Patience(10, 0))
-    rows = type("Rows", (), {"n_rows": N_ROWS})
     for epoch in range(3):
-        order = epoch_order(Shape, rows, plan, epoch).numpy()[:N_ROWS]
+        order = drawn_order(fitted._state.training.seed, epoch, N_ROWS, shuffle=True)
         assert sorted(order) == list(range(N_ROWS))
         model.fit(X[order], SIGNAL[order, None], batch_size=32, shuffle=False, verbose=0)
     for ours, theirs in zip(fitted._state.arrays, model.get_weights(), strict=True):

@@ -28,7 +28,7 @@ def fingerprint(estimator, y=Y):
 
 def fingerprint_of_fitted(estimator):
     bits = hashlib.sha256()
-    for array in (*estimator._state.arrays, *estimator._state.progress.optimizer):
+    for array in (*estimator._state.arrays, *estimator._state.training.optimizer):
         bits.update(array.tobytes())
     bits.update(repr((estimator.history_, estimator.validation_scores_)).encode())
     bits.update(estimator.predict(X).tobytes())
@@ -46,7 +46,7 @@ def test_same_bits_before_and_after_other_fits():
 
 
 def test_bits_do_not_depend_on_the_program_that_is_lent():
-    from skmlp._engine import STORE
+    from skmlp._engine.store import STORE
 
     STORE.clear()
     before = fingerprint(REGRESSOR)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from sklearn.base import clone
 
 from skmlp import MLPRegressor
-from skmlp._engine import STACKS, STORE
+from skmlp._engine.store import STORE
 from skmlp.model_selection import GridSearchCV
 
 X = np.random.RandomState(0).normal(size=(90, 3))

@@ -498,7 +498,7 @@ def test_predict_outputs_needs_an_auxiliary_output():
 
 
 def test_fits_of_other_columns_and_numbers_share_a_program():
-    from skmlp._engine import STORE
+    from skmlp._engine.store import STORE
 
     regressor = clone(REGRESSOR).set_params(
         wide_features=[0, 1], deep_features=[2, 3], aux_loss_weight=0.1, wide_l1=0.1

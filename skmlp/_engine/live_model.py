@@ -107,7 +107,7 @@ class LiveModel:
     def _take_optimizer(self, shown: State) -> None:
         """Set the program's optimizer to this one's state and learning rate, if changed."""
         if self._rate is not None:
-            rate = float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+            rate = float(np.asarray(self.optimizer.learning_rate))
             if rate != self._shown_rate:
                 self._program.learning_rates = [rate]
         steps, *moments = shown

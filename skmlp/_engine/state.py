@@ -88,11 +88,11 @@ class TrainingState:
             self.reason = StopReason.NO_IMPROVEMENT
 
     def to_keep(self, *, has_validation: bool) -> Any:
-        """Snapshot of the weights to keep at the end."""
+        """Snapshot of the weights to keep at the end; None: the last ones."""
         if self.reason is StopReason.NOT_FINITE:
             return self.safe
         is_best = has_validation or self.reason is StopReason.INTERRUPTED
-        return self.best if is_best else self.now
+        return self.best if is_best else None
 
     def copy(self) -> TrainingState:
         """The same in arrays of its own."""
