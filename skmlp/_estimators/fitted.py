@@ -12,9 +12,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import encode_features, output_dtype
-from skmlp._keras.text import WAITING, KerasParameter, holds_text, to_save, to_show
+from skmlp._keras.text import WAITING, holds_text, to_save, to_show
 from skmlp._network.inference import hidden_outputs, predictions, raw_outputs
 from skmlp._network.state import FittedState
+from skmlp._parameters.parameter import parameters_of
 from skmlp._sklearn import is_printing
 
 if TYPE_CHECKING:
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Outputs and weights of the network in `_state`, which a subclass trains."""
 
-    activation = KerasParameter()
-    kernel_initializer = KerasParameter()
-    normalization = KerasParameter()
-    loss = KerasParameter()
-    optimizer = KerasParameter()
-    learning_rate_schedule = KerasParameter()
-    metrics = KerasParameter()
     _state: FittedState
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -166,9 +160,9 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """
         state = dict(super().__getstate__())
         state = state.pop(WAITING, {}) | state
-        for name, value in state.items():
-            if isinstance(getattr(type(self), name, None), KerasParameter):
-                state[name] = to_save(value)
+        for name, parameter in parameters_of(type(self)).items():
+            if parameter.takes_keras and name in state:
+                state[name] = to_save(state[name])
         return {**state, "callbacks": None} if "_state" in state else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,16 +17,29 @@ from sklearn.utils.validation import column_or_1d
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import EncodedData
 from skmlp._estimators.base import BaseMLP
+from skmlp._parameters.architecture import Architecture
 from skmlp._parameters.other_names import explains_names
-from skmlp._parameters.rules import COMMON_CONSTRAINTS
+from skmlp._parameters.outputs import ClassifierOutputs
+from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.texts import with_shared_sections
-from skmlp._sklearn import Interval, StrOptions, fit_context, is_first_call
+from skmlp._parameters.training import Training
+from skmlp._sklearn import fit_context, is_first_call
 
 MULTILABEL = "multilabel-indicator"
 
+LEARNED: tuple[str, ...] = (
+    "n_features_in_",
+    "feature_names_in_",
+    "classes_",
+    "y_type_",
+    "n_outputs_",
+    "sparse_output_",
+)
+
 
 @with_shared_sections
-class MLPClassifier(ClassifierMixin, BaseMLP):
+@with_parameters
+class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Architecture):
     """Multilayer perceptron for two classes, many classes, or several labels at once.
 
     Two classes share one logistic output, more get one softmax output each, and the columns
@@ -44,21 +56,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Parameters
     ----------
-    {architecture}
-    loss : str, keras.losses.Loss or callable, default="log_loss"
-        "log_loss" (cross-entropy, the mean over labels if there are several),
-        "squared_error" on the probabilities (Brier's score), the name of any Keras loss, or
-        a Keras loss object or function of (y_true, y_pred) that gives one value per row,
-        where y_true is one-hot if there are more than two classes and y_pred are
-        probabilities.
-    label_smoothing : float, default=0.0
-        Share of every label, in [0, 1), that is spread evenly over all classes (of a single
-        or of several labels, over yes and no), for cross-entropies.
-    class_weight : dict, list of dict, "balanced" or None, default=None
-        Weights of the classes, which multiply the sample weights: {class: weight}, for
-        several labels a list with one dict each; "balanced" makes all classes weigh the
-        same.
-    {training}
+    {parameters}
 
     Attributes
     ----------
@@ -93,107 +91,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     True
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        **COMMON_CONSTRAINTS,
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "class_weight": [dict, list, StrOptions({"balanced"}), None],
-    }
-    _learned_from_data: tuple[str, ...] = (
-        "n_features_in_",
-        "feature_names_in_",
-        "classes_",
-        "y_type_",
-        "n_outputs_",
-        "sparse_output_",
-    )
+    _learned_from_data = LEARNED
     _y_is_numeric = False
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        *,
-        n_hidden: int | None = None,
-        n_neurons: int | None = None,
-        activation: Any = "relu",
-        kernel_initializer: Any = "auto",
-        normalization: Any = None,
-        dropout: Any = 0.0,
-        input_dropout: float = 0.0,
-        loss: Any = "log_loss",
-        label_smoothing: float = 0.0,
-        class_weight: Any = None,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        optimizer: Any = "adam",
-        learning_rate: float = 1e-3,
-        learning_rate_schedule: Any = None,
-        decay_rate: float | None = None,
-        decay_steps: int | None = None,
-        warmup_steps: int | None = None,
-        momentum: float | None = None,
-        nesterov: bool | None = None,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int | str | None = "auto",
-        epochs: int = 200,
-        shuffle: bool = True,
-        early_stopping: bool = False,
-        scoring: Any = None,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: float = 10,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        metrics: Any = None,
-        callbacks: Any = None,
-        checkpoint_dir: Any = None,
-        checkpoint_every: int = 1,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.n_hidden = n_hidden
-        self.n_neurons = n_neurons
-        self.activation = activation
-        self.kernel_initializer = kernel_initializer
-        self.normalization = normalization
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.loss = loss
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.l1 = l1
-        self.l2 = l2
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.decay_rate = decay_rate
-        self.decay_steps = decay_steps
-        self.warmup_steps = warmup_steps
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.shuffle = shuffle
-        self.early_stopping = early_stopping
-        self.scoring = scoring
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.metrics = metrics
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.checkpoint_every = checkpoint_every
-        self.random_state = random_state
-        self.verbose = verbose
 
     @explains_names
     @fit_context(prefer_skip_nested_validation=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,27 +20,15 @@ from skmlp._data.columns import (
     with_codes,
 )
 from skmlp._estimators.base import BaseMLP
-from skmlp._keras.text import KerasParameter
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.spec import NetworkSpec
-from skmlp._sklearn import HasMethods, Interval
 
-WIDE_DEEP_CONSTRAINTS: dict[str, list[Any]] = {
-    "wide_features": ["array-like", slice, callable, None],
-    "deep_features": ["array-like", slice, callable, None],
-    "wide_crosses": ["array-like", None],
-    "wide_l1": [Interval(Real, 0, None, closed="left")],
-    "wide_l2": [Interval(Real, 0, None, closed="left")],
-    "wide_optimizer": [str, HasMethods(["get_config", "apply"]), None],
-    "aux_loss_weight": [Interval(Real, 0, 1, closed="left")],
-}
 LEARNED = ("wide_inputs_", "cross_inputs_", "deep_inputs_", "categories_")
 
 
 class BaseWideDeep(BaseMLP):
     """Which columns go where, and the network that takes them."""
 
-    wide_optimizer = KerasParameter()
     wide_inputs_: np.ndarray
     cross_inputs_: np.ndarray
     deep_inputs_: np.ndarray

@@ -4,94 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from numbers import Integral, Real
-from os import PathLike
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from skmlp._network.activations import canonical, known_names
 from skmlp._network.spec import Activation, KerasLayer
-from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
-
-SCHEDULES = (
-    "constant",
-    "cosine",
-    "exponential",
-    "inverse_time",
-    "one_cycle",
-    "plateau",
-    "warmup_cosine",
-)
-NORMALIZATIONS = {"batch": "BatchNormalization", "layer": "LayerNormalization"}
-
-COMMON_CONSTRAINTS: dict[str, list[Any]] = {
-    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "n_hidden": [Interval(Integral, 0, None, closed="left"), None],
-    "n_neurons": [Interval(Integral, 1, None, closed="left"), None],
-    "activation": [StrOptions(set(known_names())), callable, list, tuple],
-    "kernel_initializer": [str, HasMethods("get_config")],
-    "normalization": [StrOptions(set(NORMALIZATIONS)), HasMethods("get_config"), None],
-    "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
-    "input_dropout": [Interval(Real, 0, 1, closed="left")],
-    "loss": [str, callable],
-    "l1": [Interval(Real, 0, None, closed="left")],
-    "l2": [Interval(Real, 0, None, closed="left")],
-    "optimizer": [str, HasMethods(["get_config", "apply"])],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "learning_rate_schedule": [
-        StrOptions(set(SCHEDULES)),
-        callable,
-        HasMethods("get_config"),
-        None,
-    ],
-    "decay_rate": [Interval(Real, 0, None, closed="neither"), None],
-    "decay_steps": [Interval(Integral, 1, None, closed="left"), None],
-    "warmup_steps": [Interval(Integral, 0, None, closed="left"), None],
-    "momentum": [Interval(Real, 0, 1, closed="left"), None],
-    "nesterov": ["boolean", None],
-    "weight_decay": [Interval(Real, 0, None, closed="left"), None],
-    "clipnorm": [Interval(Real, 0, None, closed="neither"), None],
-    "clipvalue": [Interval(Real, 0, None, closed="neither"), None],
-    "global_clipnorm": [Interval(Real, 0, None, closed="neither"), None],
-    "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
-    "epochs": [Interval(Integral, 1, None, closed="left")],
-    "shuffle": ["boolean"],
-    "early_stopping": ["boolean"],
-    "scoring": [str, callable, None],
-    "metrics": [str, list, tuple, HasMethods(["update_state", "result"]), None],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [
-        Interval(Integral, 1, None, closed="left"),
-        Options(Real, {np.inf}),
-    ],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "warm_start": ["boolean"],
-    "checkpoint_dir": [str, PathLike, None],
-    "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
-    "callbacks": [list, tuple, HasMethods(["on_epoch_end", "set_model"]), None],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
-
-# Parameters that take objects of Keras's, or lists of them.
-TAKE_OBJECTS = (
-    "activation",
-    "kernel_initializer",
-    "normalization",
-    "loss",
-    "optimizer",
-    "wide_optimizer",
-    "learning_rate_schedule",
-    "metrics",
-)
+from skmlp._parameters.architecture import NORMALIZATIONS
+from skmlp._parameters.parameter import parameters_of
 
 
 def check_objects(estimator: Any) -> None:
     """Refuse classes where objects are meant."""
-    for name in TAKE_OBJECTS:
-        value = getattr(estimator, name, None)
+    for name, parameter in parameters_of(type(estimator)).items():
+        value = getattr(estimator, name) if parameter.takes_keras else None
         for one in value if isinstance(value, (list, tuple)) else [value]:
             check_is_no_class(name, one)
 
