@@ -17,12 +17,12 @@ from sklearn.utils.validation import column_or_1d
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import EncodedData
 from skmlp._estimators.base import BaseMLP
-from skmlp._parameters.architecture import Architecture
+from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.other_names import explains_names
-from skmlp._parameters.outputs import ClassifierOutputs
+from skmlp._parameters.outputs import ClassifierParameters
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.texts import with_shared_sections
-from skmlp._parameters.training import Training
+from skmlp._parameters.training import TrainingParameters
 from skmlp._sklearn import fit_context, is_first_call
 
 MULTILABEL = "multilabel-indicator"
@@ -39,12 +39,14 @@ LEARNED: tuple[str, ...] = (
 
 @with_shared_sections
 @with_parameters
-class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Architecture):
+class MLPClassifier(
+    ClassifierMixin, BaseMLP, TrainingParameters, ClassifierParameters, ArchitectureParameters
+):
     """Multilayer perceptron for two classes, many classes, or several labels at once.
 
-    Two classes share one logistic output, more get one softmax output each, and the columns
-    of an indicator matrix one logistic output each. Minimises, over the weights :math:`W`
-    and biases of all layers,
+    Two classes share one logistic output; more classes get one softmax output each; the
+    columns of an indicator matrix get one logistic output each. Minimises, over the weights
+    :math:`W` and biases of all layers,
 
     .. math::
         \\frac{1}{\\sum_i s_i} \\sum_i s_i\\, L(y_i, g(f_W(x_i)))
@@ -60,20 +62,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Sorted labels; for an indicator matrix the numbers of its columns.
-    y_type_ : str
-        "binary", "multiclass" or "multilabel-indicator".
-    n_outputs_ : int
-        Number of outputs: 1 for two classes, else the number of classes or labels.
-    sparse_output_ : bool
-        Whether `predict` gives a sparse matrix, as the indicators of training were one.
+    {classifier_attributes}
     {attributes}
 
     See Also
     --------
-    MLPRegressor : The same for numbers.
-    sklearn.neural_network.MLPClassifier : scikit-learn's own, without a GPU or dropout.
+    MLPRegressor : Multilayer perceptron for numeric targets.
+    sklearn.neural_network.MLPClassifier : scikit-learn's, without dropout or a GPU.
 
     {notes}
 
@@ -99,7 +94,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:
-        """Train one epoch over the given rows, going on from what was learned before.
+        """Train one epoch on the given rows, resuming from the weights learned so far.
 
         Parameters
         ----------
@@ -110,8 +105,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative.
         classes : array-like of shape (n_classes,), default=None
-            All classes that any call will see; needed in the first call, for an indicator
-            matrix the numbers of its columns.
+            All classes that any call will see, or the numbers of an indicator matrix's
+            columns; needed in the first call.
 
         Returns
         -------
@@ -140,7 +135,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
         Returns
         -------
         y : {ndarray, csr_matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Labels, or an indicator matrix if the training targets were one, sparse if these
+            Labels, or an indicator matrix if the training targets were one, sparse if they
             were sparse.
         """
         index = self._label_index(self._predictions(X))
@@ -159,9 +154,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
         Returns
         -------
         decision : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Of two classes those of the second one, above 0 where it is predicted; of many
-            classes one number each, the highest where it is predicted; of several labels one
-            each, above 0 where it is predicted.
+            For two classes, a number that is above 0 where the second class is predicted;
+            for more classes, a number per class, of which the highest is predicted; for
+            several labels, a number per label, above 0 where the label is predicted.
         """
         raw = self._raw_outputs(X)
         return raw[:, 0] if self.y_type_ == "binary" else raw
@@ -177,8 +172,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
         Returns
         -------
         probability : ndarray of shape (n_samples, n_classes)
-            Of each class, in the order of `classes_`; of several labels, the probability of
-            each. Float32 if X is and else float64.
+            Probability of each class, in the order of `classes_`, or of each label if there
+            are several. Float32 if X is float32, otherwise float64.
         """
         return self._of_all_classes(self._predictions(X))
 
@@ -193,7 +188,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
         Returns
         -------
         log_probability : ndarray of shape (n_samples, n_classes)
-            Natural logarithms of what `predict_proba` gives.
+            Natural logarithms of the probabilities that `predict_proba` returns.
         """
         raw = self._raw_outputs(X)
         if self.y_type_ == "multiclass":
@@ -207,7 +202,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
         tags.classifier_tags.multi_label = True
         return tags
 
-    # What the base class asks
+    # Hooks of the base class
 
     def _encode(
         self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool, **others: bool
@@ -251,7 +246,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
         return index[:, None].astype(np.float32) if self.y_type_ == "binary" else index
 
     def _set_target_type(self, is_multilabel: bool) -> None:
-        """Learn from `classes_` what the outputs are."""
+        """Set `y_type_` and `n_outputs_` from `classes_`."""
         n_classes = len(self.classes_)
         if n_classes == 1 and not is_multilabel:
             warnings.warn(
@@ -284,7 +279,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP, Training, ClassifierOutputs, Archi
         return self.y_type_ == "multiclass"
 
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
-        """Accuracy: of several labels, the share of rows with all of them right."""
+        """Accuracy; for several labels, the share of rows with every label right."""
         truth = data.y[:, 0] if self.y_type_ == "binary" else data.y
         index = self._label_index(predictions)
         return accuracy_score(truth, index, sample_weight=data.weight)

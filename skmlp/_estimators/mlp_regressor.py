@@ -17,12 +17,12 @@ from skmlp._estimators.base import BaseMLP
 from skmlp._estimators.fit_warnings import warn_if_worse_than_mean, warn_of_other_units
 from skmlp._network.activations import canonical
 from skmlp._network.spec import NetworkSpec, TargetScaling
-from skmlp._parameters.architecture import Architecture
+from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.other_names import explains_names
-from skmlp._parameters.outputs import RegressorOutputs
+from skmlp._parameters.outputs import RegressorParameters
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.texts import with_shared_sections
-from skmlp._parameters.training import Training
+from skmlp._parameters.training import TrainingParameters
 from skmlp._sklearn import fit_context
 
 LEARNED: tuple[str, ...] = (
@@ -37,7 +37,12 @@ LEARNED: tuple[str, ...] = (
 @with_shared_sections
 @with_parameters
 class MLPRegressor(
-    RegressorMixin, MultiOutputMixin, BaseMLP, Training, RegressorOutputs, Architecture
+    RegressorMixin,
+    MultiOutputMixin,
+    BaseMLP,
+    TrainingParameters,
+    RegressorParameters,
+    ArchitectureParameters,
 ):
     """Multilayer perceptron for one or many numeric targets.
 
@@ -57,16 +62,13 @@ class MLPRegressor(
 
     Attributes
     ----------
-    n_outputs_ : int
-        Number of targets.
-    target_mean_, target_scale_ : ndarray of shape (n_outputs,) or None
-        What `normalize_y` subtracts from the targets, and divides them by; None without it.
+    {regressor_attributes}
     {attributes}
 
     See Also
     --------
-    MLPClassifier : The same for labels.
-    sklearn.neural_network.MLPRegressor : scikit-learn's own, without a GPU or dropout.
+    MLPClassifier : Multilayer perceptron for classes and labels.
+    sklearn.neural_network.MLPRegressor : scikit-learn's, without dropout or a GPU.
 
     {notes}
 
@@ -90,7 +92,7 @@ class MLPRegressor(
     @explains_names
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """Train one epoch over the given rows, going on from what was learned before.
+        """Train one epoch on the given rows, resuming from the weights learned so far.
 
         Parameters
         ----------
@@ -121,11 +123,11 @@ class MLPRegressor(
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predicted targets, float32 if X is and else float64.
+            Predicted targets, float32 if X is float32, otherwise float64.
         """
         return self._one_or_many(self._predictions(X))
 
-    # What the base class asks
+    # Hooks of the base class
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
@@ -156,7 +158,7 @@ class MLPRegressor(
             self._learn_scale(data)
         elif self.normalize_y != (self.target_mean_ is not None):
             raise ValueError(
-                "'normalize_y' must stay as it was to train on from the weights there are; got "
+                "'normalize_y' must stay as it was to resume training; got "
                 f"{self.normalize_y}; set warm_start=False to start afresh."
             )
         scaling = self._target_scaling()
@@ -200,7 +202,7 @@ class MLPRegressor(
         return self._one_or_many(target if scaling is None else scaling.restored(target))
 
     def _one_or_many(self, y: np.ndarray) -> np.ndarray:
-        """(n_samples,) of a single target."""
+        """(n_samples,) for a single target, else (n_samples, n_outputs)."""
         return y[:, 0] if self.n_outputs_ == 1 else y
 
     def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:

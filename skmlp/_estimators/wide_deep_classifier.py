@@ -10,16 +10,17 @@ from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.wide_deep import LEARNED, BaseWideDeep
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.texts import with_shared_sections
-from skmlp._parameters.wide_deep import WidePath
+from skmlp._parameters.wide_deep import WideDeepParameters
 
 
 @with_shared_sections
 @with_parameters
-class WideDeepClassifier(BaseWideDeep, MLPClassifier, WidePath):
+class WideDeepClassifier(BaseWideDeep, MLPClassifier, WideDeepParameters):
     """Wide & deep network for two classes, many classes, or several labels at once.
 
-    Some columns go straight to the output (wide: simple rules), some through hidden layers
-    first (deep: patterns), and both paths are trained together [10]_. The raw output is
+    Some columns go straight to the output (the wide path, for simple rules) and some through
+    hidden layers first (the deep path, for patterns); both paths are trained together [10]_.
+    The raw output is
 
     .. math::
         W_{wide}^T [x_{wide}, c(x)] + W_{deep}^T h(x_{deep}) + b
@@ -33,18 +34,13 @@ class WideDeepClassifier(BaseWideDeep, MLPClassifier, WidePath):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Sorted labels; for an indicator matrix the numbers of its columns.
-    y_type_ : str
-        "binary", "multiclass" or "multilabel-indicator".
-    n_outputs_ : int
-        Number of outputs: 1 for two classes, else the number of classes or labels.
+    {classifier_attributes}
     {wide_deep_attributes}
     {attributes}
 
     See Also
     --------
-    MLPClassifier : The same without a wide path.
+    MLPClassifier : Multilayer perceptron without a wide path.
 
     {notes}
     .. [10] Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems",
@@ -70,7 +66,7 @@ class WideDeepClassifier(BaseWideDeep, MLPClassifier, WidePath):
     _learned_from_data = (*MLPClassifier._learned_from_data, *LEARNED)
 
     def predict_outputs(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Predict by both outputs.
+        """Predict with the main and the auxiliary output.
 
         Parameters
         ----------
@@ -80,7 +76,7 @@ class WideDeepClassifier(BaseWideDeep, MLPClassifier, WidePath):
         Returns
         -------
         main, auxiliary : ndarray of shape (n_samples, n_classes)
-            What `predict_proba` gives, and the same from the deep path alone.
+            Probabilities as of `predict_proba`, and those of the deep path alone.
 
         Raises
         ------

@@ -10,16 +10,17 @@ from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.wide_deep import LEARNED, BaseWideDeep
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.texts import with_shared_sections
-from skmlp._parameters.wide_deep import WidePath
+from skmlp._parameters.wide_deep import WideDeepParameters
 
 
 @with_shared_sections
 @with_parameters
-class WideDeepRegressor(BaseWideDeep, MLPRegressor, WidePath):
+class WideDeepRegressor(BaseWideDeep, MLPRegressor, WideDeepParameters):
     """Wide & deep network for one or many numeric targets.
 
-    Some columns go straight to the output (wide: simple rules), some through hidden layers
-    first (deep: patterns), and both paths are trained together [10]_. The raw output is
+    Some columns go straight to the output (the wide path, for simple rules) and some through
+    hidden layers first (the deep path, for patterns); both paths are trained together [10]_.
+    The raw output is
 
     .. math::
         W_{wide}^T [x_{wide}, c(x)] + W_{deep}^T h(x_{deep}) + b
@@ -33,16 +34,13 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor, WidePath):
 
     Attributes
     ----------
-    n_outputs_ : int
-        Number of targets.
-    target_mean_, target_scale_ : ndarray of shape (n_outputs,) or None
-        As in `MLPRegressor`.
+    {regressor_attributes}
     {wide_deep_attributes}
     {attributes}
 
     See Also
     --------
-    MLPRegressor : The same without a wide path.
+    MLPRegressor : Multilayer perceptron without a wide path.
 
     {notes}
     .. [10] Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems",
@@ -70,7 +68,7 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor, WidePath):
     _learned_from_data = (*MLPRegressor._learned_from_data, *LEARNED)
 
     def predict_outputs(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Predict by both outputs.
+        """Predict with the main and the auxiliary output.
 
         Parameters
         ----------
@@ -80,7 +78,7 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor, WidePath):
         Returns
         -------
         main, auxiliary : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            What `predict` gives, and the same from the deep path alone.
+            Predictions as of `predict`, and those of the deep path alone.
 
         Raises
         ------

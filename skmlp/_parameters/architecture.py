@@ -11,8 +11,8 @@ NORMALIZATIONS = {"batch": "BatchNormalization", "layer": "LayerNormalization"}
 
 
 @with_parameters
-class HiddenLayers:
-    """The first parameter, which alone may be given by position."""
+class HiddenLayerSizes:
+    """The only parameter taken by position; groups that inherit it come after it."""
 
     hidden_layer_sizes: Any = parameter(
         default=(100,),
@@ -24,7 +24,7 @@ class HiddenLayers:
 
 
 @with_parameters
-class Architecture(HiddenLayers):
+class ArchitectureParameters(HiddenLayerSizes):
     """The hidden layers."""
 
     n_hidden: int | None = parameter(

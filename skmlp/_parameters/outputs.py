@@ -9,7 +9,7 @@ from skmlp._sklearn import StrOptions
 
 
 @with_parameters
-class ClassifierOutputs:
+class ClassifierParameters:
     """Outputs that are probabilities of classes."""
 
     loss: Any = parameter(
@@ -47,7 +47,7 @@ class ClassifierOutputs:
 
 
 @with_parameters
-class RegressorOutputs:
+class RegressorParameters:
     """Outputs that are numbers."""
 
     loss: Any = parameter(

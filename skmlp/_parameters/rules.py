@@ -1,4 +1,4 @@
-"""The rules of the constructor parameters, as a table, and what they say together."""
+"""Checks that scikit-learn's rules cannot express, and the values parameters stand for."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from skmlp._parameters.parameter import parameters_of
 
 
 def check_objects(estimator: Any) -> None:
-    """Refuse classes where objects are meant."""
+    """Refuse a class where a parameter takes a Keras object."""
     for name, parameter in parameters_of(type(estimator)).items():
         value = getattr(estimator, name) if parameter.takes_keras else None
-        for one in value if isinstance(value, (list, tuple)) else [value]:
-            check_is_no_class(name, one)
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            check_is_no_class(name, item)
 
 
 def check_is_no_class(parameter: str, value: Any) -> None:
-    """Refuse a class, which has the methods of its objects."""
+    """Refuse a class, which passes for an object because it has the same methods."""
     if isinstance(value, type):
         raise ValueError(
             f"'{parameter}' must be an object where it is not a name; got the class "
@@ -35,7 +35,7 @@ def check_is_no_class(parameter: str, value: Any) -> None:
 def hidden_units(
     hidden_layer_sizes: Any, n_hidden: int | None, n_neurons: int | None
 ) -> tuple[int, ...]:
-    """Units of each hidden layer, after `n_hidden` and `n_neurons` had their say.
+    """Units of each hidden layer.
 
     `n_neurons` replaces every width. `n_hidden` replaces the depth: layers beyond those of
     `hidden_layer_sizes` are as wide as its last one.
@@ -63,7 +63,7 @@ def activations(activation: Any, n_layers: int) -> tuple[Activation, ...]:
     if not isinstance(activation, (list, tuple)):
         return (_activation(activation),) * n_layers
     _check_one_per_layer("activation", activation, n_layers)
-    return tuple(_activation(one) for one in activation)
+    return tuple(map(_activation, activation))
 
 
 def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
@@ -78,7 +78,7 @@ def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
 
 
 def normalization(value: Any) -> KerasLayer | None:
-    """The layer before each hidden activation, from its name or an object of Keras's."""
+    """The layer before each hidden activation, from its name or a Keras layer."""
     if value is None or isinstance(value, str):
         return KerasLayer(NORMALIZATIONS[value], "{}") if value else None
     layer = keras_layer(value)
@@ -91,7 +91,7 @@ def normalization(value: Any) -> KerasLayer | None:
 
 
 def keras_layer(layer: Any) -> KerasLayer:
-    """A layer object as text; draws in it, if there are any, get a fixed seed."""
+    """A Keras layer as text; its random draws, if any, get a fixed seed."""
     cls = type(layer)
     config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
     kind = cls.__name__ if cls.__module__.startswith("keras.") else cls

@@ -1,4 +1,4 @@
-"""The parameters and attributes that all estimators document, written once."""
+"""Sections of docstrings that several estimators share: attributes, notes, references."""
 
 from __future__ import annotations
 
@@ -7,14 +7,32 @@ from typing import TypeVar
 
 T = TypeVar("T", bound=type)
 
+CLASSIFIER_ATTRIBUTES = """\
+classes_ : ndarray of shape (n_classes,)
+    Sorted labels; for an indicator matrix, the numbers of its columns.
+y_type_ : str
+    "binary", "multiclass" or "multilabel-indicator".
+n_outputs_ : int
+    Number of outputs: 1 for two classes, otherwise the number of classes or labels.
+sparse_output_ : bool
+    Whether `predict` returns a sparse matrix, because the training indicators were one."""
+
+REGRESSOR_ATTRIBUTES = """\
+n_outputs_ : int
+    Number of targets.
+target_mean_, target_scale_ : ndarray of shape (n_outputs,) or None
+    Mean that `normalize_y` subtracts from the targets, and scale it divides them by; None
+    without `normalize_y`."""
+
 WIDE_DEEP_ATTRIBUTES = """\
 wide_inputs_, deep_inputs_ : ndarray of int, of shape (n_inputs, 2)
-    Inputs of both paths, each by its column of X and either -1, for the column's number, or
-    the position in `categories_` of the category that it indicates.
+    Inputs of each path, a row (column of X, k) per input: k is -1 for the column's value;
+    otherwise the input is 1 where the column has the k-th of its `categories_`, else 0.
 cross_inputs_ : ndarray of int, of shape (n_crosses, 2, 2)
-    Both factors of every cross, in the same way; crosses follow the other wide inputs.
+    The two factors of each cross, as rows of `wide_inputs_`. The wide path's inputs are
+    `wide_inputs_`, then the crosses.
 categories_ : dict of lists
-    Of every column of categorical dtype, by name, its categories."""
+    Categories of each column of categorical dtype, by the column's name."""
 
 ATTRIBUTES = """\
 n_features_in_ : int
@@ -22,8 +40,8 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, where all are strings.
 coefs_ : list of ndarray, float32
-    Kernels; the i-th has shape (units of layer i, units of layer i + 1). Inputs of the last
-    one are the wide inputs, if there are any, and then the last hidden layer's units.
+    Kernels; the i-th has shape (units of layer i, units of layer i + 1). The last kernel's
+    rows are the wide inputs, if there are any, then the units of the last hidden layer.
 intercepts_ : list of ndarray, float32
     Biases; the i-th belongs to layer i + 1.
 model_ : keras.Sequential, or keras.Model with the inputs "wide_input" and "deep_input"
@@ -32,33 +50,34 @@ model_ : keras.Sequential, or keras.Model with the inputs "wide_input" and "deep
 n_iter_ : int
     Epochs run by the last call.
 history_ : dict of lists
-    "loss" (penalties included), "learning_rate" (of the epoch's last step), those of
-    `metrics` and, with validation data, "val_loss" and so on, of every epoch; calls that go
-    on from earlier ones add to the lists.
+    Values per epoch: "loss" (penalties included), "learning_rate" (of the epoch's last
+    step), `metrics` and, with validation data, "val_loss" and so on. A call that resumes
+    training appends to the lists.
 loss_curve_ : list of float
     `history_["loss"]`.
 loss_ : float
-    The last of `loss_curve_`.
+    The last value of `loss_curve_`.
 best_loss_ : float or None
-    The lowest training loss of the last call; None where validation data were watched.
+    The lowest training loss of the last call; None if validation data were watched.
 validation_scores_ : list of float or None
-    Score of the validation data after every epoch (with scoring="loss", the loss with its
-    sign turned); None without validation data.
+    Score of the validation data after every epoch (the negative loss if scoring="loss");
+    None without validation data.
 best_validation_score_ : float or None
-    Score of the weights that are kept: the highest of the last call, among the epochs that
-    count (see `early_stopping`).
+    Score of the weights that are kept: the highest score of the last call, among the epochs
+    that count (see `early_stopping`).
 stop_reason_ : str
     Why training ended, and what to change if that was too early."""
 
 NOTES = """\
 Notes
 -----
-With validation data the weights of the best epoch are kept, the later one of two equals;
-without, the last ones are. A loss that is not finite ends training with a
-`ConvergenceWarning`, and Ctrl-C ends it with a warning: both keep the best weights so far.
+With validation data, the weights of the best epoch are kept, and of the later one if two
+are equally good; without validation data, the weights of the last epoch. A loss that is not
+finite ends training with a `ConvergenceWarning`, and Ctrl-C ends it with a warning: both keep
+the best weights so far.
 
-Programs compiled for one network are used again by every fit of the same network, batch
-size and optimizer in the process, whatever the learning rate, penalties and dropout rates.
+A compiled program is reused by every fit in the process that has the same network, batch size
+and optimizer, whatever its learning rate, penalties and dropout rates.
 
 References
 ----------
@@ -76,6 +95,8 @@ References
 .. [9] Smith and Topin 2017, "Super-Convergence", https://arxiv.org/abs/1708.07120"""
 
 SECTIONS = {
+    "{classifier_attributes}": CLASSIFIER_ATTRIBUTES,
+    "{regressor_attributes}": REGRESSOR_ATTRIBUTES,
     "{wide_deep_attributes}": WIDE_DEEP_ATTRIBUTES,
     "{attributes}": ATTRIBUTES,
     "{notes}": NOTES,
@@ -83,7 +104,7 @@ SECTIONS = {
 
 
 def with_shared_sections(cls: T) -> T:
-    """Fill the shared sections into the docstring of an estimator."""
+    """Class decorator that puts the shared sections into an estimator's docstring."""
     doc = cleandoc(cls.__doc__ or "")
     for marker, section in SECTIONS.items():
         doc = doc.replace(marker, section)

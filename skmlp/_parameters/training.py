@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._parameters.optimization import Optimization
+from skmlp._parameters.optimizer import OptimizerParameters
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.ranges import COUNT, INSIDE_0_1, NOT_NEGATIVE
 from skmlp._sklearn import HasMethods, Options, StrOptions
 
 
 @with_parameters
-class Training(Optimization):
+class TrainingParameters(OptimizerParameters):
     """Steps, epochs, early stopping, checkpoints and reports."""
 
     batch_size: int | str | None = parameter(

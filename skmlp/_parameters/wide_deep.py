@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from skmlp._parameters.architecture import HiddenLayers
+from skmlp._parameters.architecture import HiddenLayerSizes
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.ranges import NOT_NEGATIVE, SHARE
 from skmlp._sklearn import HasMethods
 
 
 @with_parameters
-class WidePath(HiddenLayers):
+class WideDeepParameters(HiddenLayerSizes):
     """The columns of both paths, the wide path's training, and an auxiliary output."""
 
     wide_features: Any = parameter(

@@ -25,7 +25,7 @@ SCHEDULES = (
 
 
 @with_parameters
-class Optimization:
+class OptimizerParameters:
     """How a step changes the weights."""
 
     l1: float = parameter(
