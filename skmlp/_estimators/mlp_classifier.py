@@ -26,7 +26,7 @@ from skmlp._parameters.training import TrainingParameters
 from skmlp._sklearn import fit_context, is_first_call
 
 MULTILABEL = "multilabel-indicator"
-
+# Outside the class, where type checkers would take an annotated name for a parameter.
 LEARNED: tuple[str, ...] = (
     "n_features_in_",
     "feature_names_in_",

@@ -25,6 +25,7 @@ from skmlp._parameters.texts import with_shared_sections
 from skmlp._parameters.training import TrainingParameters
 from skmlp._sklearn import fit_context
 
+# Outside the class, where type checkers would take an annotated name for a parameter.
 LEARNED: tuple[str, ...] = (
     "n_features_in_",
     "feature_names_in_",
