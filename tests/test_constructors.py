@@ -21,8 +21,6 @@ ESTIMATORS = [MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 class Tempered(MLPClassifier):
     """A classifier with a parameter more.
 
-    Parameters
-    ----------
     {parameters}
     """
 

@@ -21,7 +21,7 @@ from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.other_names import explains_names
 from skmlp._parameters.outputs import ClassifierParameters
 from skmlp._parameters.parameter import with_parameters
-from skmlp._parameters.texts import with_shared_sections
+from skmlp._parameters.texts import with_shared_parts
 from skmlp._parameters.training import TrainingParameters
 from skmlp._sklearn import fit_context, is_first_call
 
@@ -37,7 +37,7 @@ LEARNED: tuple[str, ...] = (
 )
 
 
-@with_shared_sections
+@with_shared_parts
 @with_parameters
 class MLPClassifier(
     ClassifierMixin, BaseMLP, TrainingParameters, ClassifierParameters, ArchitectureParameters
@@ -45,19 +45,10 @@ class MLPClassifier(
     """Multilayer perceptron for two classes, many classes, or several labels at once.
 
     Two classes share one logistic output; more classes get one softmax output each; the
-    columns of an indicator matrix get one logistic output each. Minimises, over the weights
-    :math:`W` and biases of all layers,
+    columns of an indicator matrix get one logistic output each.
 
-    .. math::
-        \\frac{1}{\\sum_i s_i} \\sum_i s_i\\, L(y_i, g(f_W(x_i)))
-        + \\lambda_1 \\sum |W| + \\lambda_2 \\sum W^2
+    {objective}
 
-    with the sample weights :math:`s`, the loss :math:`L` (`loss`), the network's raw output
-    :math:`f_W`, the logistic function or softmax :math:`g`, and the penalties
-    :math:`\\lambda_1` (`l1`) and :math:`\\lambda_2` (`l2`) on the kernels.
-
-    Parameters
-    ----------
     {parameters}
 
     Attributes

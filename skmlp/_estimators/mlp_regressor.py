@@ -21,7 +21,7 @@ from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.other_names import explains_names
 from skmlp._parameters.outputs import RegressorParameters
 from skmlp._parameters.parameter import with_parameters
-from skmlp._parameters.texts import with_shared_sections
+from skmlp._parameters.texts import with_shared_parts
 from skmlp._parameters.training import TrainingParameters
 from skmlp._sklearn import fit_context
 
@@ -35,7 +35,7 @@ LEARNED: tuple[str, ...] = (
 )
 
 
-@with_shared_sections
+@with_shared_parts
 @with_parameters
 class MLPRegressor(
     RegressorMixin,
@@ -47,18 +47,8 @@ class MLPRegressor(
 ):
     """Multilayer perceptron for one or many numeric targets.
 
-    Minimises, over the weights :math:`W` and biases of all layers,
+    {objective}
 
-    .. math::
-        \\frac{1}{\\sum_i s_i} \\sum_i s_i\\, L(y_i, g(f_W(x_i)))
-        + \\lambda_1 \\sum |W| + \\lambda_2 \\sum W^2
-
-    with the sample weights :math:`s`, the loss :math:`L` (`loss`), the network's raw output
-    :math:`f_W`, the output activation :math:`g` (`output_activation`), and the penalties
-    :math:`\\lambda_1` (`l1`) and :math:`\\lambda_2` (`l2`) on the kernels.
-
-    Parameters
-    ----------
     {parameters}
 
     Attributes

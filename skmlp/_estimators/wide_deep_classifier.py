@@ -9,27 +9,17 @@ import numpy as np
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.wide_deep import LEARNED, BaseWideDeep
 from skmlp._parameters.parameter import with_parameters
-from skmlp._parameters.texts import with_shared_sections
+from skmlp._parameters.texts import with_shared_parts
 from skmlp._parameters.wide_deep import WideDeepParameters
 
 
-@with_shared_sections
+@with_shared_parts
 @with_parameters
 class WideDeepClassifier(BaseWideDeep, MLPClassifier, WideDeepParameters):
     """Wide & deep network for two classes, many classes, or several labels at once.
 
-    Some columns go straight to the output (the wide path, for simple rules) and some through
-    hidden layers first (the deep path, for patterns); both paths are trained together [10]_.
-    The raw output is
+    {wide_deep}
 
-    .. math::
-        W_{wide}^T [x_{wide}, c(x)] + W_{deep}^T h(x_{deep}) + b
-
-    with the crosses :math:`c` (`wide_crosses`) and the last hidden layer :math:`h`; the
-    objective is that of `MLPClassifier`.
-
-    Parameters
-    ----------
     {parameters}
 
     Attributes
@@ -43,8 +33,7 @@ class WideDeepClassifier(BaseWideDeep, MLPClassifier, WideDeepParameters):
     MLPClassifier : Multilayer perceptron without a wide path.
 
     {notes}
-    .. [10] Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems",
-       https://arxiv.org/abs/1606.07792
+    {wide_deep_reference}
 
     Examples
     --------

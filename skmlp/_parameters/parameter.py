@@ -99,16 +99,17 @@ def parameter(
 def with_parameters(cls: type[T]) -> type[T]:
     """Class decorator that makes what follows from the parameters, inherited ones included.
 
-    These are the constructor, scikit-learn's table of rules, and the entries in place of
-    `{parameters}` in the docstring.
+    These are the constructor, scikit-learn's table of rules, and the docstring's section of
+    parameters, which takes the place of `{parameters}`.
     """
     parameters = parameters_of(cls)
     made: Any = cls
     made.__init__ = _constructor(cls, parameters)
     made._parameter_constraints = {name: declared.rule for name, declared in parameters.items()}
     if cls.__doc__:
-        entries = "\n".join(declared.documentation() for declared in parameters.values())
-        made.__doc__ = cleandoc(cls.__doc__).replace("{parameters}", entries)
+        entries = (declared.documentation() for declared in parameters.values())
+        section = "\n".join(["Parameters", "----------", *entries])
+        made.__doc__ = cleandoc(cls.__doc__).replace("{parameters}", section)
     return cls
 
 

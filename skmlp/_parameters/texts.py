@@ -1,4 +1,4 @@
-"""Sections of docstrings that several estimators share: attributes, notes, references."""
+"""Parts of docstrings that several estimators share: attributes, notes, references."""
 
 from __future__ import annotations
 
@@ -6,6 +6,28 @@ from inspect import cleandoc
 from typing import TypeVar
 
 T = TypeVar("T", bound=type)
+
+OBJECTIVE = cleandoc(r"""
+Minimises, over the weights :math:`W` and biases of all layers,
+
+.. math::
+    \frac{1}{\sum_i s_i} \sum_i s_i\, L(y_i, g(f_W(x_i)))
+    + \lambda_1 \sum |W| + \lambda_2 \sum W^2
+
+with the sample weights :math:`s`, the loss :math:`L` (`loss`), the network's raw output
+:math:`f_W`, the activation :math:`g` of the outputs, and the penalties :math:`\lambda_1`
+(`l1`) and :math:`\lambda_2` (`l2`) on the kernels.""")
+
+WIDE_DEEP = """\
+Some columns go straight to the output (the wide path, for simple rules) and some through
+hidden layers first (the deep path, for patterns); both paths are trained together [10]_. The
+raw output is
+
+.. math::
+    W_{wide}^T [x_{wide}, c(x)] + W_{deep}^T h(x_{deep}) + b
+
+with the crosses :math:`c` (`wide_crosses`) and the last hidden layer :math:`h`; the objective
+is that of the multilayer perceptron."""
 
 CLASSIFIER_ATTRIBUTES = """\
 classes_ : ndarray of shape (n_classes,)
@@ -94,19 +116,26 @@ References
 .. [8] Loshchilov and Hutter 2016, "SGDR", https://arxiv.org/abs/1608.03983
 .. [9] Smith and Topin 2017, "Super-Convergence", https://arxiv.org/abs/1708.07120"""
 
-SECTIONS = {
+WIDE_DEEP_REFERENCE = """\
+.. [10] Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems",
+   https://arxiv.org/abs/1606.07792"""
+
+SHARED = {
+    "{objective}": OBJECTIVE,
+    "{wide_deep}": WIDE_DEEP,
     "{classifier_attributes}": CLASSIFIER_ATTRIBUTES,
     "{regressor_attributes}": REGRESSOR_ATTRIBUTES,
     "{wide_deep_attributes}": WIDE_DEEP_ATTRIBUTES,
     "{attributes}": ATTRIBUTES,
     "{notes}": NOTES,
+    "{wide_deep_reference}": WIDE_DEEP_REFERENCE,
 }
 
 
-def with_shared_sections(cls: T) -> T:
-    """Class decorator that puts the shared sections into an estimator's docstring."""
+def with_shared_parts(cls: T) -> T:
+    """Class decorator that puts the shared parts into an estimator's docstring."""
     doc = cleandoc(cls.__doc__ or "")
-    for marker, section in SECTIONS.items():
-        doc = doc.replace(marker, section)
+    for marker, part in SHARED.items():
+        doc = doc.replace(marker, part)
     cls.__doc__ = doc
     return cls
