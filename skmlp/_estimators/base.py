@@ -42,7 +42,6 @@ from skmlp._parameters.other_names import (
     refuse_other_names,
 )
 from skmlp._parameters.rules import (
-    COMMON_CONSTRAINTS,
     activations,
     check_objects,
     dropout_rates,
@@ -62,7 +61,6 @@ if TYPE_CHECKING:
 class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
     """Fitting; a subclass says what targets and outputs mean."""
 
-    _parameter_constraints: dict[str, list[Any]] = COMMON_CONSTRAINTS
     _y_is_numeric: bool
     label_smoothing: float = 0.0  # a parameter of classifiers
 

@@ -1,4 +1,4 @@
-"""What a fitted estimator can do, whatever its targets mean: outputs of all layers."""
+"""Outputs and weights of a fitted network, whatever its targets mean."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import encode_features, output_dtype
-from skmlp._keras.text import WAITING, KerasParameter, holds_text, to_save, to_show
+from skmlp._keras.text import WAITING, holds_text, to_save, to_show
 from skmlp._network.inference import hidden_outputs, predictions, raw_outputs
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._parameters.parameter import parameters_of
 from skmlp._sklearn import is_printing
 
 if TYPE_CHECKING:
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Outputs and weights of the network in `_state`, which a subclass trains."""
 
-    activation = KerasParameter()
-    kernel_initializer = KerasParameter()
-    normalization = KerasParameter()
-    loss = KerasParameter()
-    optimizer = KerasParameter()
-    learning_rate_schedule = KerasParameter()
-    metrics = KerasParameter()
     _state: FittedNetwork
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -39,12 +33,12 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Parameters
         ----------
         deep : bool, default=True
-            Whether those of estimators among them are given too.
+            Whether to include the parameters of values that are estimators.
 
         Returns
         -------
         params : dict
-            Values by name. scikit-learn's printers get text in place of Keras objects.
+            Values by name, with text in place of Keras objects for scikit-learn's printers.
         """
         if not is_printing():
             return super().get_params(deep)
@@ -60,12 +54,12 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         layer : int, default=-1
-            Which hidden layer, from 0 for the first; from -1 backwards for the last.
+            Number of the hidden layer, from 0; negative numbers count from the last.
 
         Returns
         -------
         output : ndarray of shape (n_samples, units of the layer)
-            Float32 if X is and else float64; nothing is dropped out.
+            Float32 if X is float32, otherwise float64; without dropout.
 
         Raises
         ------
@@ -132,17 +126,17 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def model_(self) -> keras.Model:
         """A Keras model with the fitted weights, compiled, built anew at each access.
 
-        It gives what `predict` of a regressor or `predict_proba` of a classifier gives; of a
-        binary classifier, the probability of the second class. `model_.evaluate(X, y)` gives
-        the estimator's loss (with `normalize_y` in the units of y) with the penalties `l1` and
-        `l2`, but without those of a wide path alone, and Keras's own among `metrics`;
-        `model_.fit` trains on from the fitted weights, with a fresh optimizer at the
-        estimator's learning rate.
+        It predicts as `predict` of a regressor or `predict_proba` of a classifier; for two
+        classes, the probability of the second class only. `model_.evaluate(X, y)` measures
+        the estimator's loss (with `normalize_y`, in the units of y) and the Keras metrics
+        among `metrics`; the loss includes the penalties `l1` and `l2`, but not `wide_l1` and
+        `wide_l2`. `model_.fit` resumes training from the fitted weights, with a new optimizer
+        at the estimator's learning rate.
 
-        Targets are numbers for a regressor; 0 and 1, by the order of `classes_`, for two
-        classes or several labels; and positions in `classes_` for more classes, or one-hot
-        rows where the loss is not a cross-entropy by name without `label_smoothing`. A model
-        with an auxiliary output takes them twice, in a list.
+        Targets of a regressor are numbers; of two classes or several labels, 0 and 1, in the
+        order of `classes_`; of more classes, positions in `classes_` if the loss is a
+        cross-entropy by name without `label_smoothing`, otherwise one-hot rows. A model with
+        an auxiliary output takes a list that holds the targets twice.
         """
         state = self._state_or_raise()
         try:
@@ -154,7 +148,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return compiled_model(state, self, has_class_indices=self._has_class_indices())
 
     def _has_class_indices(self) -> bool:
-        """Whether targets are positions in `classes_`, as the engine takes them."""
+        """Whether the engine's targets are positions in `classes_`."""
         return False
 
     def _state_or_raise(self) -> FittedNetwork:
@@ -162,18 +156,18 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return self._state
 
     def __getstate__(self) -> dict[str, Any]:
-        """Keras objects leave as text, and a fitted estimator's callbacks stay behind: they
-        belong to the process of the fit.
+        """Keras objects as text, and no callbacks of a fitted estimator: they belong to the
+        process of the fit.
         """
         state = dict(super().__getstate__())
         state = state.pop(WAITING, {}) | state
-        for name, value in state.items():
-            if isinstance(getattr(type(self), name, None), KerasParameter):
-                state[name] = to_save(value)
+        for name, parameter in parameters_of(type(self)).items():
+            if parameter.takes_keras and name in state:
+                state[name] = to_save(state[name])
         return {**state, "callbacks": None} if "_state" in state else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Keras objects are made when somebody asks for them."""
+        """Keras objects wait as text until they are used."""
         waiting = {name: value for name, value in state.items() if holds_text(value)}
         here = {name: value for name, value in state.items() if name not in waiting}
         super().__setstate__({**here, WAITING: waiting} if waiting else here)

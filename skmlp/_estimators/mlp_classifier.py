@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,64 +17,49 @@ from sklearn.utils.validation import column_or_1d
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseMLP
+from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.other_names import explains_names
-from skmlp._parameters.rules import COMMON_CONSTRAINTS
-from skmlp._parameters.texts import with_shared_sections
-from skmlp._sklearn import Interval, StrOptions, fit_context, is_first_call
+from skmlp._parameters.outputs import ClassifierParameters
+from skmlp._parameters.parameter import with_parameters
+from skmlp._parameters.texts import with_shared_parts
+from skmlp._parameters.training import TrainingParameters
+from skmlp._sklearn import fit_context, is_first_call
 
 MULTILABEL = "multilabel-indicator"
+# Outside the class, where type checkers would take an annotated name for a parameter.
+LEARNED: tuple[str, ...] = (
+    "n_features_in_",
+    "feature_names_in_",
+    "classes_",
+    "y_type_",
+    "n_outputs_",
+    "sparse_output_",
+)
 
 
-@with_shared_sections
-class MLPClassifier(ClassifierMixin, BaseMLP):
+@with_shared_parts
+@with_parameters
+class MLPClassifier(
+    ClassifierMixin, BaseMLP, TrainingParameters, ClassifierParameters, ArchitectureParameters
+):
     """Multilayer perceptron for two classes, many classes, or several labels at once.
 
-    Two classes share one logistic output, more get one softmax output each, and the columns
-    of an indicator matrix one logistic output each. Minimises, over the weights :math:`W`
-    and biases of all layers,
+    Two classes share one logistic output; more classes get one softmax output each; the
+    columns of an indicator matrix get one logistic output each.
 
-    .. math::
-        \\frac{1}{\\sum_i s_i} \\sum_i s_i\\, L(y_i, g(f_W(x_i)))
-        + \\lambda_1 \\sum |W| + \\lambda_2 \\sum W^2
+    {objective}
 
-    with the sample weights :math:`s`, the loss :math:`L` (`loss`), the network's raw output
-    :math:`f_W`, the logistic function or softmax :math:`g`, and the penalties
-    :math:`\\lambda_1` (`l1`) and :math:`\\lambda_2` (`l2`) on the kernels.
-
-    Parameters
-    ----------
-    {architecture}
-    loss : str, keras.losses.Loss or callable, default="log_loss"
-        "log_loss" (cross-entropy, the mean over labels if there are several),
-        "squared_error" on the probabilities (Brier's score), the name of any Keras loss, or
-        a Keras loss object or function of (y_true, y_pred) that gives one value per row,
-        where y_true is one-hot if there are more than two classes and y_pred are
-        probabilities.
-    label_smoothing : float, default=0.0
-        Share of every label, in [0, 1), that is spread evenly over all classes (of a single
-        or of several labels, over yes and no), for cross-entropies.
-    class_weight : dict, list of dict, "balanced" or None, default=None
-        Weights of the classes, which multiply the sample weights: {class: weight}, for
-        several labels a list with one dict each; "balanced" makes all classes weigh the
-        same.
-    {training}
+    {parameters}
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Sorted labels; for an indicator matrix the numbers of its columns.
-    y_type_ : str
-        "binary", "multiclass" or "multilabel-indicator".
-    n_outputs_ : int
-        Number of outputs: 1 for two classes, else the number of classes or labels.
-    sparse_output_ : bool
-        Whether `predict` gives a sparse matrix, as the indicators of training were one.
+    {classifier_attributes}
     {attributes}
 
     See Also
     --------
-    MLPRegressor : The same for numbers.
-    sklearn.neural_network.MLPClassifier : scikit-learn's own, without a GPU or dropout.
+    MLPRegressor : Multilayer perceptron for numeric targets.
+    sklearn.neural_network.MLPClassifier : scikit-learn's, without dropout or a GPU.
 
     {notes}
 
@@ -93,114 +77,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     True
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        **COMMON_CONSTRAINTS,
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "class_weight": [dict, list, StrOptions({"balanced"}), None],
-    }
-    _learned_from_data: tuple[str, ...] = (
-        "n_features_in_",
-        "feature_names_in_",
-        "classes_",
-        "y_type_",
-        "n_outputs_",
-        "sparse_output_",
-    )
+    _learned_from_data = LEARNED
     _y_is_numeric = False
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        *,
-        n_hidden: int | None = None,
-        n_neurons: int | None = None,
-        activation: Any = "relu",
-        kernel_initializer: Any = "auto",
-        normalization: Any = None,
-        dropout: Any = 0.0,
-        input_dropout: float = 0.0,
-        loss: Any = "log_loss",
-        label_smoothing: float = 0.0,
-        class_weight: Any = None,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        optimizer: Any = "adam",
-        learning_rate: float = 1e-3,
-        learning_rate_schedule: Any = None,
-        decay_rate: float | None = None,
-        decay_steps: int | None = None,
-        warmup_steps: int | None = None,
-        momentum: float | None = None,
-        nesterov: bool | None = None,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int | str | None = "auto",
-        epochs: int = 200,
-        shuffle: bool = True,
-        early_stopping: bool = False,
-        scoring: Any = None,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: float = 10,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        metrics: Any = None,
-        callbacks: Any = None,
-        checkpoint_dir: Any = None,
-        checkpoint_every: int = 1,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.n_hidden = n_hidden
-        self.n_neurons = n_neurons
-        self.activation = activation
-        self.kernel_initializer = kernel_initializer
-        self.normalization = normalization
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.loss = loss
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.l1 = l1
-        self.l2 = l2
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.decay_rate = decay_rate
-        self.decay_steps = decay_steps
-        self.warmup_steps = warmup_steps
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.shuffle = shuffle
-        self.early_stopping = early_stopping
-        self.scoring = scoring
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.metrics = metrics
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.checkpoint_every = checkpoint_every
-        self.random_state = random_state
-        self.verbose = verbose
 
     @explains_names
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:
-        """Train one epoch over the given rows, going on from what was learned before.
+        """Train one epoch on the given rows, resuming from the weights learned so far.
 
         Parameters
         ----------
@@ -211,8 +96,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative.
         classes : array-like of shape (n_classes,), default=None
-            All classes that any call will see; needed in the first call, for an indicator
-            matrix the numbers of its columns.
+            All classes that any call will see, or the numbers of an indicator matrix's
+            columns; needed in the first call.
 
         Returns
         -------
@@ -241,7 +126,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         y : {ndarray, csr_matrix} of shape (n_samples,) or (n_samples, n_labels)
-            Labels, or an indicator matrix if the training targets were one, sparse if these
+            Labels, or an indicator matrix if the training targets were one, sparse if they
             were sparse.
         """
         index = self._label_index(self._predictions(X))
@@ -260,9 +145,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         decision : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Of two classes those of the second one, above 0 where it is predicted; of many
-            classes one number each, the highest where it is predicted; of several labels one
-            each, above 0 where it is predicted.
+            For two classes, a number that is above 0 where the second class is predicted;
+            for more classes, a number per class, of which the highest is predicted; for
+            several labels, a number per label, above 0 where the label is predicted.
         """
         raw = self._raw_outputs(X)
         return raw[:, 0] if self.y_type_ == "binary" else raw
@@ -278,8 +163,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         probability : ndarray of shape (n_samples, n_classes)
-            Of each class, in the order of `classes_`; of several labels, the probability of
-            each. Float32 if X is and else float64.
+            Probability of each class, in the order of `classes_`, or of each label if there
+            are several. Float32 if X is float32, otherwise float64.
         """
         return self._of_all_classes(self._predictions(X))
 
@@ -294,7 +179,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         log_probability : ndarray of shape (n_samples, n_classes)
-            Natural logarithms of what `predict_proba` gives.
+            Natural logarithms of the probabilities that `predict_proba` returns.
         """
         raw = self._raw_outputs(X)
         if self.y_type_ == "multiclass":
@@ -308,7 +193,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    # What the base class asks
+    # Hooks of the base class
 
     def _encode(
         self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool, **others: bool
@@ -352,7 +237,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return index[:, None].astype(np.float32) if self.y_type_ == "binary" else index
 
     def _set_target_type(self, is_multilabel: bool) -> None:
-        """Learn from `classes_` what the outputs are."""
+        """Set `y_type_` and `n_outputs_` from `classes_`."""
         n_classes = len(self.classes_)
         if n_classes == 1 and not is_multilabel:
             warnings.warn(
@@ -385,7 +270,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self.y_type_ == "multiclass"
 
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
-        """Accuracy: of several labels, the share of rows with all of them right."""
+        """Accuracy; for several labels, the share of rows with every label right."""
         truth = data.y[:, 0] if self.y_type_ == "binary" else data.y
         index = self._label_index(predictions)
         return accuracy_score(truth, index, sample_weight=data.weight)

@@ -15,60 +15,51 @@ from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseMLP
 from skmlp._estimators.fit_warnings import warn_if_worse_than_mean, warn_of_other_units
-from skmlp._network.activations import canonical, output_names
+from skmlp._network.activations import canonical
 from skmlp._network.spec import NetworkSpec, TargetScaling
+from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.other_names import explains_names
-from skmlp._parameters.rules import COMMON_CONSTRAINTS
-from skmlp._parameters.texts import with_shared_sections
-from skmlp._sklearn import StrOptions, fit_context
+from skmlp._parameters.outputs import RegressorParameters
+from skmlp._parameters.parameter import with_parameters
+from skmlp._parameters.texts import with_shared_parts
+from skmlp._parameters.training import TrainingParameters
+from skmlp._sklearn import fit_context
+
+# Outside the class, where type checkers would take an annotated name for a parameter.
+LEARNED: tuple[str, ...] = (
+    "n_features_in_",
+    "feature_names_in_",
+    "n_outputs_",
+    "target_mean_",
+    "target_scale_",
+)
 
 
-@with_shared_sections
-class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
+@with_shared_parts
+@with_parameters
+class MLPRegressor(
+    RegressorMixin,
+    MultiOutputMixin,
+    BaseMLP,
+    TrainingParameters,
+    RegressorParameters,
+    ArchitectureParameters,
+):
     """Multilayer perceptron for one or many numeric targets.
 
-    Minimises, over the weights :math:`W` and biases of all layers,
+    {objective}
 
-    .. math::
-        \\frac{1}{\\sum_i s_i} \\sum_i s_i\\, L(y_i, g(f_W(x_i)))
-        + \\lambda_1 \\sum |W| + \\lambda_2 \\sum W^2
-
-    with the sample weights :math:`s`, the loss :math:`L` (`loss`), the network's raw output
-    :math:`f_W`, the output activation :math:`g` (`output_activation`), and the penalties
-    :math:`\\lambda_1` (`l1`) and :math:`\\lambda_2` (`l2`) on the kernels.
-
-    Parameters
-    ----------
-    {architecture}
-    loss : str, keras.losses.Loss or callable, default="squared_error"
-        "squared_error", "absolute_error", "huber", "poisson", "log_cosh", the name of any
-        Keras loss, or a Keras loss object or function of (y_true, y_pred) that gives one
-        value per row. Losses are means over rows and outputs as Keras counts them:
-        "squared_error" is not halved.
-    output_activation : str, default=None
-        Any name that `activation` takes: "softplus", "relu" or "exponential" for targets
-        that are never negative, "logistic" for targets in [0, 1], "tanh" for [-1, 1] (for
-        other ranges, scale the targets with `TransformedTargetRegressor`). None is
-        "exponential" for the Poisson loss and "identity" for all others.
-    normalize_y : bool, default=False
-        Whether the network is trained on standardised targets: each minus its mean, over its
-        standard deviation, of the training rows with their sample weights (constant targets
-        are not divided). Predictions, scores and `metrics` are in the units of y; losses are
-        in those of the standardised targets. Needs an output activation of "identity".
-    {training}
+    {parameters}
 
     Attributes
     ----------
-    n_outputs_ : int
-        Number of targets.
-    target_mean_, target_scale_ : ndarray of shape (n_outputs,) or None
-        What `normalize_y` subtracts from the targets, and divides them by; None without it.
+    {regressor_attributes}
     {attributes}
 
     See Also
     --------
-    MLPClassifier : The same for labels.
-    sklearn.neural_network.MLPRegressor : scikit-learn's own, without a GPU or dropout.
+    MLPClassifier : Multilayer perceptron for classes and labels.
+    sklearn.neural_network.MLPRegressor : scikit-learn's, without dropout or a GPU.
 
     {notes}
 
@@ -86,111 +77,13 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
     True
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        **COMMON_CONSTRAINTS,
-        "output_activation": [StrOptions(set(output_names())), None],
-        "normalize_y": ["boolean"],
-    }
-    _learned_from_data: tuple[str, ...] = (
-        "n_features_in_",
-        "feature_names_in_",
-        "n_outputs_",
-        "target_mean_",
-        "target_scale_",
-    )
+    _learned_from_data = LEARNED
     _y_is_numeric = True
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        *,
-        n_hidden: int | None = None,
-        n_neurons: int | None = None,
-        activation: Any = "relu",
-        kernel_initializer: Any = "auto",
-        normalization: Any = None,
-        dropout: Any = 0.0,
-        input_dropout: float = 0.0,
-        loss: Any = "squared_error",
-        output_activation: str | None = None,
-        normalize_y: bool = False,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        optimizer: Any = "adam",
-        learning_rate: float = 1e-3,
-        learning_rate_schedule: Any = None,
-        decay_rate: float | None = None,
-        decay_steps: int | None = None,
-        warmup_steps: int | None = None,
-        momentum: float | None = None,
-        nesterov: bool | None = None,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        ema_decay: float | None = None,
-        batch_size: int | str | None = "auto",
-        epochs: int = 200,
-        shuffle: bool = True,
-        early_stopping: bool = False,
-        scoring: Any = None,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: float = 10,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        metrics: Any = None,
-        callbacks: Any = None,
-        checkpoint_dir: Any = None,
-        checkpoint_every: int = 1,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.n_hidden = n_hidden
-        self.n_neurons = n_neurons
-        self.activation = activation
-        self.kernel_initializer = kernel_initializer
-        self.normalization = normalization
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.loss = loss
-        self.output_activation = output_activation
-        self.normalize_y = normalize_y
-        self.l1 = l1
-        self.l2 = l2
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.decay_rate = decay_rate
-        self.decay_steps = decay_steps
-        self.warmup_steps = warmup_steps
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
-        self.ema_decay = ema_decay
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.shuffle = shuffle
-        self.early_stopping = early_stopping
-        self.scoring = scoring
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.metrics = metrics
-        self.callbacks = callbacks
-        self.checkpoint_dir = checkpoint_dir
-        self.checkpoint_every = checkpoint_every
-        self.random_state = random_state
-        self.verbose = verbose
 
     @explains_names
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """Train one epoch over the given rows, going on from what was learned before.
+        """Train one epoch on the given rows, resuming from the weights learned so far.
 
         Parameters
         ----------
@@ -221,11 +114,11 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predicted targets, float32 if X is and else float64.
+            Predicted targets, float32 if X is float32, otherwise float64.
         """
         return self._one_or_many(self._predictions(X))
 
-    # What the base class asks
+    # Hooks of the base class
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
@@ -256,7 +149,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
             self._learn_scale(data)
         elif self.normalize_y != (self.target_mean_ is not None):
             raise ValueError(
-                "'normalize_y' must stay as it was to train on from the weights there are; got "
+                "'normalize_y' must stay as it was to resume training; got "
                 f"{self.normalize_y}; set warm_start=False to start afresh."
             )
         scaling = self._target_scaling()
@@ -300,7 +193,7 @@ class MLPRegressor(RegressorMixin, MultiOutputMixin, BaseMLP):
         return self._one_or_many(target if scaling is None else scaling.restored(target))
 
     def _one_or_many(self, y: np.ndarray) -> np.ndarray:
-        """(n_samples,) of a single target."""
+        """(n_samples,) for a single target, else (n_samples, n_outputs)."""
         return y[:, 0] if self.n_outputs_ == 1 else y
 
     def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:

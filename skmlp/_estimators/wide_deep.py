@@ -1,9 +1,8 @@
-"""What the wide & deep estimators add: which columns go where, and an auxiliary output."""
+"""Inputs of the wide path and the deep path, and the auxiliary output."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,27 +20,15 @@ from skmlp._data.columns import (
     with_codes,
 )
 from skmlp._estimators.base import BaseMLP
-from skmlp._keras.text import KerasParameter
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.spec import NetworkSpec
-from skmlp._sklearn import HasMethods, Interval
 
-WIDE_DEEP_CONSTRAINTS: dict[str, list[Any]] = {
-    "wide_features": ["array-like", slice, callable, None],
-    "deep_features": ["array-like", slice, callable, None],
-    "wide_crosses": ["array-like", None],
-    "wide_l1": [Interval(Real, 0, None, closed="left")],
-    "wide_l2": [Interval(Real, 0, None, closed="left")],
-    "wide_optimizer": [str, HasMethods(["get_config", "apply"]), None],
-    "aux_loss_weight": [Interval(Real, 0, 1, closed="left")],
-}
 LEARNED = ("wide_inputs_", "cross_inputs_", "deep_inputs_", "categories_")
 
 
 class BaseWideDeep(BaseMLP):
-    """Which columns go where, and the network that takes them."""
+    """Chooses the columns of both paths and describes the network that takes them."""
 
-    wide_optimizer = KerasParameter()
     wide_inputs_: np.ndarray
     cross_inputs_: np.ndarray
     deep_inputs_: np.ndarray
@@ -65,7 +52,7 @@ class BaseWideDeep(BaseMLP):
     def _learn_inputs(
         self, X: Any, rows: np.ndarray, categories: Categories, reset: bool
     ) -> None:
-        """Choose the columns; without `reset` they must be those that were learned."""
+        """Choose the inputs; without `reset`, refuse others than were learned."""
         wide = chosen("wide_features", self.wide_features, X)
         deep = chosen("deep_features", self.deep_features, X)
         pairs = chosen_pairs("wide_crosses", self.wide_crosses, X)
@@ -87,8 +74,8 @@ class BaseWideDeep(BaseMLP):
         if not all(map(np.array_equal, learned, now)):
             raise ValueError(
                 "'wide_features', 'deep_features' and 'wide_crosses' must pick the columns "
-                "they picked before to go on with trained weights; got others; set "
-                "warm_start=False to start afresh."
+                "they picked before to resume training; got others; set warm_start=False to "
+                "start afresh."
             )
 
     def _check_columns(
@@ -111,9 +98,9 @@ class BaseWideDeep(BaseMLP):
             )
 
     def _network_inputs(self, rows: np.ndarray) -> np.ndarray:
-        """The wide inputs, and right of them the deep ones."""
-        one, other = self.cross_inputs_.transpose(1, 0, 2)
-        crosses = values(rows, one) * values(rows, other)
+        """Wide inputs, crosses and deep inputs, side by side."""
+        left, right = self.cross_inputs_.transpose(1, 0, 2)
+        crosses = values(rows, left) * values(rows, right)
         wide, deep = values(rows, self.wide_inputs_), values(rows, self.deep_inputs_)
         return np.hstack([wide, crosses, deep])
 
@@ -126,7 +113,7 @@ class BaseWideDeep(BaseMLP):
         )
 
     def _predictions_of_outputs(self, X: Any) -> list[np.ndarray]:
-        """Activated outputs, (n_samples, n_outputs) each: the main one, the auxiliary one."""
+        """Activated main and auxiliary output, (n_samples, n_outputs) each."""
         state = self._state_or_raise()
         if not state.spec.has_auxiliary:
             raise ValueError(

@@ -32,35 +32,6 @@ class KerasText:
         return self.call
 
 
-class KerasParameter:
-    """A parameter that may hold Keras objects; in a loaded estimator they wait as text.
-
-    It has no `__set__`, so only a parameter that is not among the estimator's own attributes
-    gets here: at first use its objects are made, and are an attribute from then on.
-    """
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, estimator: Any, owner: type | None = None) -> Any:
-        if estimator is None:
-            return self
-        waiting = vars(estimator).get(WAITING, {})
-        if self._name not in waiting:
-            raise AttributeError(
-                f"{type(estimator).__name__!r} object has no attribute {self._name!r}"
-            )
-        try:
-            value = _each(_made, waiting[self._name])
-        except ImportError as error:
-            raise AttributeError(
-                f"'{self._name}' holds a Keras object, which needs TensorFlow; it failed to "
-                "import."
-            ) from error
-        setattr(estimator, self._name, value)
-        return value
-
-
 def to_save(value: Any) -> Any:
     """A parameter's value with Keras's own objects as text, alone or in a list.
 
@@ -68,6 +39,11 @@ def to_save(value: Any) -> Any:
     so does one that Keras's safe mode would not make again.
     """
     return _each(_saved, value)
+
+
+def to_use(value: Any) -> Any:
+    """A parameter's value with Keras objects made of those that wait as text."""
+    return _each(_made, value)
 
 
 def to_show(value: Any) -> Any:

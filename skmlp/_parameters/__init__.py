@@ -1,1 +1,1 @@
-"""Rules and texts of the parameters of constructors and of `fit`."""
+"""Parameters of constructors and of `fit`: declarations, checks and documentation."""

@@ -1,4 +1,4 @@
-"""The arguments of `fit` that need checks of their own."""
+"""Checks of the arguments of `fit`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def checked_verbose(verbose: Any) -> int:
 
 @contextmanager
 def named_as_validation() -> Iterator[None]:
-    """In errors of the block, call X, y and sample_weight what a fit's validation data are."""
+    """In errors raised by the block, X, y and sample_weight become X_val, y_val and so on."""
     try:
         yield
     except (ValueError, TypeError) as error:
@@ -66,7 +66,7 @@ def named_as_validation() -> Iterator[None]:
 
 
 def as_list(callbacks: Any) -> list[Any]:
-    """Keras callbacks as a list, from None, one of them, or several."""
+    """Keras callbacks as a list, from None, a callback, or a list or tuple."""
     if callbacks is None:
         return []
     several = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]

@@ -1,4 +1,4 @@
-"""Names that parameters have in other libraries, so that an error can say the name here."""
+"""Parameter names of other libraries, so that an error can tell the name used here."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ OF_FIT = {
 
 @cache
 def constructor_names(cls: type) -> list[str] | None:
-    """Parameters of a class's constructor; None for one that takes any."""
+    """Parameters of a class's constructor; None if it takes any keyword."""
     parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
-    if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+    if any(known.kind is known.VAR_KEYWORD for known in parameters.values()):
         return None
     return [*parameters][1:]
 
@@ -60,7 +60,7 @@ def constructor_names(cls: type) -> list[str] | None:
 def refuse_other_names(
     owner: str, known: list[str], given: Iterable[str], elsewhere: dict[str, str]
 ) -> None:
-    """Raise TypeError for the first name that `owner` does not know."""
+    """Raise TypeError for the first given name that `owner` does not know."""
     for name in given:
         if name not in known:
             remedy = elsewhere.get(name, f"its parameters are {', '.join(known)}")
@@ -68,7 +68,7 @@ def refuse_other_names(
 
 
 def explains_names(method: F) -> F:
-    """Make a method refuse arguments that it does not know under the public class's name."""
+    """Decorate a method to refuse unknown arguments, naming the public class in the error."""
     known = [name for name in inspect.signature(method).parameters if name != "self"]
 
     @wraps(method)

@@ -1,11 +1,10 @@
-"""The rules of the constructor parameters, as a table, and what they say together."""
+"""Checks that scikit-learn's rules cannot express, and the values parameters stand for."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from numbers import Integral, Real
-from os import PathLike
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,92 +12,20 @@ import numpy as np
 from skmlp._network.activations import canonical, known_names
 from skmlp._network.keras_kinds import KerasLayer, layer_kind
 from skmlp._network.spec import Activation
-from skmlp._sklearn import HasMethods, Interval, Options, StrOptions
-
-SCHEDULES = (
-    "constant",
-    "cosine",
-    "exponential",
-    "inverse_time",
-    "one_cycle",
-    "plateau",
-    "warmup_cosine",
-)
-NORMALIZATIONS = {"batch": "BatchNormalization", "layer": "LayerNormalization"}
-
-COMMON_CONSTRAINTS: dict[str, list[Any]] = {
-    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "n_hidden": [Interval(Integral, 0, None, closed="left"), None],
-    "n_neurons": [Interval(Integral, 1, None, closed="left"), None],
-    "activation": [StrOptions(set(known_names())), callable, list, tuple],
-    "kernel_initializer": [str, HasMethods("get_config")],
-    "normalization": [StrOptions(set(NORMALIZATIONS)), HasMethods("get_config"), None],
-    "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
-    "input_dropout": [Interval(Real, 0, 1, closed="left")],
-    "loss": [str, callable],
-    "l1": [Interval(Real, 0, None, closed="left")],
-    "l2": [Interval(Real, 0, None, closed="left")],
-    "optimizer": [str, HasMethods(["get_config", "apply"])],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "learning_rate_schedule": [
-        StrOptions(set(SCHEDULES)),
-        callable,
-        HasMethods("get_config"),
-        None,
-    ],
-    "decay_rate": [Interval(Real, 0, None, closed="neither"), None],
-    "decay_steps": [Interval(Integral, 1, None, closed="left"), None],
-    "warmup_steps": [Interval(Integral, 0, None, closed="left"), None],
-    "momentum": [Interval(Real, 0, 1, closed="left"), None],
-    "nesterov": ["boolean", None],
-    "weight_decay": [Interval(Real, 0, None, closed="left"), None],
-    "clipnorm": [Interval(Real, 0, None, closed="neither"), None],
-    "clipvalue": [Interval(Real, 0, None, closed="neither"), None],
-    "global_clipnorm": [Interval(Real, 0, None, closed="neither"), None],
-    "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
-    "epochs": [Interval(Integral, 1, None, closed="left")],
-    "shuffle": ["boolean"],
-    "early_stopping": ["boolean"],
-    "scoring": [str, callable, None],
-    "metrics": [str, list, tuple, HasMethods(["update_state", "result"]), None],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [
-        Interval(Integral, 1, None, closed="left"),
-        Options(Real, {np.inf}),
-    ],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "warm_start": ["boolean"],
-    "checkpoint_dir": [str, PathLike, None],
-    "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
-    "callbacks": [list, tuple, HasMethods(["on_epoch_end", "set_model"]), None],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
-
-# Parameters that take objects of Keras's, or lists of them.
-TAKE_OBJECTS = (
-    "activation",
-    "kernel_initializer",
-    "normalization",
-    "loss",
-    "optimizer",
-    "wide_optimizer",
-    "learning_rate_schedule",
-    "metrics",
-)
+from skmlp._parameters.architecture import NORMALIZATIONS
+from skmlp._parameters.parameter import parameters_of
 
 
 def check_objects(estimator: Any) -> None:
-    """Refuse classes where objects are meant."""
-    for name in TAKE_OBJECTS:
-        value = getattr(estimator, name, None)
-        for one in value if isinstance(value, (list, tuple)) else [value]:
-            check_is_no_class(name, one)
+    """Refuse a class where a parameter takes a Keras object."""
+    for name, parameter in parameters_of(type(estimator)).items():
+        value = getattr(estimator, name) if parameter.takes_keras else None
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            check_is_no_class(name, item)
 
 
 def check_is_no_class(parameter: str, value: Any) -> None:
-    """Refuse a class, which has the methods of its objects."""
+    """Refuse a class, which passes for an object because it has the same methods."""
     if isinstance(value, type):
         raise ValueError(
             f"'{parameter}' must be an object where it is not a name; got the class "
@@ -109,7 +36,7 @@ def check_is_no_class(parameter: str, value: Any) -> None:
 def hidden_units(
     hidden_layer_sizes: Any, n_hidden: int | None, n_neurons: int | None
 ) -> tuple[int, ...]:
-    """Units of each hidden layer, after `n_hidden` and `n_neurons` had their say.
+    """Units of each hidden layer.
 
     `n_neurons` replaces every width. `n_hidden` replaces the depth: layers beyond those of
     `hidden_layer_sizes` are as wide as its last one.
@@ -137,7 +64,7 @@ def activations(activation: Any, n_layers: int) -> tuple[Activation, ...]:
     if not isinstance(activation, (list, tuple)):
         return (_activation(activation),) * n_layers
     _check_one_per_layer("activation", activation, n_layers)
-    return tuple(_activation(one) for one in activation)
+    return tuple(map(_activation, activation))
 
 
 def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
@@ -152,7 +79,7 @@ def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
 
 
 def normalization(value: Any) -> KerasLayer | None:
-    """The layer before each hidden activation, from its name or an object of Keras's."""
+    """The layer before each hidden activation, from its name or a Keras layer."""
     if value is None or isinstance(value, str):
         return layer_kind(NORMALIZATIONS[value], "{}") if value else None
     layer = keras_layer(value)
@@ -165,7 +92,7 @@ def normalization(value: Any) -> KerasLayer | None:
 
 
 def keras_layer(layer: Any) -> KerasLayer:
-    """A layer object as text; draws in it, if there are any, get a fixed seed."""
+    """A Keras layer as text; its random draws, if any, get a fixed seed."""
     cls = type(layer)
     config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
     kind = cls.__name__ if cls.__module__.startswith("keras.") else cls
