@@ -14,7 +14,7 @@ the functions here are the same for one network and for many.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 

@@ -11,7 +11,6 @@ from skmlp._checkpoints.checkpoint import Checkpoint, Saved, digest, digest_of_s
 from skmlp._checkpoints.file import checkpoint_path, prepare
 from skmlp._checkpoints.learned import all_or_nothing, forget, learned, portable, results
 from skmlp._checkpoints.settings import settings_text, shortened
-from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.fitted import NetworkEstimator
 from skmlp._network.spec import NetworkSpec

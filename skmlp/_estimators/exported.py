@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.losses import CROSS_ENTROPIES, row_loss
 from skmlp._keras.optimizers import CLIPPINGS, optimizer_recipe
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import full_config
 from skmlp._network.keras_model import build_model
 from skmlp._network.spec import NetworkSpec
-from skmlp._engine.fitted import FittedNetwork
 from skmlp._training.metrics import keras_metrics, takes_indices
 
 MEAN = "sum_over_batch_size"  # Keras's name of the mean over rows

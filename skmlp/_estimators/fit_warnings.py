@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skmlp._data.encoded import EncodedData
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._network.activations import numpy_activation
 from skmlp._network.inference import raw_outputs
-from skmlp._engine.fitted import FittedNetwork
 
 MAX_ROWS = 2_000  # predicted for a warning
 

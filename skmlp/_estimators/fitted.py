@@ -12,9 +12,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import encode_features, output_dtype
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.text import WAITING, holds_text, to_save, to_show
 from skmlp._network.inference import hidden_outputs, predictions, raw_outputs
-from skmlp._engine.fitted import FittedNetwork
 from skmlp._parameters.parameter import parameters_of
 from skmlp._sklearn import is_printing
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sklearn.compose import make_column_selector
 
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.state import TrainingState
+from skmlp._engine.stopping import Plateau
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
@@ -11,9 +14,6 @@ from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
 from skmlp._network.spec import NetworkSpec, TargetScaling
-from skmlp._engine.fitted import FittedNetwork
-from skmlp._engine.state import TrainingState
-from skmlp._engine.stopping import Plateau
 
 SAVED_TYPES = (
     # Estimators: loading sets their attributes and calls nothing else.

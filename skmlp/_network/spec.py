@@ -11,7 +11,15 @@ import numpy as np
 
 from skmlp._network.activation_kinds import activation_kind
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer
-from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind, Rescaling, Shape
+from skmlp._network.kinds import (
+    AlphaDropout,
+    Concatenate,
+    Dense,
+    Dropout,
+    Kind,
+    Rescaling,
+    Shape,
+)
 
 # A canonical name, the user's own function, or a layer.
 Activation = str | Callable | KerasLayer

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from skmlp._data.encoded import EncodedData
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras, tf
 from skmlp._network.inference import predictions
 from skmlp._network.spec import NetworkSpec
-from skmlp._engine.fitted import FittedNetwork
 
 # Keras's short names; which cross-entropy is meant follows from the targets.
 SHORT_NAMES = {

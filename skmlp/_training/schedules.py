@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
 
 from skmlp._engine.recipe import Numbers, Schedule
 from skmlp._engine.schedules import SCHEDULES

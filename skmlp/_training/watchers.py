@@ -9,8 +9,6 @@ from functools import cache
 from numbers import Real
 from typing import Any
 
-from skmlp._engine.fitted import FittedNetwork
-
 
 class EpochWatcher:
     """A watcher of the training loop that minds epochs only; it sees nothing by itself."""
