@@ -22,8 +22,10 @@ from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegre
 from skmlp._data.arrays import EncodedData
 from skmlp._engine import STACKS, STORE, train_stack
 from skmlp._training.alone import Fit
-from skmlp._training.gathering import Gathering, Task
-from skmlp._training.stacks import SIZES, SearchEndedError, split
+from skmlp._training.calls import SearchCall, Task
+from skmlp._training.gathering import Gathering
+from skmlp._training.meeting import SearchEndedError
+from skmlp._training.stacks import SIZES, split
 from skmlp.model_selection import GridSearchCV, RandomizedSearchCV
 
 RNG = np.random.RandomState(0)
@@ -47,12 +49,11 @@ CLASSIFIER = MLPClassifier((8,), **SMALL)
 def fit_together(estimators, rows, y, **params):
     """Fit in threads that wait for each other, as a search does."""
     gathering = Gathering(width=len(estimators), n_workers=1)
-    tasks = [Task(i, 0) for i in range(len(estimators))]
-    gathering.expect(tasks)
+    calls = [SearchCall(Task(i, 0), len(estimators), 1, {}) for i in range(len(estimators))]
     with ThreadPoolExecutor(len(estimators)) as pool:
         fits = [
-            pool.submit(gathering.run, task, lambda e=estimator: [e.fit(rows, y, **params)])
-            for task, estimator in zip(tasks, estimators, strict=True)
+            pool.submit(gathering.attending(call, lambda e=e: [e.fit(rows, y, **params)]))
+            for call, e in zip(calls, estimators, strict=True)
         ]
         return [fit.result()[0] for fit in fits]
 
@@ -299,9 +300,9 @@ def test_a_search_that_breaks_off_leaves_no_fit_behind(monkeypatch):
     grid = {"n_hidden": [1, 2], "dropout": [0.1, (0.1, 0.1)]}
     with pytest.raises(ValueError, match="'dropout' must be one value"):
         GridSearchCV(REGRESSOR, grid, cv=3, error_score="raise").fit(X, Y)
-    assert gatherings[0]._active == 0
+    assert gatherings[0]._meeting._n_present == 0
     with pytest.raises(SearchEndedError):
-        gatherings[0].run(Task(0, 0), list)
+        gatherings[0].attending(SearchCall(Task(0, 0), 1, 1, {}), list)()
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
