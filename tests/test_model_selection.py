@@ -1,16 +1,19 @@
 """Stacked searches against scikit-learn's own, and stacked fits against fits alone."""
 
+import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from scipy.stats import loguniform
 from sklearn import model_selection
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import Ridge
@@ -21,7 +24,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 from skmlp._data.arrays import EncodedData
 from skmlp._engine import STACKS, STORE, train_stack
-from skmlp._training.alone import Fit
+from skmlp._training.alone import Fit, train_alone
 from skmlp._training.calls import SearchCall, Task
 from skmlp._training.gathering import Gathering
 from skmlp._training.meeting import SearchEndedError
@@ -305,6 +308,23 @@ def test_a_search_that_breaks_off_leaves_no_fit_behind(monkeypatch):
         gatherings[0].attending(SearchCall(Task(0, 0), 1, 1, {}), list)()
 
 
+def test_an_interrupted_search_leaves_no_fit_behind():
+    def interrupting(epoch):
+        if epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+        return 0.01
+
+    grid = {"learning_rate_schedule": [interrupting], "n_hidden": [1, 2]}
+    n_threads = threading.active_count()
+    search = GridSearchCV(clone(REGRESSOR).set_params(epochs=10**6), grid, cv=3)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, Y)
+    end = time.monotonic() + 30
+    while threading.active_count() > n_threads and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threading.active_count() <= n_threads
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_candidate_that_diverges_spoils_no_other():
     grid = {"learning_rate": [0.01, 1e12], "optimizer": ["sgd"]}
@@ -371,6 +391,54 @@ def test_a_line_for_checkpoints_and_a_wide_optimizer(capsys, tmp_path):
     search = GridSearchCV(saving, grid, cv=[(np.arange(50), np.arange(50, 110))], verbose=1)
     search.set_params(refit=False).fit(X, Y)
     assert "'checkpoint_dir' is for one network" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_calls_that_are_not_understood_are_trained_alone(n_jobs, monkeypatch):
+    """No more at the same time than the search has workers."""
+    under_way, most, lock = 0, 0, threading.Lock()
+
+    def counted(fit, watchers=()):
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.01)
+        try:
+            return train_alone(fit, watchers)
+        finally:
+            with lock:
+                under_way -= 1
+
+    monkeypatch.setattr("skmlp._training.gathering.train_alone", counted)
+    monkeypatch.setattr("skmlp.model_selection.search_call", lambda call, search: None)
+    estimator = clone(REGRESSOR).set_params(epochs=1)
+    ours = GridSearchCV(estimator, RATES, cv=2, n_jobs=n_jobs)
+    assert_same_search(ours, model_selection.GridSearchCV(estimator, RATES, cv=2), X, Y)
+    assert most == min(n_jobs or 1, cpu_count())
+
+
+class TunesItself(TransformerMixin, BaseEstimator):
+    """A transformer that runs a search of its own."""
+
+    def fit(self, X, y=None):
+        model_selection.GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=2).fit(X, y)
+        self.is_fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X
+
+
+def test_a_search_inside_the_pipeline_is_none_of_ours(capfd):
+    pipeline = make_pipeline(TunesItself(), clone(REGRESSOR).set_params(epochs=1))
+    grid = {"mlpregressor__learning_rate": RATES["learning_rate"]}
+    ours = GridSearchCV(pipeline, grid, cv=2, verbose=1)
+    assert_same_search(ours, model_selection.GridSearchCV(pipeline, grid, cv=2), X, Y)
+    out, err = capfd.readouterr()
+    assert "one by one" not in out
+    if find_spec("sklearn.callback"):  # scikit-learn < 1.9 does not say whose a call is
+        assert "6/6 fits" in err.strip().splitlines()[-1].split("\r")[-1]
 
 
 PIPELINE = make_pipeline(StandardScaler(), REGRESSOR)

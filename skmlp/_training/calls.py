@@ -34,8 +34,9 @@ def search_call(call: Any, search: Any) -> SearchCall | None:
         candidate, n_candidates = arguments["candidate_progress"]
         fold, n_folds = arguments["split_progress"]
         parameters = arguments["parameters"]
+        is_other = arguments.get("caller", search) is not search
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    if arguments.get("caller", search) is not search:
+    if is_other or parameters is None:
         return None
     return SearchCall(Task(candidate, fold), n_candidates, n_folds, parameters)
