@@ -56,8 +56,14 @@ class _StackingBackend(ThreadingBackend):
         self._gathering.end_round()
 
     def submit(self, func: Callable[[], Any], callback: Any = None) -> Any:
-        call = search_call(func, self._search)
-        return super().submit(self._gathering.attending(call, func), callback)
+        return super().submit(self._attending(func), callback)
+
+    def apply_async(self, func: Callable[[], Any], callback: Any = None) -> Any:
+        """`submit` as joblib < 1.5 names it."""
+        return super().apply_async(self._attending(func), callback)
+
+    def _attending(self, func: Callable[[], Any]) -> Callable[[], list]:
+        return self._gathering.attending(search_call(func, self._search), func)
 
 
 class _StackedSearch:

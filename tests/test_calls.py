@@ -34,6 +34,10 @@ class Recording(ThreadingBackend):
         self.read.append(search_call(func, self.search))
         return super().submit(func, callback)
 
+    def apply_async(self, func, callback=None):  # joblib < 1.5
+        self.read.append(search_call(func, self.search))
+        return super().apply_async(func, callback)
+
 
 class Anything(Ridge):
     """A parameter that may be any object."""

@@ -157,7 +157,10 @@ def test_closing_cancels_those_who_wait_and_those_who_come_later():
         meeting.close()
         assert meeting._n_present == 0
         assert outcomes(sent) == [SearchEndedError] * 3
-        assert outcomes([threads.send(meeting, 3)]) == [SearchEndedError]
+        assert outcomes([threads.send(meeting, 3), threads.send(meeting)]) == [
+            SearchEndedError,
+            SearchEndedError,
+        ]
     assert not handle.batches
 
 
