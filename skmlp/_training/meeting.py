@@ -28,9 +28,9 @@ class Meeting(Generic[Item, Result]):
     """Where `n_attendants` threads meet, of whom at most `width` attend at the same time.
 
     `handle(arrivals, goes_on)` is called in one of the waiting threads. It sets the result or
-    the error of each arrival, in any order and from any thread; each attendant resumes as soon
-    as its own is set. `goes_on` tells a handler that takes long whether the search still runs.
-    An error raised by `handle` goes to all arrivals without a result.
+    the error of each arrival, in any order and from any thread; an attendant resumes as soon as
+    its own is set. A handler that takes long asks `goes_on()` whether the meeting is open.
+    An error that `handle` raises goes to all arrivals without a result.
     """
 
     # The states of an attendant:
@@ -39,9 +39,9 @@ class Meeting(Generic[Item, Result]):
     #                             |
     #                             +--end of attend()'s block--> left
     #
-    # Nobody works once `width` attendants wait, or all that have not left: then the first of
-    # the waiting threads that is scheduled takes all arrivals and handles them.
-    # close(): SearchEndedError for those who wait and for those who come later.
+    # The meeting is complete when `width` attendants wait, or all that have not left. The first
+    # waiting thread to notice takes all arrivals and calls `handle`.
+    # close(): SearchEndedError for attendants that wait or come later.
 
     def __init__(
         self,

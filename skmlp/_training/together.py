@@ -63,20 +63,17 @@ class StackTrainer:
         """
         fits = with_shared_rows([arrival.item.fit for arrival in arrivals])
         arrival_of = dict(zip(fits, arrivals, strict=True))
-        there = [
-            fit
-            for fit, arrival in arrival_of.items()
-            if self._backend is not None and not arrival.item.watchers
-        ]
+        watched = [fit for fit in fits if arrival_of[fit].item.watchers]
+        here = fits if self._backend is None else watched
+        there = [fit for fit in fits if fit not in here]
         if there:
             self._train_there(self._stacks(there, arrival_of), arrival_of)
-        stacks = self._stacks([fit for fit in fits if fit not in there], arrival_of)
         with parallel_config(backend="threading", n_jobs=self._n_workers):
             Parallel()(
                 delayed(self._train_here)(
                     stack, [arrival_of[fit] for fit in stack.fits], goes_on
                 )
-                for stack in stacks
+                for stack in self._stacks(here, arrival_of)
             )
 
     def _stacks(
