@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from copy import copy
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from skmlp._keras.text import results_to_show
 from skmlp._sklearn import BaseSuccessiveHalving
 from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
 from skmlp._sklearn import HalvingRandomSearchCV as HalvingRandomSearch
+from skmlp._training.calls import search_call
 from skmlp._training.watchers import SearchBar
 
 if TYPE_CHECKING:
@@ -42,17 +42,28 @@ LOCAL_BACKENDS = (LokyBackend, MultiprocessingBackend, SequentialBackend, Thread
 class _StackingBackend(ThreadingBackend):
     """A thread for every fit that is under way, whatever `n_jobs` is: most of them wait."""
 
-    def __init__(self, gathering: Gathering, **kwargs: Any) -> None:
+    def __init__(self, gathering: Gathering, search: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._gathering = gathering
+        self._search = search
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         return self._gathering.width
 
+    def start_call(self) -> None:
+        """Separate rounds: scikit-learn makes one call of joblib for each."""
+        super().start_call()
+        self._gathering.end_round()
+
     def submit(self, func: Callable[[], Any], callback: Any = None) -> Any:
-        if not self._gathering.has_sent_all():  # then come jobs of the fit that refits
-            func = partial(self._gathering.run, self._gathering.next_task(), func)
-        return super().submit(func, callback)
+        return super().submit(self._attending(func), callback)
+
+    def apply_async(self, func: Callable[[], Any], callback: Any = None) -> Any:
+        """`submit` as joblib < 1.5 names it."""
+        return super().apply_async(self._attending(func), callback)
+
+    def _attending(self, func: Callable[[], Any]) -> Callable[[], list]:
+        return self._gathering.attending(search_call(func, self._search), func)
 
 
 class _StackedSearch:
@@ -63,9 +74,9 @@ class _StackedSearch:
     cv: Any
     pre_dispatch: int | str
     refit: Any
+    resource: str  # of halving searches
     verbose: int
     cv_results_: dict[str, Any]
-    _gathering: Gathering | None = None
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> _StackedSearch:
         """Run the search.
@@ -98,20 +109,18 @@ class _StackedSearch:
         return self
 
     def _fit_together(self, X: Any, y: Any, params: dict[str, Any]) -> None:
-        # Made once, since some folds can be read only once.
+        # scikit-learn < 1.9 would make the splitter twice; some folds can be read only once.
         self.cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        self._gathering = gathering = self._gathering_for(X)
+        gathering = self._gathering_for(X)
         try:
-            with parallel_config(backend=_StackingBackend(gathering)):
+            with parallel_config(backend=_StackingBackend(gathering, self)):
                 super().fit(X, y, **params)  # type: ignore[misc]
         finally:
-            del self._gathering
             gathering.close()
-            if gathering.alone:
-                n_alone, n_fits = gathering.alone.total(), gathering.n_trained
-                # sorted, since fits meet in any order
-                reasons = "; ".join(sorted(gathering.alone))
-                self._tell(f"trained {n_alone} of {n_fits} fits one by one: {reasons}")
+            alone, n_fits = gathering.trainer.alone, gathering.trainer.n_trained
+            if alone:
+                reasons = "; ".join(sorted(alone))  # fits meet in any order
+                self._tell(f"trained {alone.total()} of {n_fits} fits one by one: {reasons}")
 
     def _tell(self, what: str) -> None:
         if self.verbose:
@@ -128,45 +137,13 @@ class _StackedSearch:
         # At 2 and more scikit-learn prints a line for every fit.
         has_bar = self.verbose == 1
         metric = self.refit if isinstance(self.refit, str) else None
+        is_halving = isinstance(self, BaseSuccessiveHalving)
         return Gathering(
             width,
             effective_n_jobs(self.n_jobs),
             backend=None if isinstance(backend, LOCAL_BACKENDS) else backend,
-            paused=PausedFits() if isinstance(self, BaseSuccessiveHalving) else None,
+            paused=PausedFits(self.resource) if is_halving else None,
             bar=SearchBar(type(self).__name__, metric) if has_bar else None,
-        )
-
-    def _run_search(self, evaluate_candidates: Callable, callback_ctx: Any = None) -> None:
-        def evaluate(
-            candidates: Iterable[dict], cv: Any = None, *args: Any, **kwargs: Any
-        ) -> dict:
-            if self._gathering is not None:
-                candidates = list(candidates)
-                splitter = self.cv if cv is None else cv
-                cv = _AnnouncedFolds(splitter, partial(self._expect, candidates))
-            return evaluate_candidates(candidates, cv, *args, **kwargs)
-
-        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
-        super()._run_search(evaluate, **context)  # type: ignore[misc]
-
-    def _expect(self, candidates: Sequence[dict], n_folds: int) -> None:
-        """Announce the fits of a round in the order in which scikit-learn dispatches them.
-
-        In later rounds of halving, candidates are those of earlier ones but for the resource.
-        """
-        from skmlp._training.gathering import Task  # imports TensorFlow
-
-        assert self._gathering is not None
-        resource = getattr(self, "resource", None)
-        self._gathering.expect(
-            [
-                Task(
-                    tuple((name, id(value)) for name, value in one.items() if name != resource),
-                    fold,
-                )
-                for one in candidates
-                for fold in range(n_folds)
-            ]
         )
 
     def _reason_to_train_alone(self, params: dict[str, Any]) -> str | None:
@@ -182,19 +159,6 @@ class _StackedSearch:
         ):
             return f"pre_dispatch={self.pre_dispatch!r} keeps them from meeting"
         return None
-
-
-class _AnnouncedFolds:
-    """Folds of a splitter; their number is told when scikit-learn splits."""
-
-    def __init__(self, splitter: Any, tell: Callable[[int], None]) -> None:
-        self._splitter = splitter
-        self._tell = tell
-
-    def split(self, *data: Any, **params: Any) -> list:
-        folds = list(self._splitter.split(*data, **params))
-        self._tell(len(folds))
-        return folds
 
 
 def _last_step(estimator: Any) -> tuple[Any, str]:

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp import model_selection as stacked
-from skmlp._training.gathering import Gathering
+from skmlp._training.together import StackTrainer
 
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 cloudpickle = pytest.importorskip("cloudpickle", reason="comes with the extra 'dask'")
@@ -56,7 +56,8 @@ def test_searches_are_as_on_one_machine(cluster):
     def programs():
         from skmlp._engine.store import STORE
 
-        return len(STACKS.idle()), len(STORE.idle())
+        sizes = [program.n_members for program in STORE.idle()]
+        return sum(n > 1 for n in sizes), sizes.count(1)
 
     settings = {"cv": 3, "random_state": 0}
     for module, is_stacked in ((stacked, True), (model_selection, False)):
@@ -78,13 +79,13 @@ def test_searches_are_as_on_one_machine(cluster):
 def test_what_is_sent_is_parameters_and_rows_once(monkeypatch):
     """Twelve fits in three folds: three sets of rows, and nothing of TensorFlow."""
     sent = []
-    train = Gathering._train_here
+    train = StackTrainer._train_here
 
-    def sending(self, stack, of_fit):
+    def sending(self, stack, arrivals, goes_on):
         sent.append(cloudpickle.dumps(stack))
-        return train(self, stack, of_fit)
+        return train(self, stack, arrivals, goes_on)
 
-    monkeypatch.setattr(Gathering, "_train_here", sending)
+    monkeypatch.setattr(StackTrainer, "_train_here", sending)
     rows = np.tile(X, (40, 1))
     labels = np.where(rows[:, 0] > 0, "yes", "no")
     classifier = MLPClassifier(

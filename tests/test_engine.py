@@ -12,8 +12,7 @@ from sklearn.base import clone
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience, StopReason
-from skmlp._engine.store import STORE
-from skmlp._engine.store import ProgramStore
+from skmlp._engine.store import STORE, ProgramStore
 
 X = np.random.RandomState(0).normal(size=(90, 3))
 Y = X[:, 0] + X[:, 1] * X[:, 2]

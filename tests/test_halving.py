@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor
-from skmlp._engine import Run
+from skmlp._engine.state import TrainingState
 from skmlp.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
 RNG = np.random.RandomState(0)
@@ -34,13 +34,13 @@ ROUNDS = {
 def epochs_trained(monkeypatch):
     """A list that grows by one with every epoch of every network."""
     epochs = []
-    after_epoch = Run.after_epoch
+    after_epoch = TrainingState.after_epoch
 
     def counted(self, *args, **kwargs):
         epochs.append(1)
         return after_epoch(self, *args, **kwargs)
 
-    monkeypatch.setattr(Run, "after_epoch", counted)
+    monkeypatch.setattr(TrainingState, "after_epoch", counted)
     return epochs
 
 

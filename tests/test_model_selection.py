@@ -1,16 +1,19 @@
 """Stacked searches against scikit-learn's own, and stacked fits against fits alone."""
 
+import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from scipy.stats import loguniform
 from sklearn import model_selection
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import Ridge
@@ -19,11 +22,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
-from skmlp._data.arrays import EncodedData
+from skmlp._engine.loop import drawn_order, train
+from skmlp._engine.program import Program
 from skmlp._engine.store import STORE
-from skmlp._training.alone import Fit
-from skmlp._training.gathering import Gathering, Task
-from skmlp._training.stacks import SIZES, SearchEndedError, split
+from skmlp._training.calls import SearchCall, Task
+from skmlp._training.gathering import Gathering
+from skmlp._training.meeting import SearchEndedError
+from skmlp._training.stacks import SIZES, split
+from skmlp._training.train import train_alone
 from skmlp.model_selection import GridSearchCV, RandomizedSearchCV
 
 RNG = np.random.RandomState(0)
@@ -47,12 +53,11 @@ CLASSIFIER = MLPClassifier((8,), **SMALL)
 def fit_together(estimators, rows, y, **params):
     """Fit in threads that wait for each other, as a search does."""
     gathering = Gathering(width=len(estimators), n_workers=1)
-    tasks = [Task(i, 0) for i in range(len(estimators))]
-    gathering.expect(tasks)
+    calls = [SearchCall(Task(i, 0), len(estimators), 1, {}) for i in range(len(estimators))]
     with ThreadPoolExecutor(len(estimators)) as pool:
         fits = [
-            pool.submit(gathering.run, task, lambda e=estimator: [e.fit(rows, y, **params)])
-            for task, estimator in zip(tasks, estimators, strict=True)
+            pool.submit(gathering.attending(call, lambda e=e: [e.fit(rows, y, **params)]))
+            for call, e in zip(calls, estimators, strict=True)
         ]
         return [fit.result()[0] for fit in fits]
 
@@ -69,11 +74,19 @@ def several(estimator, **changes):
     ]
 
 
+def stack_programs():
+    return [program for program in STORE.idle() if program.n_members > 1]
+
+
+def alone_programs():
+    return [program for program in STORE.idle() if program.n_members == 1]
+
+
 def assert_as_alone(estimators, rows, y, rtol=2e-3, **params):
-    built = STACKS.built, sum(program.traces for program in STORE.idle())
+    alone_before = sum(program.traces for program in alone_programs())
     stacked = fit_together([clone(estimator) for estimator in estimators], rows, y, **params)
-    assert (STACKS.built > built[0]) or STACKS.idle()
-    assert sum(program.traces for program in STORE.idle()) == built[1]  # nothing was alone
+    assert stack_programs()
+    assert sum(program.traces for program in alone_programs()) == alone_before
     for together, estimator in zip(stacked, estimators, strict=True):
         alone = estimator.fit(rows, y, **params)
         assert together.n_iter_ == alone.n_iter_
@@ -102,6 +115,14 @@ def assert_as_alone(estimators, rows, y, rtol=2e-3, **params):
         {"global_clipnorm": 0.1, "learning_rate_schedule": "exponential"},
         {"learning_rate_schedule": lambda epoch: 0.02 / (1 + epoch), "activation": "gelu"},
         {"learning_rate_schedule": "plateau", "n_iter_no_change": 4, "tol": 1.0},
+        {"optimizer": keras.optimizers.Adam(0.01, clipnorm=0.1), "metrics": ["r2", "mae"]},
+        {"optimizer": keras.optimizers.SGD(0.01, global_clipnorm=0.1)},
+        {"optimizer": keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.01, 20))},
+        {
+            "learning_rate_schedule": keras.optimizers.schedules.PiecewiseConstantDecay(
+                [9], [1e-2, 1e-3]
+            )
+        },
     ],
     ids=lambda params: "-".join(params) or "adam",
 )
@@ -157,20 +178,18 @@ def test_warm_starts_go_on_in_a_stack():
     [
         {"hidden_layer_sizes": (300, 300)},
         {"optimizer": "nadam"},
-        {"optimizer": keras.optimizers.Adam(0.01, clipnorm=1.0)},
+        {"optimizer": keras.optimizers.Adam(0.01, use_ema=True)},
         {"activation": keras.layers.ELU(0.5)},
-        {"metrics": "r2"},
         {"callbacks": keras.callbacks.TerminateOnNaN()},
     ],
-    ids=["large", "nadam", "own clipping", "layer", "metrics", "callbacks"],
+    ids=["large", "nadam", "own averages", "layer", "callbacks"],
 )
 def test_what_cannot_be_stacked_is_trained_alone(params):
     estimator = clone(REGRESSOR).set_params(**{"epochs": 2, **params})
     estimators = [clone(estimator).set_params(random_state=i) for i in range(SIZES[0])]
-    STACKS.clear()
-    built = STACKS.built
+    STORE.clear()
     stacked = fit_together([clone(one) for one in estimators], X, Y)
-    assert STACKS.built == built
+    assert not stack_programs()
     for ours, theirs in zip(stacked, estimators, strict=True):
         np.testing.assert_array_equal(ours.predict(X), theirs.fit(X, Y).predict(X))
 
@@ -187,18 +206,30 @@ def test_what_cannot_be_stacked_is_trained_alone(params):
     ],
 )
 def test_fits_are_split_into_few_stacks_of_few_sizes(n_fits, n_workers, sizes, room):
-    stacks = split([Fit(None, EncodedData(X, Y, Y), None) for _ in range(n_fits)], n_workers)
+    stacks = split(list(range(n_fits)), n_workers)
     assert [len(stack.fits) for stack in stacks] == sizes
     assert {stack.n_members for stack in stacks} == {room}
 
 
 def test_memory_of_a_stack_is_bounded(monkeypatch):
-    """Validation rows of all members are measured at once: here of ten at most."""
-    monkeypatch.setattr("skmlp._training.stacks.MAX_BYTES", 10 * X.nbytes)
-    data = EncodedData(X, Y, Y)
-    stacks = split([Fit(None, data, data) for _ in range(30)], 1)
-    assert [len(stack.fits) for stack in stacks] == [10, 10, 10]
-    assert {stack.n_members for stack in stacks} == {10}
+    """Validation rows are measured in chunks: here of 10 rows of each of 6 networks."""
+    chunks = []
+    measure = Program.measure
+
+    def noted(program, chunk, numbers):
+        chunks.append(chunk[0].shape[1])
+        return measure(program, chunk, numbers)
+
+    estimators = several(clone(REGRESSOR).set_params(epochs=2))
+    whole = fit_together([clone(one) for one in estimators], X, Y, X_val=X[:47], y_val=Y[:47])
+    monkeypatch.setattr("skmlp._engine.validation.MAX_ROWS_OF_ALL", 10 * SIZES[0])
+    monkeypatch.setattr(Program, "measure", noted)
+    parts = fit_together([clone(one) for one in estimators], X, Y, X_val=X[:47], y_val=Y[:47])
+    assert chunks == [10] * 10  # five chunks, twice
+    for ours, theirs in zip(parts, whole, strict=True):
+        np.testing.assert_allclose(
+            ours.history_["val_loss"], theirs.history_["val_loss"], rtol=1e-5
+        )
 
 
 # Searches
@@ -247,13 +278,13 @@ CASES = {
 def test_searches_are_as_scikit_learn_s(case):
     estimator, y, settings, params = CASES[case]
     settings = {"n_iter": 4, "cv": 3, "random_state": 0, **settings}
-    STACKS.clear()
+    STORE.clear()
     ours = RandomizedSearchCV(estimator, SPACE, **settings)
     theirs = model_selection.RandomizedSearchCV(
         estimator, SPACE, **{**settings, "n_jobs": None}
     )
     assert_same_search(ours, theirs, X, y, **params)
-    assert STACKS.idle()  # there was a stack
+    assert stack_programs()
 
 
 def test_transformers_are_fitted_for_each_fold_and_candidate():
@@ -264,10 +295,10 @@ def test_transformers_are_fitted_for_each_fold_and_candidate():
         "mlpregressor__learning_rate": [0.003, 0.01],
         "standardscaler__with_std": [True, False],
     }
-    STACKS.clear()
+    STORE.clear()
     ours, theirs = GridSearchCV(pipeline, grid, cv=3), model_selection.GridSearchCV
     assert_same_search(ours, theirs(pipeline, grid, cv=3), frame, Y)
-    assert STACKS.idle()
+    assert stack_programs()
 
 
 def test_a_fixed_architecture_is_traced_once(sine):
@@ -275,12 +306,11 @@ def test_a_fixed_architecture_is_traced_once(sine):
     rows, y = sine
     for search in (RandomizedSearchCV, model_selection.RandomizedSearchCV):
         STORE.clear()
-        STACKS.clear()
         space = {"learning_rate": loguniform(3e-4, 3e-2)}
         search(REGRESSOR, space, n_iter=10, cv=3, random_state=0).fit(rows, y)
-        assert all(program.traces == 1 for program in [*STACKS.idle(), *STORE.idle()])
-        assert len(STORE.idle()) == 1
-        assert len(STACKS.idle()) == (search is RandomizedSearchCV)
+        assert all(program.traces == 1 for program in STORE.idle())
+        assert len(alone_programs()) == 1
+        assert len(stack_programs()) == (search is RandomizedSearchCV)
 
 
 def test_a_candidate_that_fails_fails_alone():
@@ -299,9 +329,26 @@ def test_a_search_that_breaks_off_leaves_no_fit_behind(monkeypatch):
     grid = {"n_hidden": [1, 2], "dropout": [0.1, (0.1, 0.1)]}
     with pytest.raises(ValueError, match="'dropout' must be one value"):
         GridSearchCV(REGRESSOR, grid, cv=3, error_score="raise").fit(X, Y)
-    assert gatherings[0]._active == 0
+    assert gatherings[0]._meeting._n_present == 0
     with pytest.raises(SearchEndedError):
-        gatherings[0].run(Task(0, 0), list)
+        gatherings[0].attending(SearchCall(Task(0, 0), 1, 1, {}), list)()
+
+
+def test_an_interrupted_search_leaves_no_fit_behind():
+    def interrupting(epoch):
+        if epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+        return 0.01
+
+    grid = {"learning_rate_schedule": [interrupting], "n_hidden": [1, 2]}
+    n_threads = threading.active_count()
+    search = GridSearchCV(clone(REGRESSOR).set_params(epochs=10**6), grid, cv=3)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, Y)
+    end = time.monotonic() + 30
+    while threading.active_count() > n_threads and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threading.active_count() <= n_threads
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -335,14 +382,14 @@ WATCHED = "GridSearchCV trains its fits one by one: callbacks watch one network.
     [
         ({}, RATES, None),
         ({"callbacks": []}, RATES, None),
-        ({"metrics": "r2"}, RATES, ALL + "'metrics' are measured for one network."),
-        ({"verbose": 1}, RATES, ALL + "'verbose' of the estimator shows one network."),
+        ({"metrics": "r2"}, RATES, None),
+        ({"verbose": 1}, RATES, None),
         ({"optimizer": "nadam"}, RATES, ALL + "stacks have no Nadam."),
         ({}, {"learning_rate": [0.01]}, "2 of 2 fits one by one: fewer than 6 have one shape."),
         (
             {},
-            {**RATES, "metrics": [None, "r2"]},
-            "GridSearchCV trained 6 of 12 fits one by one: 'metrics' are measured",
+            {**RATES, "optimizer": ["adam", "ftrl"]},
+            "GridSearchCV trained 6 of 12 fits one by one: stacks have no Ftrl.",
         ),
         (
             {},
@@ -360,16 +407,103 @@ def test_fits_that_are_trained_one_by_one_are_counted_in_a_line(params, grid, sa
     assert said is None or said in printed
 
 
-def test_a_line_for_checkpoints_and_a_wide_optimizer(capsys, tmp_path):
+def test_a_line_for_a_wide_optimizer(capsys):
     params = {"epochs": 1, "wide_features": [0], "wide_optimizer": "ftrl"}
     wide = WideDeepRegressor((8,), **{**SMALL, **params})
     GridSearchCV(wide, RATES, cv=2, refit=False, verbose=1).fit(X, Y)
-    assert ALL + "stacks have no 'wide_optimizer'." in capsys.readouterr().out
-    saving = clone(REGRESSOR).set_params(epochs=1)
-    grid = {"checkpoint_dir": [tmp_path]}
-    search = GridSearchCV(saving, grid, cv=[(np.arange(50), np.arange(50, 110))], verbose=1)
-    search.set_params(refit=False).fit(X, Y)
-    assert "'checkpoint_dir' is for one network" in capsys.readouterr().out
+    assert ALL + "stacks have no Ftrl." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wide_optimizer", ["rmsprop", keras.optimizers.SGD(0.003, momentum=0.5)], ids=str
+)
+def test_wide_optimizers_in_stacks(wide_optimizer):
+    params = {**SMALL, "optimizer": "adam", "wide_optimizer": wide_optimizer, "clipnorm": 0.2}
+    regressor = WideDeepRegressor((8,), wide_features=[0, 1], wide_l1=1e-3, **params)
+    assert_as_alone(several(regressor, wide_l1=1e-3), X, Y)
+
+
+def test_averages_are_measured_in_stacks():
+    averaged = clone(REGRESSOR).set_params(ema_decay=0.9, metrics="r2", scoring="r2")
+    assert_as_alone(several(averaged), X, Y, X_val=X[:40], y_val=Y[:40])
+
+
+def test_members_of_a_stack_keep_checkpoints_and_resume(tmp_path, monkeypatch):
+    """Each in a directory of its own; killed in the middle, all end with the same bits."""
+
+    class KilledError(Exception):
+        pass
+
+    def killing(seed, epoch, n_rows, *, shuffle):
+        if epoch == 5:
+            raise KilledError
+        return drawn_order(seed, epoch, n_rows, shuffle=shuffle)
+
+    estimators = several(clone(REGRESSOR).set_params(epochs=8, dropout=0.1))
+    whole = fit_together([clone(estimator) for estimator in estimators], X, Y)
+    saving = [
+        clone(estimator).set_params(checkpoint_dir=tmp_path / str(i))
+        for i, estimator in enumerate(estimators)
+    ]
+    with monkeypatch.context() as patched, pytest.raises(KilledError):
+        patched.setattr("skmlp._engine.loop.drawn_order", killing)
+        fit_together([clone(one) for one in saving], X, Y)
+    assert {len(clone(one).load_checkpoint().loss_curve_) for one in saving} == {5}
+    resumed = fit_together([clone(one) for one in saving], X, Y)
+    for ours, theirs, one in zip(resumed, whole, saving, strict=True):
+        assert ours.history_ == theirs.history_
+        np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+        np.testing.assert_array_equal(
+            clone(one).load_checkpoint().predict(X), theirs.predict(X)
+        )
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_calls_that_are_not_understood_are_trained_alone(n_jobs, monkeypatch):
+    """No more at the same time than the search has workers."""
+    under_way, most, lock = 0, 0, threading.Lock()
+
+    def counted(job, fit):
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.01)
+        try:
+            return train_alone(job, fit)
+        finally:
+            with lock:
+                under_way -= 1
+
+    monkeypatch.setattr("skmlp._training.gathering.train_alone", counted)
+    monkeypatch.setattr("skmlp.model_selection.search_call", lambda call, search: None)
+    estimator = clone(REGRESSOR).set_params(epochs=1)
+    ours = GridSearchCV(estimator, RATES, cv=2, n_jobs=n_jobs)
+    assert_same_search(ours, model_selection.GridSearchCV(estimator, RATES, cv=2), X, Y)
+    assert most == min(n_jobs or 1, cpu_count())
+
+
+class TunesItself(TransformerMixin, BaseEstimator):
+    """A transformer that runs a search of its own."""
+
+    def fit(self, X, y=None):
+        model_selection.GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=2).fit(X, y)
+        self.is_fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X
+
+
+def test_a_search_inside_the_pipeline_is_none_of_ours(capfd):
+    pipeline = make_pipeline(TunesItself(), clone(REGRESSOR).set_params(epochs=1))
+    grid = {"mlpregressor__learning_rate": RATES["learning_rate"]}
+    ours = GridSearchCV(pipeline, grid, cv=2, verbose=1)
+    assert_same_search(ours, model_selection.GridSearchCV(pipeline, grid, cv=2), X, Y)
+    out, err = capfd.readouterr()
+    assert "one by one" not in out
+    if find_spec("sklearn.callback"):  # scikit-learn < 1.9 does not say whose a call is
+        assert "6/6 fits" in err.strip().splitlines()[-1].split("\r")[-1]
 
 
 PIPELINE = make_pipeline(StandardScaler(), REGRESSOR)
@@ -410,11 +544,11 @@ def sizes_of_stacks(monkeypatch):
     """How many networks each stack has, without those that fill it up."""
     sizes = []
 
-    def counted(program, members, goes_on):
-        sizes.append(len(members))
-        return train_stack(program, members, goes_on)
+    def counted(program, fits, lasts):
+        sizes.append(len(fits))
+        return train(program, fits, lasts)
 
-    monkeypatch.setattr("skmlp._training.stacks.train_stack", counted)
+    monkeypatch.setattr("skmlp._training.stacks.train", counted)
     return sizes
 
 

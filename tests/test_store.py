@@ -150,10 +150,10 @@ def test_a_stack_is_as_good_as_new_after_fits_that_failed():
     failing = clone(REGRESSOR).set_params(early_stopping=True, scoring=RaisingScore())
     regressor = clone(failing).set_params(scoring=None)
     search = GridSearchCV(regressor, grid, cv=2, refit=False)
-    STACKS.clear()
+    STORE.clear()
     scores = clone(search).fit(X, Y).cv_results_["mean_test_score"]
-    built = STACKS.built
+    built = STORE.built
     with pytest.raises(ZeroDivisionError):
         clone(search).set_params(estimator=failing, error_score="raise").fit(X, Y)
     np.testing.assert_array_equal(search.fit(X, Y).cv_results_["mean_test_score"], scores)
-    assert STACKS.built == built
+    assert STORE.built == built

@@ -58,7 +58,11 @@ class KerasCallbacks:
         # The one word of `BackupAndRestore` to `keras.Model.fit` has no public name.
         model._initial_epoch = None
         self._list = keras.callbacks.CallbackList(
-            self._callbacks, model=model, epochs=self._epochs, steps=training.fit.n_batches, verbose=0
+            self._callbacks,
+            model=model,
+            epochs=self._epochs,
+            steps=training.fit.n_batches,
+            verbose=0,
         )
         self._call("on_train_begin")
         return model._initial_epoch or 0

@@ -110,7 +110,7 @@ class LiveModel:
             rate = float(np.asarray(self.optimizer.learning_rate))
             if rate != self._shown_rate:
                 self._program.learning_rates = [rate]
-        steps, *moments = shown
+        _steps, *moments = shown
         values = [moment.value.numpy() for moment in self._moments]
         taken = [self._steps.value.numpy(), *(self._joined(values) if values else moments)]
         if not _are_equal(shown, taken):

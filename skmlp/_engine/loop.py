@@ -149,7 +149,7 @@ class _Loop:
             sums += told[:, 1:]
             n_seen = np.minimum(n_seen + program.recipe.batch_size, n_rows)
             means = sums / n_seen
-            if any([watcher.on_batch_end(batch, float(means[0, 0])) for watcher in listeners]):
+            if any(watcher.on_batch_end(batch, float(means[0, 0])) for watcher in listeners):
                 break
         return np.hstack([told[:, :1], means]), reached
 
@@ -248,7 +248,9 @@ def _first_snapshot(program: Program, fit: Fit) -> np.ndarray:
     numbers, averages = np.split(flat, [network.n_numbers])
     if not program.recipe.has_ema:
         return numbers
-    return np.concatenate([numbers, averages if averages.size else numbers[: network.n_trained]])
+    return np.concatenate(
+        [numbers, averages if averages.size else numbers[: network.n_trained]]
+    )
 
 
 def drawn_order(seed: int, epoch: int, n_rows: int, *, shuffle: bool) -> np.ndarray:

@@ -255,7 +255,10 @@ class Program:
 
 
 def padded(
-    X: Sequence[np.ndarray], y: Sequence[np.ndarray], weight: Sequence[np.ndarray], capacity: int
+    X: Sequence[np.ndarray],
+    y: Sequence[np.ndarray],
+    weight: Sequence[np.ndarray],
+    capacity: int,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Rows on the device, one set after the other, and copies of the first row.
 

@@ -28,6 +28,7 @@ class Group:
     has_l2: bool
     build_optimizer: Build | None = field(compare=False)  # None: that of the first group
     is_elementwise: bool = True  # whether its optimizer treats all numbers alike
+    optimizer: str = ""  # its class, by name
     layer: str = ""
     n_rows: int = 0
     # Learning rate: by the schedule, or else a number of its own, or else the first group's.
@@ -85,9 +86,7 @@ class Numbers(NamedTuple):
         """From a vector, or a matrix with one for each network."""
         n_groups = len(recipe.groups)
         sizes = [n_dropout, len(recipe.network.outputs), n_groups, n_groups, n_groups]
-        *vectors, scalars = tf.split(
-            numbers, [*sizes, len(cls._fields) - len(sizes)], axis=-1
-        )
+        *vectors, scalars = tf.split(numbers, [*sizes, len(cls._fields) - len(sizes)], axis=-1)
         return cls(*vectors, *tf.unstack(scalars, axis=-1))
 
 

@@ -101,7 +101,7 @@ class TrainedArrays:
         return tuple(array for state in states for array in state)
 
     def finish(self) -> bool:
-        return any([optimizer.finish() for optimizer in self._optimizers])
+        return any(optimizer.finish() for optimizer in self._optimizers)
 
     def _state_of(self, k: int, state: State) -> State:
         if not state:
@@ -163,7 +163,9 @@ class TrainedArrays:
     def step(self, gradients: list[tf.Tensor], rates: tf.Tensor, numbers: Numbers) -> None:
         """Move the arrays against their clipped gradients, and the averages after them."""
         left = self._clipped(gradients, numbers.clip)
-        for k, (group, optimizer) in enumerate(zip(self._groups, self._optimizers, strict=True)):
+        for k, (group, optimizer) in enumerate(
+            zip(self._groups, self._optimizers, strict=True)
+        ):
             n = len(optimizer.variables)
             own, left = left[:n], left[n:]
             optimizer.step(own, self._rates_of(k, group, rates, numbers))

@@ -41,7 +41,9 @@ class ValidationRows:
         n_rows = max(self._n_rows)
         capacity = min(size, rounded_up(int(n_rows)))
         for start in range(0, n_rows, size):
-            several = [_chunk(data, start, min(start + size, n_rows), capacity) for data in distinct]
+            several = [
+                _chunk(data, start, min(start + size, n_rows), capacity) for data in distinct
+            ]
             self._chunks.append((*map(_stacked, zip(*several, strict=True)), which))
 
     def __bool__(self) -> bool:

@@ -16,7 +16,9 @@ from skmlp._training.metrics import keras_metrics, takes_indices
 MEAN = "sum_over_batch_size"  # Keras's name of the mean over rows
 
 
-def compiled_model(state: FittedNetwork, params: Any, *, has_class_indices: bool) -> keras.Model:
+def compiled_model(
+    state: FittedNetwork, params: Any, *, has_class_indices: bool
+) -> keras.Model:
     """A model with the fitted weights, compiled from the estimator's parameters.
 
     All of it is Keras's own, so that a saved model loads where skmlp is not installed.

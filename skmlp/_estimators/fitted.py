@@ -74,7 +74,9 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 f"{n_hidden - 1}; got {layer}."
             )
         rows = self._encode_features(X)
-        return hidden_outputs(state.spec, state.weights, rows, output_dtype(X), layer % n_hidden)
+        return hidden_outputs(
+            state.spec, state.weights, rows, output_dtype(X), layer % n_hidden
+        )
 
     def transform(self, X: Any) -> np.ndarray:
         """Activated outputs of the last hidden layer: features that the network has learned.

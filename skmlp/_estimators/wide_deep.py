@@ -122,6 +122,9 @@ class BaseWideDeep(BaseMLP):
             )
         rows, dtype = self._encode_features(X), output_dtype(X)
         return [
-            predictions(state.spec, raw_outputs(state.spec, state.weights, rows, dtype, auxiliary=auxiliary))
+            predictions(
+                state.spec,
+                raw_outputs(state.spec, state.weights, rows, dtype, auxiliary=auxiliary),
+            )
             for auxiliary in (False, True)
         ]

@@ -47,14 +47,22 @@ def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
 
 
 def hidden_outputs(
-    spec: NetworkSpec, weights: Weights, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike, index: int
+    spec: NetworkSpec,
+    weights: Weights,
+    X: np.ndarray | sparse.spmatrix,
+    dtype: DTypeLike,
+    index: int,
 ) -> np.ndarray:
     """Activated outputs of hidden layer `index`, (n_samples, units) of the given dtype."""
     return _outputs(spec, weights, X, dtype, f"activation_{index + 1}")
 
 
 def _outputs(
-    spec: NetworkSpec, weights: Weights, X: np.ndarray | sparse.spmatrix, dtype: DTypeLike, name: str
+    spec: NetworkSpec,
+    weights: Weights,
+    X: np.ndarray | sparse.spmatrix,
+    dtype: DTypeLike,
+    name: str,
 ) -> np.ndarray:
     """What comes out of the layer of this name.
 

@@ -2,60 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+import threading
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from skmlp._checkpoints.checkpoint import digest
-from skmlp._engine import StopReason
-from skmlp._training.alone import Fit, Result
-from skmlp._training.preparation import set_up
+from skmlp._engine.fit import Fit
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.stopping import StopReason
 
 MAX_BYTES = 2**30  # of networks kept; fits that find none begin at the first epoch
 
+Kept = dict[Hashable, list[tuple[Mapping[str, Any], FittedNetwork]]]
 
-@dataclass
+
 class PausedFits:
-    """The results of a search's last round, by task: candidate and fold."""
+    """Results of the last two rounds of a search whose candidates differ in `resource`.
 
-    _last: dict[Hashable, Result] = field(default_factory=dict)
-    _now: dict[Hashable, Result] = field(default_factory=dict)
-    _n_bytes: int = 0
+    A result is found again by its key and by its candidate: the parameters apart from the
+    resource are the same objects in both rounds. (Equal ones need not be the same candidate,
+    and functions have no equality.)
+    """
+
+    def __init__(self, resource: str) -> None:
+        self._resource = resource
+        self._lock = threading.Lock()
+        self._last: Kept = {}
+        self._now: Kept = {}
+        self._n_bytes = 0
 
     def next_round(self) -> None:
         """Forget the results that the last round did not resume."""
         self._last, self._now, self._n_bytes = self._now, {}, 0
 
-    def resumed(self, key: Hashable, fit: Fit) -> Fit:
-        """The fit, from where the last round left it, if it is one of more epochs."""
-        earlier = self._last.get(key)
-        if earlier is None or earlier[1].epochs > fit.job.epochs:
-            return fit
-        state, run = earlier[0], earlier[1].copy()
-        if run.reason is StopReason.EPOCHS and run.epochs < fit.job.epochs:
-            run.reason = None
-        job = replace(fit.job, seed=state.progress.seed)
-        return replace(fit, job=job, earlier=(state, run))
+    def resume(
+        self, key: Hashable, candidate: Mapping[str, Any], fit: Fit
+    ) -> FittedNetwork | None:
+        """Set the fit to where the last round left it, if it is one of more epochs.
 
-    def keep(self, key: Hashable, result: Result) -> None:
+        Returns the network if it had ended by its own rules.
+        """
+        for earlier, network in self._last.get(key, []):
+            state = network.training.copy()
+            if self._is_same(earlier, candidate) and state.epochs <= fit.epochs:
+                if state.reason is StopReason.EPOCHS and state.epochs < fit.epochs:
+                    state.reason = None
+                fit.state = state
+                return replace(network, training=state) if state.reason else None
+        return None
+
+    def keep(self, key: Hashable, candidate: Mapping[str, Any], network: FittedNetwork) -> None:
         """Remember how far a fit came, if there is room."""
-        state, run = result[0], result[1].copy()
-        arrays = [run.now, run.best, run.safe, *state.progress.optimizer]
-        n_bytes = sum(array.nbytes for array in [*arrays, *state.arrays])
-        if self._n_bytes + n_bytes <= MAX_BYTES:
-            self._n_bytes += n_bytes
-            self._now[key] = state, run
+        kept = replace(network, training=network.training.copy())
+        state = kept.training
+        arrays = [state.now, state.best, state.safe, *state.optimizer, *kept.arrays]
+        n_bytes = sum(array.nbytes for array in arrays)
+        with self._lock:
+            if self._n_bytes + n_bytes <= MAX_BYTES:
+                self._n_bytes += n_bytes
+                self._now.setdefault(key, []).append((candidate, kept))
+
+    def _is_same(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        names = one.keys() - {self._resource}
+        return names == other.keys() - {self._resource} and all(
+            one[name] is other[name] for name in names
+        )
 
 
-def key_of(task: Hashable, fit: Fit) -> Hashable | None:
+def key_of(fold: int, fit: Fit) -> Hashable | None:
     """The key that a fit shares with the one it resumes; None: it cannot resume any.
 
-    The task stands for the parameters, but a schedule over all epochs has other numbers when
-    there are more of them; and rows may be held out, or transformed, at random.
+    A candidate in a fold is not enough: a schedule over all epochs has other numbers when there
+    are more of them; and rows may be held out, or transformed, at random.
     """
-    if fit.job.start or fit.job.checkpoint:
+    if fit.state.epochs_before or fit.checkpoint:
         return None
-    setup, held = set_up(fit.job, fit.data), fit.validation
-    numbers = setup.knobs(first_step=0).packed().numpy().tobytes()
-    arrays = [fit.data.X, fit.data.y, fit.data.weight]
+    held = fit.validation
+    arrays = [fit.rows.X, fit.rows.y, fit.rows.weight]
     arrays += [held.X, held.y, held.weight] if held else []
-    return task, setup.recipe, numbers, digest(arrays)
+    return fold, fit.recipe, fit.numbers.packed().tobytes(), digest(arrays)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from skmlp._data.encoded import EncodedData
+from skmlp._engine.fit import Measure
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras, tf

@@ -137,6 +137,7 @@ def _recipe(
             has_l2=job.l2 > 0,
             build_optimizer=own.build,
             is_elementwise=own.is_elementwise,
+            optimizer=own.cls.__name__,
             schedule=schedule.by_step,
         )
     ]
@@ -164,6 +165,7 @@ def _wide_group(job: Job, wide: OptimizerRecipe | None) -> Group:
         has_l2=job.wide_l2 > 0,
         build_optimizer=wide.build if wide else None,
         is_elementwise=wide is None or wide.is_elementwise,
+        optimizer=wide.cls.__name__ if wide else "",
         schedule=by_keras(wide.schedule()) if wide else None,
         has_own_rate=wide is not None and not isinstance(job.wide_optimizer, str),
     )

@@ -48,9 +48,7 @@ def rate_schedule(job: Job, optimizer: OptimizerRecipe, *, n_steps: int) -> Rate
             f"schedule of its own; got {schedule!r}; drop one of the two."
         )
     if name == "plateau":
-        return RateSchedule(
-            by_epoch=lambda epoch, factor: rate * factor, plateau=_plateau(job)
-        )
+        return RateSchedule(by_epoch=lambda epoch, factor: rate * factor, plateau=_plateau(job))
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         if job.learning_rate != DEFAULT_LEARNING_RATE:
             raise ValueError(

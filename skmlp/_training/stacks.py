@@ -12,15 +12,14 @@ from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.loop import has_live_model, train
 from skmlp._engine.stopping import StopReason
 from skmlp._engine.store import STORE
+from skmlp._keras.optimizers import ELEMENTWISE
+from skmlp._training.meeting import SearchEndedError
 
 # Members that a stack's program has room for. Fewer gain less than compiling one more program
 # costs; more gain nothing, since their weights leave the processor's cache.
 SIZES = (6, 8, 12, 16, 24, 32)
+TOO_FEW = f"fewer than {SIZES[0]} have one shape"  # why `split` leaves fits alone
 MAX_WEIGHTS = 50_000  # of a network: a larger one's step is arithmetic, not overhead
-
-
-class SearchEndedError(Exception):
-    """The search that a fit was part of broke off."""
 
 
 class Stack(NamedTuple):
@@ -37,20 +36,18 @@ def stack_key(fit: Fit) -> Hashable:
 
 def reason_to_train_alone(fit: Fit) -> str | None:
     """Why a stack cannot train this fit, or would not be faster."""
-    stacks = all(layer.kind.in_stacks for layer in fit.spec.layers())
+    others = [of.optimizer for of in fit.recipe.groups if not of.is_elementwise]
+    unknown = [name for name in others if name not in ELEMENTWISE]
     reasons = {
         "callbacks watch one network": has_live_model(fit),
-        "stacks have no such optimizer, or none that averages weights or accumulates "
-        "gradients": not all(group.is_elementwise for group in fit.recipe.groups),
-        "an activation is a Keras layer": not stacks,
+        f"stacks have no {' and no '.join(unknown)}": unknown,
+        "the optimizer object clips, averages or accumulates by itself": others,
+        "an activation is a Keras layer": not all(
+            layer.kind.in_stacks for layer in fit.spec.layers()
+        ),
         f"they have more than {MAX_WEIGHTS:,} weights": fit.spec.n_weights() > MAX_WEIGHTS,
     }
     return next((reason for reason, applies in reasons.items() if applies), None)
-
-
-def reason_not_to_stack(n_fits: int) -> str:
-    """Why `split` has left fits of one key alone."""
-    return f"fewer than {SIZES[0]} have one shape"
 
 
 def split(group: list[Fit], n_workers: int) -> list[Stack]:

@@ -25,7 +25,7 @@ def train_alone(job: Job, fit: Fit) -> FittedNetwork:
     return train_fits([fit])[0]
 
 
+Train = Callable[[Job, Fit], FittedNetwork]
+
 # How the fits of this thread are trained: a search lets them wait for each other.
-TRAIN: ContextVar[Callable[[Job, Fit], FittedNetwork]] = ContextVar(
-    "TRAIN", default=train_alone
-)
+TRAIN: ContextVar[Train] = ContextVar("TRAIN", default=train_alone)

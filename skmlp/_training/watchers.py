@@ -93,7 +93,7 @@ class SearchBar:
         self._bar: Any = None
 
     def expect(self, n_fits: int, n_folds: int) -> None:
-        """More fits, perhaps of another round, whose scores tell more."""
+        """Begin a round; only scores of one round are compared."""
         if self._bar is None:
             self._bar = _bar_class()(
                 total=n_fits,
@@ -107,13 +107,13 @@ class SearchBar:
         self._scores.clear()
 
     def trained(self, shares: Mapping[tuple, float]) -> None:
-        """So far has the training of these tasks come."""
+        """Show by task which share of its epochs each fit has run."""
         with self._lock:
             self._shares |= shares
             self._show()
 
     def finished(self, task: tuple, result: Mapping[str, Any]) -> None:
-        """What scikit-learn makes of a fit: test scores among others."""
+        """Count a fit, of which scikit-learn returns test scores among others."""
         score = result.get("test_scores")
         if isinstance(score, Mapping):
             score = score.get(self._metric)

@@ -1,0 +1,160 @@
+"""Fits that have met, trained as stacks: in threads here, or by a backend's workers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from joblib import Parallel, delayed, parallel_config
+
+from skmlp._engine.fit import Fit
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.state import TrainingState
+from skmlp._training.calls import Task
+from skmlp._training.job import Job
+from skmlp._training.meeting import Arrival
+from skmlp._training.preparation import prepare
+from skmlp._training.stacks import (
+    TOO_FEW,
+    Stack,
+    reason_to_train_alone,
+    share_rows,
+    split,
+    stack_key,
+    train_fits,
+)
+from skmlp._training.watchers import SearchBar
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyFit:
+    """A fit of a search that has come to where training begins."""
+
+    task: Task
+    job: Job
+    fit: Fit
+
+    def group(self) -> Hashable:
+        """Fits of equal groups can be stacked; one with a reason to be alone has its own."""
+        return self if reason_to_train_alone(self.fit) else stack_key(self.fit)
+
+
+class StackTrainer:
+    """Trains fits in `n_workers` threads, or by as many workers of a joblib backend."""
+
+    def __init__(self, n_workers: int, backend: Any, bar: SearchBar | None) -> None:
+        self._n_workers = n_workers
+        self._backend = backend  # None: threads
+        self._bar = bar
+        self.n_trained = 0
+        self.alone: Counter[str] = Counter()  # fits trained one by one, by reason
+
+    def train(self, arrivals: Sequence[Arrival[ReadyFit]], goes_on: Callable[[], bool]) -> None:
+        """Train the fewest stacks that fit the limits, and set the result of each fit.
+
+        Only fits without watchers leave this process.
+        """
+        fits = [arrival.item.fit for arrival in arrivals]
+        share_rows(fits)
+        arrival_of = dict(zip(fits, arrivals, strict=True))
+        here = fits if self._backend is None else [fit for fit in fits if fit.watchers]
+        there = [fit for fit in fits if fit not in here]
+        if there:
+            self._train_there(self._stacks(there, arrival_of), arrival_of)
+        with parallel_config(backend="threading", n_jobs=self._n_workers):
+            Parallel()(
+                delayed(self._train_here)(
+                    stack, [arrival_of[fit] for fit in stack.fits], goes_on
+                )
+                for stack in self._stacks(here, arrival_of)
+            )
+
+    def _stacks(
+        self, fits: Sequence[Fit], arrival_of: Mapping[Fit, Arrival[ReadyFit]]
+    ) -> list[Stack]:
+        """Split fits into stacks, and count the fits that are left alone."""
+        groups: dict[Hashable, list[Fit]] = {}
+        for fit in fits:
+            groups.setdefault(arrival_of[fit].item.group(), []).append(fit)
+        stacks = []
+        for group in groups.values():
+            several = split(group, self._n_workers)
+            if several[0].n_members == 1:
+                self.alone[reason_to_train_alone(group[0]) or TOO_FEW] += len(group)
+            stacks += several
+        self.n_trained += len(fits)
+        return stacks
+
+    def _train_here(
+        self,
+        stack: Stack,
+        arrivals: Sequence[Arrival[ReadyFit]],
+        goes_on: Callable[[], bool],
+    ) -> None:
+        try:
+            if not goes_on():
+                return
+            lasts = partial(self._after_epoch, arrivals, goes_on)
+            results = train_fits(stack.fits, stack.n_members, lasts)
+        except BaseException as error:
+            _settle(arrivals, error)
+        else:
+            _settle(arrivals, results)
+
+    def _train_there(
+        self, stacks: Sequence[Stack], arrival_of: Mapping[Fit, Arrival[ReadyFit]]
+    ) -> None:
+        try:
+            with parallel_config(backend=self._backend, n_jobs=self._n_workers):
+                outcomes = Parallel()(
+                    delayed(outcome)(
+                        [arrival_of[fit].item.job for fit in stack.fits],
+                        [fit.state for fit in stack.fits],
+                        stack.n_members,
+                    )
+                    for stack in stacks
+                )
+        except BaseException as error:  # a worker was lost
+            outcomes = [error] * len(stacks)
+        for stack, results in zip(stacks, outcomes, strict=True):
+            _settle([arrival_of[fit] for fit in stack.fits], results)
+
+    def _after_epoch(
+        self,
+        arrivals: Sequence[Arrival[ReadyFit]],
+        goes_on: Callable[[], bool],
+    ) -> bool:
+        if self._bar:
+            ready = [arrival.item for arrival in arrivals]
+            self._bar.trained(
+                {one.task: one.fit.state.epochs / one.fit.epochs for one in ready}
+            )
+        return goes_on()
+
+
+def _settle(
+    arrivals: Sequence[Arrival[ReadyFit]], results: Sequence[FittedNetwork] | BaseException
+) -> None:
+    if isinstance(results, BaseException):
+        for arrival in arrivals:
+            arrival.set_exception(results)
+    else:
+        for arrival, result in zip(arrivals, results, strict=True):
+            arrival.set_result(result)
+
+
+def outcome(
+    jobs: Sequence[Job], states: Sequence[TrainingState], n_members: int
+) -> list[FittedNetwork] | Exception:
+    """The results of a stack in another process, or the reason why there are none."""
+    try:
+        fits = [prepare(job) for job in jobs]
+        for fit, state in zip(fits, states, strict=True):
+            fit.state = state
+        share_rows(fits)
+        return train_fits(fits, n_members)
+    except Exception as error:
+        return error
