@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score, get_scorer_names
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepRegressor
-from skmlp._data.arrays import EncodedData
+from skmlp._data.encoded import EncodedData
 from skmlp._keras.losses import row_loss
 from skmlp._keras.objects import find_class
 from skmlp._keras.optimizers import optimizer_recipe

@@ -25,7 +25,6 @@ from skmlp._network.spec import NetworkSpec
 if TYPE_CHECKING:
     from skmlp._engine.fit import Training
 
-SNAPSHOTS = ("now", "best", "safe", "kept")
 NUMBER = (int, float)
 # What JSON holds, by name: types, [type of items], {str: type of values}, (one, or another).
 FACTS: dict[str, Any] = {
@@ -70,9 +69,9 @@ class Saved:
     def _training(self) -> TrainingState:
         facts = self.facts
         reason = StopReason[facts["reason"]] if facts["reason"] else None
-        snapshots = {name: self.several(name) for name in SNAPSHOTS}
-        (now,), (best,) = snapshots["now"], snapshots["best"]
-        safe, kept = (snapshots[name] or [None] for name in ("safe", "kept"))
+        (now,), (best,) = self.several("now"), self.several("best")
+        (safe,) = self.several("safe") or (best,)
+        kept = self.several("kept")
         return TrainingState(
             seed=facts["seed"],
             epochs_before=facts["epochs_before"],
@@ -82,8 +81,8 @@ class Saved:
             plateau=facts["plateau"] and Plateau(*facts["plateau"]),
             now=now,
             best=best,
-            safe=best if safe[0] is None else safe[0],
-            kept=kept[0],
+            safe=safe,
+            kept=kept[0] if kept else None,
             best_value=facts["best_value"],
             patience=Patience(*facts["patience"]),
             history=facts["history"],

@@ -34,8 +34,8 @@ class KerasCallbacks:
     """Calls copies of the user's callbacks as `keras.Model.fit` would.
 
     Epoch-level hooks run between compiled epochs. Where a callback has a hook for batches,
-    the epoch runs batch by batch, which is slower. Where weights are averaged, callbacks see the
-    averages after an epoch, and the weights themselves within it.
+    the epoch runs batch by batch, which is slower. Where weights are averaged, callbacks see
+    the averages after an epoch, and the weights themselves within it.
     """
 
     needs_model = True

@@ -125,33 +125,37 @@ class _Loop:
         It runs batch by batch only if a watcher asks for it.
         """
         program, rows = self._program, self._rows
-        numbers = [fit.state.epochs_before for fit in self._fits]
-        epochs = [before + epoch for before, epoch in zip(numbers, self._epochs, strict=False)]
-        epochs += [0] * (program.n_members - len(self._fits))
-        order = self._orders(epochs)
-        spans = list(zip(epochs, self._seeds, strict=True))
-        n_rows = np.array(rows.n_rows)[:, None]
-        n_batches = self._fits[0].n_batches
-        listeners = [watcher for watcher in self._watchers if watcher.wants_batches]
-        if not listeners:
-            told, reached = program.run_batches(
-                rows, order, spans, (0, n_batches), self._numbers
-            )
-            told[:, 1:] /= n_rows
-            return told, reached
-        sums, n_seen = 0.0, 0
+        before = [fit.state.epochs_before for fit in self._fits]
+        epochs = [sum(pair) for pair in zip(before, self._epochs, strict=False)]
+        epochs += [0] * (program.n_members - len(epochs))
+        order, spans = self._orders(epochs), list(zip(epochs, self._seeds, strict=True))
+        n_rows, n_batches = np.array(rows.n_rows)[:, None], self._fits[0].n_batches
+
+        def run(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+            return program.run_batches(rows, order, spans, (first, last), self._numbers)
+
+        if not any(watcher.wants_batches for watcher in self._watchers):
+            told, reached = run(0, n_batches)
+            return np.hstack([told[:, :1], told[:, 1:] / n_rows]), reached
+        sums, n_seen = np.zeros((program.n_members, program.recipe.n_losses)), 0
         for batch in range(n_batches):
-            for watcher in listeners:
-                watcher.on_batch_begin(batch)
-            told, reached = program.run_batches(
-                rows, order, spans, (batch, batch + 1), self._numbers
-            )
+            self._tell_of_batch(batch, None)
+            told, reached = run(batch, batch + 1)
             sums += told[:, 1:]
             n_seen = np.minimum(n_seen + program.recipe.batch_size, n_rows)
-            means = sums / n_seen
-            if any(watcher.on_batch_end(batch, float(means[0, 0])) for watcher in listeners):
+            if self._tell_of_batch(batch, float(sums[0, 0] / n_seen[0, 0])):
                 break
-        return np.hstack([told[:, :1], means]), reached
+        return np.hstack([told[:, :1], sums / n_seen]), reached
+
+    def _tell_of_batch(self, batch: int, loss: float | None) -> bool:
+        """Tell watchers that a batch begins, or how it ended; whether one asks to stop."""
+        listeners = [watcher for watcher in self._watchers if watcher.wants_batches]
+        if loss is None:
+            for watcher in listeners:
+                watcher.on_batch_begin(batch)
+            return False
+        asked = [watcher.on_batch_end(batch, loss) for watcher in listeners]
+        return any(asked)
 
     def _orders(self, epochs: Sequence[int]) -> np.ndarray:
         """Each network's rows in the order of training, (networks, batches times batch size);
@@ -178,7 +182,7 @@ class _Loop:
             self._logs[k].update(fit.measured(fit.metric_rows, raw))
 
     def _validate(self) -> dict[int, float]:
-        """Add measures of the validation rows to the logs; scores of those with a finite loss."""
+        """Scores of the fits whose loss is finite; all measures are added to the logs."""
         if not self._validation:
             return {}
         scores = {}

@@ -99,7 +99,7 @@ class Program:
         return np.reshape(self._rates.value.numpy(), -1)
 
     @learning_rates.setter
-    def learning_rates(self, rates: Sequence[float]) -> None:
+    def learning_rates(self, rates: Sequence[float] | np.ndarray) -> None:
         self._rates.assign(np.reshape(np.asarray(rates, np.float32), self._lead))
 
     def finish(self) -> bool:
@@ -159,8 +159,8 @@ class Program:
         """Of each network sums of the rows' losses, (networks, n_losses); its penalty; and raw
         outputs of the main output, (networks, rows, n_outputs).
 
-        A chunk is X, y and weight of the rows of each set, and which set each network has. Where
-        weights are averaged, the averages are measured.
+        A chunk is X, y and weight of the rows of each set, and which set each network has.
+        Where weights are averaged, the averages are measured.
         """
         totals, penalty, raw = self._measure(*chunk, numbers)
         totals = np.reshape(totals.numpy(), (self.n_members, -1)).astype(np.float64)

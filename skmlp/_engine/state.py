@@ -96,10 +96,12 @@ class TrainingState:
 
     def copy(self) -> TrainingState:
         """The same in arrays of its own."""
-        snapshots = {name: getattr(self, name) for name in ("now", "best", "safe", "kept")}
         return replace(
             self,
-            **{name: None if of is None else np.array(of) for name, of in snapshots.items()},
+            now=np.array(self.now),
+            best=np.array(self.best),
+            safe=np.array(self.safe),
+            kept=None if self.kept is None else np.array(self.kept),
             history={name: list(values) for name, values in self.history.items()},
             scores=list(self.scores),
         )

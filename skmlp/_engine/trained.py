@@ -1,4 +1,4 @@
-"""The trained arrays of a program: who steps them, how gradients are clipped, their averages."""
+"""The trained arrays of a program: their optimizers, clipped gradients and averages."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ class TrainedArrays:
         return tuple(array for state in states for array in state)
 
     def finish(self) -> bool:
-        return any(optimizer.finish() for optimizer in self._optimizers)
+        averaged = [optimizer.finish() for optimizer in self._optimizers]
+        return any(averaged)
 
     def _state_of(self, k: int, state: State) -> State:
         if not state:

@@ -58,7 +58,8 @@ class ValidationRows:
         listeners = [watcher for watcher in watchers if watcher.wants_batches]
         for watcher in watchers:
             watcher.on_test_begin()
-        totals, outputs, n_measured = 0.0, [], 0
+        totals = np.zeros((len(self._n_rows), self._program.recipe.n_losses))
+        outputs, n_measured = [], np.zeros_like(self._n_rows)
         for i, chunk in enumerate(self._chunks):
             for watcher in listeners:
                 watcher.on_test_batch_begin(i)

@@ -49,7 +49,7 @@ from skmlp._parameters.rules import (
     normalization,
 )
 from skmlp._sklearn import CallbackSupportMixin, fit_context
-from skmlp._training.job import PARAMETERS, Job
+from skmlp._training.job import SETTINGS, Job
 from skmlp._training.watchers import EpochWatcher, ProgressBar, ScikitLearnCallbacks
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             callbacks=as_list(self.callbacks if callbacks is None else callbacks),
             score=self._validation_score(spec),
             metrics=named_measures(self.metrics, self, spec),
-            **{name: getattr(self, name) for name in PARAMETERS if hasattr(self, name)},
+            **{name: getattr(self, name) for name in SETTINGS if hasattr(self, name)},
         )
 
     def _validation_score(self, spec: NetworkSpec) -> Measure | None:

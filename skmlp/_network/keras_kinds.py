@@ -53,7 +53,7 @@ class KerasLayer(Kind):
         outputs = layer(inputs[0].astype(np.float32), training=False)
         return np.asarray(outputs, dtype=inputs[0].dtype)
 
-    def built(self, width: int) -> BuiltKerasLayer:
+    def built(self, width: int) -> KerasLayer:
         layer = self.keras_layer(name="layer", dtype="float32")
         layer.build((None, width))
         weights = list(layer.weights)
@@ -124,11 +124,11 @@ class Normalization(KerasLayer):
         n_learned = self.settings["scale"] + self.settings["center"]
         return [(width,)] * (n_learned + self.n_moments)
 
-    def built(self, width: int) -> Normalization:
+    def built(self, width: int) -> KerasLayer:
         return self
 
     def arrays(self, width: int) -> list[Array]:
-        return super().built(width).arrays(width)
+        return KerasLayer.built(self, width).arrays(width)
 
     def _gamma_and_beta(self, arrays: Sequence[Any]) -> tuple[Any, Any, list[Any]]:
         """Those that there are, with an axis of rows, and the arrays after them."""

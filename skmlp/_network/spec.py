@@ -187,6 +187,10 @@ class NetworkSpec:
         """Shapes of the arrays, layer by layer; None where Keras alone knows them."""
         return [layer.kind.shapes(width) for layer, width in self.layers_and_widths()]
 
+    def dropout_rates(self) -> list[float]:
+        """Rates of the layers that drop units, in their order."""
+        return [layer.kind.rate for layer in self.layers() if isinstance(layer.kind, Dropout)]
+
     def is_random(self) -> bool:
         """Whether training draws anything but the order of the rows."""
         return any(layer.kind.is_random for layer in self.layers())

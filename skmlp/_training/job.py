@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from skmlp._checkpoints.checkpoint import Checkpoint
@@ -14,22 +14,45 @@ from skmlp._network.spec import NetworkSpec
 if TYPE_CHECKING:
     from skmlp._engine.fit import Measure
 
-PARAMETER = {"is_parameter": True}  # of a field that has the name of an estimator's parameter
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Settings:
+    """Parameters under the names and with the meaning that estimators give them.
 
-def _parameter(default: Any = ...) -> Any:
-    if default is ...:
-        return field(metadata=PARAMETER)
-    return field(default=default, metadata=PARAMETER)
+    Those that have a default here are not parameters of all estimators.
+    """
+
+    kernel_initializer: Any
+    loss: Any
+    label_smoothing: float = 0.0
+    l1: float
+    l2: float
+    wide_l1: float = 0.0
+    wide_l2: float = 0.0
+    aux_loss_weight: float = 0.0
+    optimizer: Any
+    wide_optimizer: Any = None
+    learning_rate: float
+    learning_rate_schedule: Any
+    decay_rate: float | None
+    decay_steps: int | None
+    warmup_steps: int | None
+    momentum: float | None
+    nesterov: bool | None
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    ema_decay: float | None
+    shuffle: bool
+    early_stopping: bool
+    n_iter_no_change: float
+    tol: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Job:
-    """Rows, a network, and how it is to be trained.
-
-    Parameters mean what those of the estimators mean; the ones that have a default are not
-    those of all estimators.
-    """
+class Job(Settings):
+    """Rows, a network, and how it is to be trained."""
 
     spec: NetworkSpec
     data: EncodedData
@@ -46,33 +69,6 @@ class Job:
     holds_out: bool = False  # whether validation rows were taken from the rows given to fit
     is_part: bool = False  # one call of partial_fit, and more may come
 
-    kernel_initializer: Any = _parameter()
-    loss: Any = _parameter()
-    label_smoothing: float = _parameter(0.0)
-    l1: float = _parameter()
-    l2: float = _parameter()
-    wide_l1: float = _parameter(0.0)
-    wide_l2: float = _parameter(0.0)
-    aux_loss_weight: float = _parameter(0.0)
-    optimizer: Any = _parameter()
-    wide_optimizer: Any = _parameter(None)
-    learning_rate: float = _parameter()
-    learning_rate_schedule: Any = _parameter()
-    decay_rate: float | None = _parameter()
-    decay_steps: int | None = _parameter()
-    warmup_steps: int | None = _parameter()
-    momentum: float | None = _parameter()
-    nesterov: bool | None = _parameter()
-    weight_decay: float | None = _parameter()
-    clipnorm: float | None = _parameter()
-    clipvalue: float | None = _parameter()
-    global_clipnorm: float | None = _parameter()
-    ema_decay: float | None = _parameter()
-    shuffle: bool = _parameter()
-    early_stopping: bool = _parameter()
-    n_iter_no_change: float = _parameter()
-    tol: float = _parameter()
-
     @property
     def loss_weights(self) -> list[float]:
         """Weight of each output's loss."""
@@ -81,4 +77,4 @@ class Job:
         return [1 - self.aux_loss_weight, self.aux_loss_weight]
 
 
-PARAMETERS = [of.name for of in fields(Job) if of.metadata.get("is_parameter")]
+SETTINGS = [setting.name for setting in fields(Settings)]

@@ -183,7 +183,7 @@ def _numbers(
     """The job's numbers; `first_step` is where a schedule that spans the fit begins."""
     own_rate = (wide.learning_rate or 0.0) if wide else 0.0
     return Numbers(
-        dropout=[layer.kind.rate for layer in job.spec.layers() if layer.kind.has_rate],
+        dropout=job.spec.dropout_rates(),
         loss_weights=job.loss_weights,
         l1=[job.l1, job.wide_l1][:n_groups],
         l2=[job.l2, job.wide_l2][:n_groups],
