@@ -119,11 +119,11 @@ def warm_epoch(fit: Callable[[int], object], more: int) -> Callable[[], float]:
 
 def forget_programs() -> None:
     """Let the next fit trace and compile. Not every version of skmlp has both stores."""
-    stores = [getattr(skmlp._engine, name, None) for name in ("STORE", "STACKS")]
-    if not any(stores):
+    names = [name for name in ("STORE", "STACKS") if hasattr(skmlp._engine, name)]
+    if not names:
         raise RuntimeError("This version of skmlp keeps its programs elsewhere.")
-    for store in filter(None, stores):
-        store.clear()
+    for name in names:
+        getattr(skmlp._engine, name).clear()
 
 
 def compiling(fit: Callable[[int], object]) -> float:
@@ -686,13 +686,14 @@ def import_time() -> Timings:
 
 def new_process(folder: Path) -> ProcessPoolExecutor:
     """A process that imports the skmlp in `folder`."""
+    folder = folder.resolve()
     sys.path.insert(0, str(folder))  # which the new process inherits
     process = ProcessPoolExecutor(
         1, get_context("spawn"), initializer=warnings.simplefilter, initargs=("ignore",)
     )
     found = process.submit(folder_of_skmlp).result()
     sys.path.remove(str(folder))
-    if found != folder.resolve():
+    if found != folder:
         raise RuntimeError(f"There is no skmlp in {folder}; found one in {found}.")
     return process
 
