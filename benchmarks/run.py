@@ -6,7 +6,10 @@ Every row times its contenders in turn, several times over, and compares medians
 a shared machine drift, ratios drift less. Rows: see `ROWS` at the end. California housing is
 fetched by scikit-learn; the images of digits are MNIST's, from the file that `MNIST_NPZ`
 names (keys X_train and y_train) or else from Keras's download. PyTorch takes part where skorch
-is installed.
+is installed. Beside each ratio stands the goal, if there is one.
+
+`SKMLP_EARLIER` may name a folder with another version of skmlp, such as an older checkout. Rows
+called "earlier version" then compare the two, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +24,13 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from functools import cache
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -30,6 +38,7 @@ import keras
 import numpy as np
 import psutil
 import tensorflow as tf
+from by_hand import hand_written_epoch
 from scipy.stats import loguniform
 from sklearn import model_selection
 from sklearn.base import clone
@@ -41,11 +50,14 @@ from sklearn.neural_network import MLPRegressor as ScikitLearnRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import skmlp
+import skmlp._engine
 from skmlp import MLPClassifier, MLPRegressor, WideDeepRegressor
 from skmlp.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
 
 Timings = dict[str, float]  # contender -> seconds
 HANDS_OFF = {"tol": 0, "n_iter_no_change": np.inf}
+EARLIER = os.environ.get("SKMLP_EARLIER")
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -105,95 +117,129 @@ def warm_epoch(fit: Callable[[int], object], more: int) -> Callable[[], float]:
     return measure
 
 
-def hand_written_epoch() -> Callable[[], float]:
-    """The arithmetic of the first row in one function without Keras: the lower bound."""
-    X, y = map(tf.constant, california())
-    y = y[:, None]
-    n_batches = len(X) // 32
-    rng = np.random.default_rng(0)
-    shapes = [(8, 30), (30,), (30, 30), (30,), (30, 1), (1,)]
-    weights = [tf.Variable(rng.normal(0, 0.1, shape).astype(np.float32)) for shape in shapes]
+def forget_programs() -> None:
+    """Let the next fit trace and compile. Not every version of skmlp has both stores."""
+    names = [name for name in ("STORE", "STACKS") if hasattr(skmlp._engine, name)]
+    if not names:
+        raise RuntimeError("This version of skmlp keeps its programs elsewhere.")
+    for name in names:
+        getattr(skmlp._engine, name).clear()
 
-    @tf.function(jit_compile=True, autograph=False)
-    def epoch(order: tf.Tensor) -> tf.Tensor:
-        def batch(i, total, *w):
-            index = tf.slice(order, [i * 32], [32])
-            with tf.GradientTape() as tape:
-                tape.watch(w)
-                hidden = tf.nn.relu(tf.gather(X, index) @ w[0] + w[1])
-                hidden = tf.nn.relu(hidden @ w[2] + w[3])
-                loss = tf.reduce_mean((hidden @ w[4] + w[5] - tf.gather(y, index)) ** 2)
-            gradients = tape.gradient(loss, w)
-            steps = [a - 0.01 * g for a, g in zip(w, gradients, strict=True)]
-            return i + 1, total + loss, *steps
 
-        start = (0, tf.constant(0.0), *(w.value() for w in weights))
-        _, total, *trained = tf.while_loop(lambda i, *_: i < n_batches, batch, start)
-        for variable, value in zip(weights, trained, strict=True):
-            variable.assign(value)
-        return total / n_batches
+def compiling(fit: Callable[[int], object]) -> float:
+    """Seconds of tracing and compiling: a first fit of one epoch less a second one."""
+    forget_programs()
+    first = seconds(lambda: fit(1))
+    return first - seconds(lambda: fit(1))
 
-    def work() -> float:
-        return float(epoch(tf.constant(rng.permutation(len(X)).astype(np.int32))))
 
+def average_of(work: Callable[[], object], calls: int) -> Callable[[], float]:
+    """Average seconds of many calls in a row, after one that compiles or warms up."""
     work()
-    return lambda: seconds(lambda: [work() for _ in range(20)]) / 20
+    return lambda: seconds(lambda: [work() for _ in range(calls)]) / calls
+
+
+def compiling_by_hand(new_epoch: Callable[[], Callable[[], float]]) -> float:
+    """As `compiling`, of a hand-written epoch."""
+    start = time.perf_counter()
+    epoch = new_epoch()
+    epoch()
+    first = time.perf_counter() - start
+    return first - seconds(epoch)
 
 
 CALIFORNIA = {"hidden_layer_sizes": (30, 30), "batch_size": 32, "random_state": 0}
+RATES = {"sgd": 0.01, "adam": 0.001}
 
 
-def fit_california(epochs: int) -> MLPRegressor:
+def fit_california(epochs: int, optimizer: str = "sgd") -> MLPRegressor:
     regressor = MLPRegressor(
-        **CALIFORNIA, optimizer="sgd", learning_rate=0.01, epochs=epochs, **HANDS_OFF
+        **CALIFORNIA,
+        optimizer=optimizer,
+        learning_rate=RATES[optimizer],
+        epochs=epochs,
+        **HANDS_OFF,
     )
     return regressor.fit(*california())
 
 
-def fit_california_scikit_learn(epochs: int) -> ScikitLearnRegressor:
+def fit_california_scikit_learn(epochs: int, optimizer: str = "sgd") -> ScikitLearnRegressor:
     regressor = ScikitLearnRegressor(
         **CALIFORNIA,
-        solver="sgd",
+        solver=optimizer,
         momentum=0,
-        learning_rate_init=0.01,
+        learning_rate_init=RATES[optimizer],
         max_iter=epochs,
         **HANDS_OFF,
     )
     return regressor.fit(*california())
 
 
-def california_epoch() -> Timings:
+def keras_optimizer(name: str) -> keras.optimizers.Optimizer:
+    return {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}[name](RATES[name])
+
+
+def california_by_hand(optimizer: str) -> Callable[[], float]:
+    return hand_written_epoch(california(), (30, 30), 32, keras_optimizer(optimizer))
+
+
+def california_epoch(optimizer: str) -> Timings:
     model = keras_network(8, (30, 30), 1)
-    model.compile(optimizer=keras.optimizers.SGD(0.01), loss="mse")
+    model.compile(optimizer=keras_optimizer(optimizer), loss="mse")
 
     def fit_keras(epochs: int) -> None:
         model.fit(*california(), batch_size=32, epochs=epochs, verbose=0)
 
     contenders = {
-        "skmlp": warm_epoch(fit_california, 40),
-        "scikit-learn": warm_epoch(fit_california_scikit_learn, 5),
+        "skmlp": warm_epoch(partial(fit_california, optimizer=optimizer), 80),
+        "by hand": average_of(california_by_hand(optimizer), 80),
+        "scikit-learn": warm_epoch(
+            partial(fit_california_scikit_learn, optimizer=optimizer), 5
+        ),
         "keras.Model.fit": warm_epoch(fit_keras, 3),
-        "hand-written": hand_written_epoch(),
     }
     return alternate(contenders, 5)
 
 
-def california_from_cold() -> Timings:
-    from skmlp._engine import STORE
+def california_compiling() -> Timings:
+    """Tracing and compiling alone, with Adam."""
+    fit = partial(fit_california, optimizer="adam")
+    by_hand = partial(california_by_hand, "adam")
+    fit(1)  # TensorFlow itself starts before anything is timed
+    by_hand()()
+    return alternate(
+        {"skmlp": lambda: compiling(fit), "by hand": lambda: compiling_by_hand(by_hand)}, 7
+    )
 
+
+def california_from_cold(optimizer: str) -> Timings:
     fit_california(1)  # TensorFlow itself starts before anything is timed
 
     def cold() -> float:
-        STORE.clear()
-        return seconds(lambda: fit_california(100))
+        forget_programs()
+        return seconds(lambda: fit_california(100, optimizer))
 
     return alternate(
         {
             "skmlp": cold,
-            "scikit-learn": lambda: seconds(lambda: fit_california_scikit_learn(100)),
+            "scikit-learn": lambda: seconds(
+                lambda: fit_california_scikit_learn(100, optimizer)
+            ),
         },
         3,
     )
+
+
+DIGITS = {"hidden_layer_sizes": (500,), "batch_size": 128, "random_state": 0, **HANDS_OFF}
+FEW_DIGITS = 1280  # an epoch of so few rows is short beside compiling
+
+
+def fit_digits(epochs: int, n_rows: int = 20_000) -> MLPClassifier:
+    return MLPClassifier(**DIGITS, optimizer="adam", epochs=epochs).fit(*digits(n_rows))
+
+
+def digits_by_hand(n_rows: int = 20_000) -> Callable[[], float]:
+    return hand_written_epoch(digits(n_rows), (500,), 128, keras_optimizer("adam"))
 
 
 def digits_epoch() -> Timings:
@@ -201,14 +247,14 @@ def digits_epoch() -> Timings:
     doubles = X.astype(np.float64)  # what pixels / 255 are, if nobody casts them
     model = keras_network(784, (500,), 10)
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
-    common = {"hidden_layer_sizes": (500,), "batch_size": 128, "random_state": 0, **HANDS_OFF}
     contenders = {
-        "skmlp": warm_epoch(lambda epochs: MLPClassifier(**common, epochs=epochs).fit(X, y), 5),
+        "skmlp": warm_epoch(fit_digits, 5),
+        "by hand": average_of(digits_by_hand(), 5),
         "scikit-learn": warm_epoch(
-            lambda epochs: ScikitLearnClassifier(**common, max_iter=epochs).fit(X, y), 2
+            lambda epochs: ScikitLearnClassifier(**DIGITS, max_iter=epochs).fit(X, y), 2
         ),
         "scikit-learn, float64": warm_epoch(
-            lambda epochs: ScikitLearnClassifier(**common, max_iter=epochs).fit(doubles, y), 2
+            lambda epochs: ScikitLearnClassifier(**DIGITS, max_iter=epochs).fit(doubles, y), 2
         ),
         "keras.Model.fit": warm_epoch(
             lambda epochs: model.fit(X, y, batch_size=128, epochs=epochs, verbose=0), 2
@@ -217,19 +263,44 @@ def digits_epoch() -> Timings:
     return alternate(contenders, 3)
 
 
+def digits_compiling() -> Timings:
+    """Tracing and compiling alone."""
+    fit = partial(fit_digits, n_rows=FEW_DIGITS)
+    by_hand = partial(digits_by_hand, FEW_DIGITS)
+    fit(1)  # TensorFlow itself starts before anything is timed
+    by_hand()()
+    return alternate(
+        {"skmlp": lambda: compiling(fit), "by hand": lambda: compiling_by_hand(by_hand)}, 5
+    )
+
+
+NEW_ROWS = {"hidden_layer_sizes": (64, 64), "batch_size": 32, "random_state": 0}
+
+
+def partial_fit(estimator: Any) -> Callable[[], float]:
+    """Average seconds of `partial_fit` of 32 rows with 20 columns."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(32, 20)), rng.normal(size=32)
+    return average_of(lambda: estimator.partial_fit(X, y), 100)
+
+
+def partial_fit_of_32_rows() -> Timings:
+    contenders = {
+        "skmlp": partial_fit(MLPRegressor(**NEW_ROWS)),
+        "scikit-learn": partial_fit(ScikitLearnRegressor(**NEW_ROWS)),
+    }
+    return alternate(contenders, 7)
+
+
 def predict_one_row() -> Timings:
     X = california()[0].astype(np.float64)
     ours, theirs = fit_california(2), fit_california_scikit_learn(2)
     model = ours.model_
 
-    def each(predict: Callable, calls: int) -> Callable[[], float]:
-        predict(X[:1])
-        return lambda: seconds(lambda: [predict(X[:1]) for _ in range(calls)]) / calls
-
     contenders = {
-        "skmlp": each(ours.predict, 500),
-        "scikit-learn": each(theirs.predict, 500),
-        "keras.Model.predict": each(lambda rows: model.predict(rows, verbose=0), 10),
+        "skmlp": average_of(lambda: ours.predict(X[:1]), 500),
+        "scikit-learn": average_of(lambda: theirs.predict(X[:1]), 500),
+        "keras.Model.predict": average_of(lambda: model.predict(X[:1], verbose=0), 10),
     }
     return alternate(contenders, 5)
 
@@ -247,10 +318,8 @@ def predict_a_million_rows() -> Timings:
 
 
 def second_fit() -> Timings:
-    from skmlp._engine import STORE
-
     def first() -> float:
-        STORE.clear()
+        forget_programs()
         return seconds(lambda: fit_california(5))
 
     return alternate(
@@ -434,8 +503,6 @@ def experiment_d6() -> Timings:
     is run whole; since its networks watch rows of their own and stop earlier or later, it is
     also given scaled to the same number of epochs.
     """
-    from skmlp._engine import STACKS, STORE
-
     X, y = fetch_california_housing(return_X_y=True)
     X, _, y, _ = train_test_split(X, y, random_state=42)
     X, X_val, y, y_val = train_test_split(X, y, random_state=42)
@@ -479,15 +546,14 @@ def experiment_d6() -> Timings:
     fit_california(1)  # TensorFlow itself starts before anything is timed
 
     def cold() -> float:
-        STORE.clear()
-        STACKS.clear()
+        forget_programs()
         return searching("skmlp", search, X_val=X_val, y_val=y_val)
 
     def wrapped() -> tuple[float, float]:
         """Seconds per epoch of Keras's fits alone, and with the wrapper's scores."""
         fitting = scoring = 0.0
         epochs = 0
-        for number in (0, 12, 24):
+        for number in (0, 13, 26):  # of three candidates and three folds
             train, test = folds[number % 3]
             network = keras.wrappers.SKLearnRegressor(
                 wrapped_network, model_kwargs=candidates[number // 3]
@@ -535,10 +601,10 @@ def learning_rates() -> tuple[object, dict[str, object]]:
     return pipeline, {"mlpregressor__learning_rate": loguniform(3e-4, 1e-2)}
 
 
-def second_search(cls: type, **settings: int) -> Callable[[], float]:
+def second_search(cls: type, n_iter: int = 30, **settings: int) -> Callable[[], float]:
     """Seconds of a search whose programs are compiled."""
     X, y = california()
-    once = cls(*learning_rates(), n_iter=30, cv=3, random_state=0, **settings)
+    once = cls(*learning_rates(), n_iter=n_iter, cv=3, random_state=0, **settings)
     clone(once).set_params(estimator__mlpregressor__epochs=1).fit(X, y)
     return lambda: seconds(lambda: clone(once).fit(X, y))
 
@@ -603,7 +669,8 @@ def two_hundred_fits() -> Timings:
         taken.append(seconds(lambda: fit_california(2)))
         if i == 9:
             resident = process.memory_info().rss
-    print(f"    memory grew by {(process.memory_info().rss - resident) / 1e6:.1f} MB")
+    grown = (process.memory_info().rss - resident) / 1e6
+    print(f"    memory grew by {grown:.1f} MB   [goal: at most 50]")
     return {"last ten fits": median(taken[-10:]), "tenth fit (5-15)": median(taken[5:15])}
 
 
@@ -617,44 +684,191 @@ def import_time() -> Timings:
     )
 
 
-ROWS: dict[str, tuple[Callable[[], Timings], str]] = {
-    "california, one warm epoch": (
-        california_epoch,
-        "keras.Model.fit 30, scikit-learn 6, hand-written at least 0.5",
+def new_process(folder: Path) -> ProcessPoolExecutor:
+    """A process that imports the skmlp in `folder`."""
+    folder = folder.resolve()
+    sys.path.insert(0, str(folder))  # which the new process inherits
+    process = ProcessPoolExecutor(
+        1, get_context("spawn"), initializer=warnings.simplefilter, initargs=("ignore",)
+    )
+    found = process.submit(folder_of_skmlp).result()
+    sys.path.remove(str(folder))
+    if found != folder:
+        raise RuntimeError(f"There is no skmlp in {folder}; found one in {found}.")
+    return process
+
+
+def folder_of_skmlp() -> Path:
+    return Path(skmlp.__file__).resolve().parents[1]
+
+
+MILLION = (1_000_000, 50)
+
+
+def fit_a_million_rows(early_stopping: bool) -> tuple[float, float]:
+    """Seconds of a fit, and bytes of memory in use before it, its arguments included."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(MILLION, dtype=np.float32)
+    y = X[:, 0].copy()
+    regressor = MLPRegressor(
+        (30, 30), batch_size=1024, epochs=2, early_stopping=early_stopping, random_state=0
+    )
+    clone(regressor).fit(X[:4096], y[:4096])  # TensorFlow itself starts
+    before = psutil.Process().memory_info().rss
+    return seconds(lambda: regressor.fit(X, y)), before
+
+
+def memory_of_a_million_rows() -> Timings:
+    """A fit of 50 columns in a process of its own, whose memory this one watches."""
+
+    def watch(early_stopping: bool, goal: float) -> float:
+        with new_process(folder_of_skmlp()) as process:
+            fitting = psutil.Process(process.submit(os.getpid).result())
+            fit: Future = process.submit(fit_a_million_rows, early_stopping)
+            peak = 0
+            while not fit.done():
+                peak = max(peak, fitting.memory_info().rss)
+                time.sleep(0.002)
+            taken, before = fit.result()
+        growth = (peak - before) / (np.prod(MILLION) * 4)
+        rows = "with held-out rows" if early_stopping else "without"
+        print(f"    {rows}: memory grew by {growth:.2f} times X   [goal: at most {goal}]")
+        return taken
+
+    contenders = {
+        "without held-out rows": lambda: watch(False, 3.5),
+        "with held-out rows": lambda: watch(True, 4.2),
+    }
+    return alternate(contenders, 1)
+
+
+def against_earlier(measure: Callable[..., float], *arguments: object) -> Timings:
+    """`measure` in two processes: one with this skmlp, one with that of `SKMLP_EARLIER`."""
+    with ExitStack() as stack:
+
+        def measuring(folder: Path) -> Callable[[], float]:
+            process = stack.enter_context(new_process(folder))
+            process.submit(measure, *arguments).result()  # compiles and warms up
+            return lambda: process.submit(measure, *arguments).result()
+
+        folders = {"skmlp": folder_of_skmlp(), "earlier version": Path(str(EARLIER))}
+        contenders = {name: measuring(folder) for name, folder in folders.items()}
+        return alternate(contenders, 7)
+
+
+def measured_epoch(fit: Callable[[int], object], more: int) -> float:
+    return warm_epoch(fit, more)()
+
+
+def measured_partial_fit() -> float:
+    return partial_fit(MLPRegressor(**NEW_ROWS))()
+
+
+def measured_stacked_search() -> float:
+    return second_search(RandomizedSearchCV, n_iter=10)()
+
+
+Goals = dict[str, str]  # peer -> what its ratio should be
+ROWS: dict[str, tuple[Callable[[], Timings], Goals]] = {
+    "california, SGD, one warm epoch": (
+        partial(california_epoch, "sgd"),
+        {
+            "by hand": "at least 0.77",
+            "scikit-learn": "at least 13",
+            "keras.Model.fit": "at least 80",
+        },
     ),
-    "california, 100 epochs from cold": (california_from_cold, "scikit-learn 4"),
-    "digits, one warm epoch": (digits_epoch, "keras.Model.fit 3, scikit-learn 4"),
-    "predict 1 row": (predict_one_row, "scikit-learn 1, keras.Model.predict 200"),
-    "predict 1,000,000 rows": (predict_a_million_rows, "scikit-learn 1.5"),
-    "second fit of equal shape": (second_fit, "first 5"),
-    "deep california, one warm epoch": (deep_california, "keras.Model.fit 8, PyTorch 1"),
-    "deep digits, one warm epoch": (deep_digits, "keras.Model.fit 2.5, PyTorch 1"),
-    "wide & deep, one warm epoch": (wide_deep_epoch, "keras.Model.fit 20"),
-    "dropout": (dropout_step, "without at least 0.625"),
-    "checkpoints": (checkpoints, "without at least 0.91"),
+    "california, Adam, one warm epoch": (
+        partial(california_epoch, "adam"),
+        {
+            "by hand": "at least 0.77",
+            "scikit-learn": "at least 13",
+            "keras.Model.fit": "at least 80",
+        },
+    ),
+    "california, Adam, compiling": (california_compiling, {"by hand": "at least 0.67"}),
+    "california, SGD, 100 epochs from cold": (
+        partial(california_from_cold, "sgd"),
+        {"scikit-learn": "at least 4"},
+    ),
+    "california, Adam, 100 epochs from cold": (
+        partial(california_from_cold, "adam"),
+        {"scikit-learn": "at least 4"},
+    ),
+    "digits, one warm epoch": (
+        digits_epoch,
+        {"scikit-learn": "at least 4", "keras.Model.fit": "at least 3"},
+    ),
+    "digits, compiling": (digits_compiling, {}),
+    "partial_fit of 32 rows": (partial_fit_of_32_rows, {"scikit-learn": "at least 0.33"}),
+    "predict 1 row": (
+        predict_one_row,
+        {"scikit-learn": "at least 1", "keras.Model.predict": "at least 200"},
+    ),
+    "predict 1,000,000 rows": (predict_a_million_rows, {"scikit-learn": "at least 1.5"}),
+    "second fit of equal shape": (second_fit, {"first": "at least 5"}),
+    "deep california, one warm epoch": (
+        deep_california,
+        {"keras.Model.fit": "at least 8", "PyTorch through skorch": "at least 1"},
+    ),
+    "deep digits, one warm epoch": (
+        deep_digits,
+        {"keras.Model.fit": "at least 2.5", "PyTorch through skorch": "at least 1"},
+    ),
+    "wide & deep, one warm epoch": (wide_deep_epoch, {"keras.Model.fit": "at least 20"}),
+    "dropout": (dropout_step, {"without": "at least 0.625"}),
+    "checkpoints": (checkpoints, {"without": "at least 0.91"}),
     "experiment D6": (
         experiment_d6,
-        "scikit-learn 5, keras.Model.fit 20, keras.wrappers 50",
+        {
+            "scikit-learn": "at least 5",
+            "keras.Model.fit (scaled)": "at least 20",
+            "keras.wrappers (scaled)": "at least 50",
+        },
     ),
-    "stacked search": (stacked_search, "unstacked 1.7, two threads at most 0.625"),
-    "search in processes": (search_in_processes, "one process 1.3"),
-    "halving search": (halving_search, "none"),
-    "200 fits": (two_hundred_fits, "tenth 1; memory below 50 MB"),
-    "import": (import_time, "sklearn at least 0.83"),
+    "stacked search": (
+        stacked_search,
+        {"unstacked": "at least 1.7", "stacked, two threads": "at most 0.625"},
+    ),
+    "search in processes": (search_in_processes, {"one process": "at least 1.3"}),
+    "halving search": (halving_search, {}),
+    "200 fits": (two_hundred_fits, {"tenth fit (5-15)": "at least 1"}),
+    "memory of a million rows": (memory_of_a_million_rows, {}),
+    "import": (import_time, {"sklearn": "at least 0.83"}),
 }
+
+COMPARED: dict[str, tuple] = {
+    "california, SGD, one warm epoch": (measured_epoch, fit_california, 80),
+    "california, Adam, one warm epoch": (
+        measured_epoch,
+        partial(fit_california, optimizer="adam"),
+        80,
+    ),
+    "california, Adam, compiling": (compiling, partial(fit_california, optimizer="adam")),
+    "digits, one warm epoch": (measured_epoch, fit_digits, 5),
+    "digits, compiling": (compiling, partial(fit_digits, n_rows=FEW_DIGITS)),
+    "partial_fit of 32 rows": (measured_partial_fit,),
+    "stacked search": (measured_stacked_search,),
+}
+if EARLIER:
+    for name, work in COMPARED.items():
+        goals = {"earlier version": "at least 1"}
+        ROWS[f"earlier version: {name}"] = partial(against_earlier, *work), goals
 
 
 def main(wanted: list[str]) -> None:
     warnings.simplefilter("ignore")
     keras.utils.disable_interactive_logging()  # of `predict` in Keras's wrapper
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {os.cpu_count()} cores")
-    for name, (measure, goal) in ROWS.items():
+    for name, (measure, goals) in ROWS.items():
         if wanted and not any(part in name for part in wanted):
             continue
         (ours, ours_seconds), *peers = measure().items()
-        print(f"{name}: {ours} {ours_seconds * 1e3:.4g} ms   [goal: {goal}]")
+        print(f"{name}: {ours} {ours_seconds * 1e3:.4g} ms")
         for peer, taken in peers:
-            print(f"    {peer:26} {taken * 1e3:12.4g} ms   ratio {taken / ours_seconds:8.3g}")
+            ratio = f"{taken * 1e3:12.4g} ms   ratio {taken / ours_seconds:8.3g}"
+            goal = f"   [goal: {goals[peer]}]" if peer in goals else ""
+            print(f"    {peer:26} {ratio}{goal}")
         sys.stdout.flush()
 
 
