@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from skmlp import MLPRegressor
-from skmlp._network.activations import ACTIVATIONS, SYNONYMS, canonical, numpy_activation
+from skmlp._network.activation_kinds import canonical
+from skmlp._network.activations import ACTIVATIONS, SYNONYMS, numpy_activation
 
 Z = np.linspace(-12, 12, 482).reshape(-1, 2).astype(np.float32)
 # Keras cannot use these by name in a layer either: `threshold` has arguments without

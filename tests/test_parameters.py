@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skmlp import MLPRegressor
-from skmlp._network.activations import canonical
+from skmlp._network.activation_kinds import canonical
 from skmlp._network.keras_model import initial_weights
 from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.rules import hidden_units

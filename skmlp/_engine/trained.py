@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._engine.clipping import CLIPPINGS, WITHOUT_BORDERS
 from skmlp._engine.network import Network
 from skmlp._engine.optimizer import (
     ArraywiseOptimizer,
@@ -186,28 +187,19 @@ class TrainedArrays:
         return numbers.group_rates[..., position] if group.has_own_rate else rates
 
     def _clipped(self, gradients: list[tf.Tensor], limit: tf.Tensor) -> list[tf.Tensor]:
-        if self._recipe.clipping == "clipvalue":
-            limits = [beside(limit, gradient) for gradient in gradients]
-            pairs = zip(gradients, limits, strict=True)
-            return [tf.clip_by_value(gradient, -most, most) for gradient, most in pairs]
-        if self._recipe.clipping == "clipnorm":
-            left, clipped = list(gradients), []
-            for optimizer in self._optimizers:
-                n = len(optimizer.variables)
-                arrays = optimizer.packing.arrays(left[:n])
-                shrunk = [self._shrunk([array], limit)[0] for array in arrays]
-                clipped += optimizer.packing.values(shrunk)
-                left = left[n:]
-            return clipped
-        if self._recipe.clipping == "global_clipnorm":
-            return self._shrunk(gradients, limit)
-        return gradients
-
-    def _shrunk(self, gradients: Sequence[tf.Tensor], limit: tf.Tensor) -> list[tf.Tensor]:
-        """Gradients whose norm, each network's, is brought down to the limit."""
-        norm = tf.sqrt(sums([tf.square(gradient) for gradient in gradients], len(self._lead)))
-        factor = limit / tf.maximum(norm, limit)
-        return [gradient * beside(factor, gradient) for gradient in gradients]
+        name = self._recipe.clipping
+        if name is None:
+            return gradients
+        clip = CLIPPINGS[name]
+        if name in WITHOUT_BORDERS:
+            return clip(gradients, limit)
+        left, clipped = list(gradients), []
+        for optimizer in self._optimizers:
+            n = len(optimizer.variables)
+            arrays = optimizer.packing.arrays(left[:n])
+            clipped += optimizer.packing.values(clip(arrays, limit))
+            left = left[n:]
+        return clipped
 
     def _constrain(self) -> None:
         """Apply Keras's constraints, which layers of the user's own may have."""

@@ -15,7 +15,7 @@ from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseMLP
 from skmlp._estimators.fit_warnings import warn_if_worse_than_mean, warn_of_other_units
-from skmlp._network.activations import canonical
+from skmlp._network.activation_kinds import canonical
 from skmlp._network.spec import NetworkSpec, TargetScaling
 from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.other_names import explains_names

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 
 from skmlp._network.activations import (
+    ACTIVATIONS,
     LEAKY_SLOPE,
-    RRELU_MEAN_SLOPE,
-    RRELU_RANGE,
+    SYNONYMS,
+    leaky_relu,
     numpy_activation,
-    prelu,
 )
 from skmlp._network.kinds import Batch, Kind, Shape, Trained
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+
+# Xu et al. 2015, https://arxiv.org/abs/1505.00853: slopes 1/a with a uniform in [3, 8] in
+# training; here, as in PyTorch, the slope itself is uniform between those ends.
+RRELU_RANGE = (1 / 8, 1 / 3)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class LeakyReLU(Kind):
         return keras.layers.LeakyReLU(negative_slope=self.slope, **name_and_dtype)
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
-        return np.maximum(inputs[0], self.slope * inputs[0], out=inputs[0])
+        return leaky_relu(inputs[0], self.slope)
 
     def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
         from skmlp._keras.tensorflow import keras
@@ -71,7 +75,7 @@ class LeakyReLU(Kind):
 class RandomReLU(LeakyReLU):
     """A leaky rectifier with random slopes in training (Xu et al. 2015)."""
 
-    slope: float = RRELU_MEAN_SLOPE
+    slope: float = sum(RRELU_RANGE) / 2
     takes_bits: ClassVar[bool] = True
 
     def in_training(
@@ -96,7 +100,8 @@ class PReLU(Kind):
         return keras.layers.PReLU(**name_and_dtype)
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
-        return prelu(inputs[0], arrays[0])
+        z, slopes = inputs[0], arrays[0]
+        return np.where(z > 0, z, slopes * z)
 
     def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
         from skmlp._keras.tensorflow import tf
@@ -105,7 +110,7 @@ class PReLU(Kind):
         return tf.nn.relu(x) - arrays[0][..., None, :] * tf.nn.relu(-x)
 
 
-# Activations that are more than a function, by their names.
+# Activations that are layers in Keras: for hidden units only.
 ACTIVATION_LAYERS: dict[str, Kind] = {
     "leaky_relu": LeakyReLU(),
     "prelu": PReLU(),
@@ -120,3 +125,31 @@ def activation_kind(activation: str | Callable | Kind) -> Kind:
     if isinstance(activation, str) and activation in ACTIVATION_LAYERS:
         return ACTIVATION_LAYERS[activation]
     return Activation(activation)
+
+
+def known_names() -> list[str]:
+    """Every name that `activation` takes, sorted."""
+    return sorted({*ACTIVATIONS, *SYNONYMS, *ACTIVATION_LAYERS})
+
+
+def output_names() -> list[str]:
+    """Every name that `output_activation` takes, sorted."""
+    return sorted({*ACTIVATIONS, *SYNONYMS} - ACTIVATION_LAYERS.keys())
+
+
+@overload
+def canonical(activation: str) -> str: ...
+@overload
+def canonical(activation: Callable) -> str | Callable: ...
+def canonical(activation: str | Callable) -> str | Callable:
+    """Keras's one name for an activation; a function of the user's own stays itself.
+
+    A function of Keras's is replaced by its name where the two are the same, so that it
+    pickles without Keras.
+    """
+    if not isinstance(activation, str):
+        module = getattr(activation, "__module__", None) or ""
+        name = getattr(activation, "__name__", "")
+        is_ours = name in ACTIVATIONS and name not in ACTIVATION_LAYERS
+        return name if module.startswith("keras.") and is_ours else activation
+    return SYNONYMS.get(activation, activation)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import overload
 
 import numpy as np
 from scipy.special import erf, expit, log_expit, log_softmax, softmax
@@ -23,10 +22,6 @@ SELU_SCALE = 1.0507009873554805
 # Maas et al. 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic Models";
 # Keras's own default is 0.2 for the function and 0.3 for the layer.
 LEAKY_SLOPE = 0.01
-# Xu et al. 2015, https://arxiv.org/abs/1505.00853: slopes 1/a with a uniform in [3, 8] in
-# training; here, as in PyTorch, the slope itself is uniform between those ends.
-RRELU_RANGE = (1 / 8, 1 / 3)
-RRELU_MEAN_SLOPE = sum(RRELU_RANGE) / 2
 
 
 def linear(z: np.ndarray) -> np.ndarray:
@@ -41,16 +36,8 @@ def relu6(z: np.ndarray) -> np.ndarray:
     return np.clip(z, 0, 6, out=z)
 
 
-def leaky_relu(z: np.ndarray) -> np.ndarray:
-    return np.maximum(z, LEAKY_SLOPE * z, out=z)
-
-
-def rrelu(z: np.ndarray) -> np.ndarray:
-    return np.maximum(z, RRELU_MEAN_SLOPE * z, out=z)
-
-
-def prelu(z: np.ndarray, slopes: np.ndarray) -> np.ndarray:
-    return np.where(z > 0, z, slopes * z)
+def leaky_relu(z: np.ndarray, slope: float = LEAKY_SLOPE) -> np.ndarray:
+    return np.maximum(z, slope * z, out=z)
 
 
 def elu(z: np.ndarray) -> np.ndarray:
@@ -172,7 +159,6 @@ ACTIVATIONS: dict[str, NumpyActivation] = {
     "mish": mish,
     "relu": relu,
     "relu6": relu6,
-    "rrelu": rrelu,
     "selu": selu,
     "sigmoid": sigmoid,
     "silu": silu,
@@ -196,37 +182,6 @@ SYNONYMS = {
     "swish": "silu",
     "hard_swish": "hard_silu",
 }
-
-# Activations that are layers in Keras: for hidden units only.
-LAYERS = {"leaky_relu", "prelu", "rrelu"}
-
-
-def known_names() -> list[str]:
-    """Every name that `activation` takes, sorted."""
-    return sorted({*ACTIVATIONS, *SYNONYMS, *LAYERS})
-
-
-def output_names() -> list[str]:
-    """Every name that `output_activation` takes, sorted."""
-    return sorted({*ACTIVATIONS, *SYNONYMS} - LAYERS)
-
-
-@overload
-def canonical(activation: str) -> str: ...
-@overload
-def canonical(activation: Callable) -> str | Callable: ...
-def canonical(activation: str | Callable) -> str | Callable:
-    """Keras's one name for an activation; a function of the user's own stays itself.
-
-    A function of Keras's is replaced by its name where the two are the same, so that it
-    pickles without Keras.
-    """
-    if not isinstance(activation, str):
-        module = getattr(activation, "__module__", None) or ""
-        name = getattr(activation, "__name__", "")
-        is_ours = name in ACTIVATIONS and name not in LAYERS
-        return name if module.startswith("keras.") and is_ours else activation
-    return SYNONYMS.get(activation, activation)
 
 
 def numpy_activation(activation: str | Callable) -> NumpyActivation:

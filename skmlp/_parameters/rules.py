@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._network.activations import canonical, known_names
+from skmlp._network.activation_kinds import canonical, known_names
 from skmlp._network.keras_kinds import KerasLayer, layer_kind
 from skmlp._network.spec import Activation
 from skmlp._parameters.architecture import NORMALIZATIONS
