@@ -205,7 +205,7 @@ class TestDamage:
 
     def test_another_format(self, tmp_path, whole):
         craft(tmp_path, whole[1], lambda facts, arrays: facts.update(format=1))
-        with pytest.raises(ValueError, match=r"was written by another one .format 1, not 2"):
+        with pytest.raises(ValueError, match=r"was written by another one .format 1, not 3"):
             clone(whole[0]).set_params(checkpoint_dir=tmp_path).load_checkpoint()
 
     def test_every_fact_and_array_is_needed(self, tmp_path, whole):
@@ -254,7 +254,7 @@ class TestDamage:
             lambda facts, arrays: arrays.update({"best/0": arrays["best/0"] * np.nan}),
             lambda facts, arrays: arrays.update({"safe/0": arrays["now/0"][None]}),
             lambda facts, arrays: arrays.update({"now/0": arrays["now/0"].astype(int)}),
-            lambda facts, arrays: arrays.update({"optimizer/2": arrays["optimizer/3"][:-1]}),
+            lambda facts, arrays: arrays.update({"optimizer/1": arrays["optimizer/2"][:-1]}),
             lambda facts, arrays: arrays.popitem(),
             lambda facts, arrays: facts.update(patience=[1.0]),
             lambda facts, arrays: facts.update(reason="BOREDOM"),

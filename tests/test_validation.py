@@ -73,12 +73,12 @@ def test_validation_loss_is_the_loss_of_the_validation_rows(split):
 
 
 def test_large_validation_sets_are_measured_in_chunks(split, monkeypatch):
-    from skmlp._training import alone
+    from skmlp._engine import validation
 
     X, X_val, y, y_val = split
     regressor = MLPRegressor(epochs=3, **SMALL)
     whole = clone(regressor).fit(X, y, X_val=X_val, y_val=y_val)
-    monkeypatch.setattr(alone, "VALIDATION_CHUNK", 16)
+    monkeypatch.setattr(validation, "MAX_ROWS", 16)
     chunked = clone(regressor).fit(X, y, X_val=X_val, y_val=y_val)
     np.testing.assert_allclose(chunked.validation_scores_, whole.validation_scores_, rtol=1e-5)
     np.testing.assert_allclose(

@@ -41,7 +41,6 @@ FACTS: dict[str, Any] = {
     "earlier": {str: (list, dict)},
     "seed": int,
     "epochs_before": int,
-    "learning_rate": NUMBER,
     "optimizer_name": str,
 }
 
@@ -71,13 +70,13 @@ class Saved:
         reason = StopReason[facts["reason"]] if facts["reason"] else None
         (now,), (best,) = self.several("now"), self.several("best")
         (safe,) = self.several("safe") or (best,)
-        kept = self.several("kept")
+        (rate,), kept = self.several("learning_rate"), self.several("kept")
         return TrainingState(
             seed=facts["seed"],
             epochs_before=facts["epochs_before"],
             optimizer_name=facts["optimizer_name"],
             optimizer=tuple(self.several("optimizer")),
-            learning_rate=facts["learning_rate"],
+            learning_rate=float(rate),
             plateau=facts["plateau"] and Plateau(*facts["plateau"]),
             now=now,
             best=best,
@@ -182,6 +181,7 @@ class Checkpoint:
             "safe": [state.safe] if state.safe is not state.best else [],
             "kept": [] if state.kept is None else [state.kept],
             "optimizer": state.optimizer if is_usable else (),
+            "learning_rate": [np.float32(state.learning_rate)],
         }
         arrays = {
             f"{name}/{i}": np.asarray(array)
@@ -203,7 +203,6 @@ class Checkpoint:
             "earlier": dict(self.earlier),
             "seed": state.seed,
             "epochs_before": state.epochs_before,
-            "learning_rate": state.learning_rate,
             "optimizer_name": state.optimizer_name if is_usable else "",
         }
         return facts, arrays
@@ -287,7 +286,7 @@ def digest_of_start(start: FittedNetwork | None) -> str:
     state = start.training
     now = () if state.now is None else (state.now,)
     arrays = [*start.arrays, *now, *state.optimizer]
-    return f"{digest(arrays)} {state.epochs_before} {state.plateau}"
+    return f"{digest(arrays)} {state.epochs_before} {state.plateau_before}"
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:

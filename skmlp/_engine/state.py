@@ -21,12 +21,14 @@ class TrainingState:
 
     seed: int  # all random numbers of this network's training derive from it
     epochs_before: int = 0  # trained by earlier calls, which this one continues
-    optimizer_name: str = ""  # which optimizer the next two belong to
-    optimizer: tuple[np.ndarray, ...] = ()  # its variables, if it has made steps
-    learning_rate: float | None = None  # of the last step; None before the first
-    plateau: Plateau | None = None
+    optimizer_name: str = ""
+    optimizer: tuple[np.ndarray, ...] = ()  # its state, if it has made steps
+    # Of schedule "plateau", as earlier calls left it: factor of the rate, best value, waited.
+    plateau_before: tuple[float, float, int] | None = None
     now: Any = None  # a snapshot, or None: the weights of the fitted network
     # From here on: of this call alone.
+    plateau: Plateau | None = None
+    learning_rate: float | None = None  # of the last step; None before the first
     best: Any = None
     # A training loss is that of the weights on the way through its epoch: one bad step at
     # the end does not show in it. The weights that entered the best epoch are safe.
@@ -112,12 +114,13 @@ class TrainingState:
         After a loss that was not finite the optimizer's moments are not finite either.
         """
         is_usable = self.reason is not StopReason.NOT_FINITE
-        has_averages = self.kept is not None and self.kept.size > n_numbers
+        reached = self.now if self.kept is None else self.kept
+        has_averages = reached is not None and reached.size > n_numbers
         return TrainingState(
             seed=self.seed,
             epochs_before=self.epochs_before + self.epochs,
             optimizer_name=self.optimizer_name if is_usable else "",
             optimizer=self.optimizer if is_usable else (),
-            plateau=self.plateau,
-            now=self.kept if has_averages else None,
+            plateau_before=self.plateau.state() if self.plateau else None,
+            now=reached if has_averages else None,
         )

@@ -66,9 +66,13 @@ class Plateau:
     best: float = math.inf
     waited: int = 0
 
-    def resumed(self, before: Plateau) -> Plateau:
-        """With this one's rule, from where another one stood."""
-        return replace(self, factor=before.factor, best=before.best, waited=before.waited)
+    def state(self) -> tuple[float, float, int]:
+        """The numbers that change from epoch to epoch."""
+        return self.factor, self.best, self.waited
+
+    def resumed(self, state: tuple[float, float, int]) -> Plateau:
+        factor, best, waited = state
+        return replace(self, factor=factor, best=best, waited=waited)
 
     def after(self, value: float) -> Plateau:
         if value < self.best - self.tol:

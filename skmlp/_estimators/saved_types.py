@@ -6,13 +6,12 @@ from sklearn.compose import make_column_selector
 
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
-from skmlp._engine.stopping import Plateau
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
-from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
+from skmlp._network.keras_kinds import KerasLayer
 from skmlp._network.spec import NetworkSpec, TargetScaling
 
 SAVED_TYPES = (
@@ -24,14 +23,11 @@ SAVED_TYPES = (
     # Numbers, names and arrays without a method that loading calls.
     FittedNetwork,
     NetworkSpec,
-    Plateau,
     TargetScaling,
     TrainingState,
     # Texts; Keras makes objects of them when they are used, in its safe mode.
-    BatchNormalization,
     KerasLayer,
     KerasText,
-    LayerNormalization,
     # Picks columns by name and dtype; scikit-learn's own, for `wide_features`.
     make_column_selector,
 )
@@ -54,6 +50,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    14
+    11
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)

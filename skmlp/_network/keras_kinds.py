@@ -205,11 +205,10 @@ class LayerNormalization(Normalization):
         return tf.nn.moments(x, axes=[-1], keepdims=True)
 
 
-def layer_kind(kind: str | type, config: str) -> KerasLayer:
-    """A Keras layer, as the kind that is known here if there is one."""
-    layer = KerasLayer(kind, config)
-    if kind == "BatchNormalization":
-        return BatchNormalization(kind, config)
-    if kind == "LayerNormalization" and not layer.settings.get("rms_scaling"):
-        return LayerNormalization(kind, config)
+def normalization_kind(layer: KerasLayer) -> KerasLayer:
+    """A layer of normalisation, as the kind that is known here if there is one."""
+    if layer.kind == "BatchNormalization":
+        return BatchNormalization(layer.kind, layer.config)
+    if layer.kind == "LayerNormalization" and not layer.settings.get("rms_scaling"):
+        return LayerNormalization(layer.kind, layer.config)
     return layer

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp._network.activation_kinds import activation_kind
-from skmlp._network.keras_kinds import BatchNormalization, KerasLayer
+from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, normalization_kind
 from skmlp._network.kinds import (
     AlphaDropout,
     Concatenate,
@@ -153,13 +153,14 @@ class NetworkSpec:
         """Name and kind of each layer from the features to the last hidden one."""
         if self.input_dropout:
             yield "input_dropout", Dropout(self.input_dropout)
+        normalization = self.normalization and normalization_kind(self.normalization)
         # Batch normalisation would take a bias out again.
-        use_bias = not isinstance(self.normalization, BatchNormalization)
+        use_bias = not isinstance(normalization, BatchNormalization)
         settings = zip(self.hidden_units, self.activations, self.dropout, strict=True)
         for i, (units, activation, rate) in enumerate(settings, 1):
             yield f"hidden_{i}", Dense(units, use_bias)
-            if self.normalization:
-                yield f"normalization_{i}", self.normalization
+            if normalization:
+                yield f"normalization_{i}", normalization
             yield f"activation_{i}", activation_kind(activation)
             if rate:
                 drop = AlphaDropout if activation == "selu" else Dropout

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._network.activation_kinds import canonical, known_names
-from skmlp._network.keras_kinds import KerasLayer, layer_kind
+from skmlp._network.keras_kinds import KerasLayer
 from skmlp._network.spec import Activation
 from skmlp._parameters.architecture import NORMALIZATIONS
 from skmlp._parameters.parameter import parameters_of
@@ -81,7 +81,7 @@ def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
 def normalization(value: Any) -> KerasLayer | None:
     """The layer before each hidden activation, from its name or a Keras layer."""
     if value is None or isinstance(value, str):
-        return layer_kind(NORMALIZATIONS[value], "{}") if value else None
+        return KerasLayer(NORMALIZATIONS[value], "{}") if value else None
     layer = keras_layer(value)
     if layer.kind not in NORMALIZATIONS.values() or layer.settings.get("renorm"):
         raise ValueError(
@@ -102,7 +102,7 @@ def keras_layer(layer: Any) -> KerasLayer:
             "'activation' must not hold a Keras layer of a lambda, which Keras does not make "
             f"again from text; got {cls.__name__}; give the function itself."
         )
-    return layer_kind(kind, text)
+    return KerasLayer(kind, text)
 
 
 def _seeded(config: Any) -> Any:

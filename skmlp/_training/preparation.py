@@ -206,8 +206,8 @@ def _state(job: Job, optimizer_name: str, schedule: RateSchedule) -> TrainingSta
     before = job.start.training if job.start else TrainingState(job.seed)
     watches = job.early_stopping or job.validation is None
     plateau = schedule.plateau
-    if plateau and before.plateau:
-        plateau = plateau.resumed(before.plateau)
+    if plateau and before.plateau_before:
+        plateau = plateau.resumed(before.plateau_before)
     return replace(
         before,
         optimizer_name=optimizer_name,

@@ -87,12 +87,14 @@ def train_fits(
 
 
 def share_rows(fits: Sequence[Fit]) -> None:
-    """Give fits the same object for rows that are equal: they are sent and placed once."""
-    seen: dict[str, EncodedData] = {}
-
-    def shared(data: EncodedData) -> EncodedData:
-        return seen.setdefault(digest([data.X, data.y, data.weight]), data)
-
+    """Give fits the same object for rows that are equal: they are placed once."""
+    shared = sharing()
     for fit in fits:
         fit.rows = shared(fit.rows)
-        fit.validation = shared(fit.validation) if fit.validation else None
+        fit.validation = fit.validation and shared(fit.validation)
+
+
+def sharing() -> Callable[[EncodedData], EncodedData]:
+    """A function that returns the first of all equal rows that it was called with."""
+    seen: dict[str, EncodedData] = {}
+    return lambda data: seen.setdefault(digest([data.X, data.y, data.weight]), data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from skmlp._training.stacks import (
     Stack,
     reason_to_train_alone,
     share_rows,
+    sharing,
     split,
     stack_key,
     train_fits,
@@ -111,7 +112,7 @@ class StackTrainer:
             with parallel_config(backend=self._backend, n_jobs=self._n_workers):
                 outcomes = Parallel()(
                     delayed(outcome)(
-                        [arrival_of[fit].item.job for fit in stack.fits],
+                        with_shared_rows([arrival_of[fit].item.job for fit in stack.fits]),
                         [fit.state for fit in stack.fits],
                         stack.n_members,
                     )
@@ -144,6 +145,17 @@ def _settle(
     else:
         for arrival, result in zip(arrivals, results, strict=True):
             arrival.set_result(result)
+
+
+def with_shared_rows(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, with the same object for rows that are equal: they are sent once."""
+    shared = sharing()
+    return [
+        replace(
+            job, data=shared(job.data), validation=job.validation and shared(job.validation)
+        )
+        for job in jobs
+    ]
 
 
 def outcome(
