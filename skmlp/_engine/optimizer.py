@@ -34,6 +34,12 @@ class Optimizer:
         ]
 
     steps: Any  # a variable, (...,)
+    _fresh: State
+
+    @property
+    def n_state(self) -> int:
+        """Arrays of the state."""
+        return len(self._fresh)
 
     def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
         """Move the variables; gradients are those of their values, rates (...,)."""
@@ -90,7 +96,7 @@ class ElementwiseOptimizer(Optimizer):
 
     def load(self, states: Sequence[State]) -> None:
         steps, *moments = zip(*(state or self._fresh for state in states), strict=True)
-        self.steps.assign(np.reshape(steps, self._lead))
+        assign([self.steps], [np.reshape(steps, self._lead)])
         for kind, vectors in zip(self._moments, moments, strict=True):
             assign(kind, self.packing.of_vector(np.reshape(vectors, (*self._lead, -1))))
 
@@ -176,5 +182,7 @@ def by_kind(moments: Sequence[Any], places: Sequence[tuple[int, int]]) -> list[l
 
 
 def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    """Set Keras variables; their own `assign` takes three times as long between epochs."""
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        tensor = tf.convert_to_tensor(value, variable.dtype)
+        variable.value.assign(tensor, read_value=False)

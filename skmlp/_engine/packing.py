@@ -57,10 +57,14 @@ class Packing:
 
     def vector(self, values: Sequence[Any], ops: Any = tf) -> Any:
         """All numbers, (..., n), in the order of the arrays."""
+        if not self._large:
+            return values[0]
         return self._flat(self.arrays(values, ops), ops)
 
     def of_vector(self, vector: np.ndarray) -> list[np.ndarray]:
         """The variables' values out of a vector."""
+        if not self._large:
+            return [vector]
         parts = _split(vector, self._sizes, np)
         shaped = [
             part.reshape(*self._lead, *shape)

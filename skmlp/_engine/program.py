@@ -79,7 +79,7 @@ class Program:
         start = n_trained
         for variable, array in zip(self._untrained, self.network.untrained, strict=True):
             end = start + array.initial.size
-            variable.assign(vectors[..., start:end].reshape(variable.shape))
+            assign([variable], [vectors[..., start:end].reshape(variable.shape)])
             start = end
 
     def snapshots(self) -> np.ndarray:
@@ -100,7 +100,7 @@ class Program:
 
     @learning_rates.setter
     def learning_rates(self, rates: Sequence[float] | np.ndarray) -> None:
-        self._rates.assign(np.reshape(np.asarray(rates, np.float32), self._lead))
+        assign([self._rates], [np.reshape(np.asarray(rates, np.float32), self._lead)])
 
     def finish(self) -> bool:
         """Let an optimizer that averages weights put its averages in place, as Keras does.

@@ -108,7 +108,7 @@ class TrainedArrays:
     def _state_of(self, k: int, state: State) -> State:
         if not state:
             return ()
-        sizes = [len(optimizer.state(0)) for optimizer in self._optimizers]
+        sizes = [optimizer.n_state for optimizer in self._optimizers]
         start = sum(sizes[:k])
         return tuple(state[start : start + sizes[k]])
 
@@ -122,10 +122,14 @@ class TrainedArrays:
         return [pieces[k].pop(0) for _, _, k in self._pieces]
 
     def _vector(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
+        if len(self._optimizers) == 1:
+            return self._optimizers[0].packing.vector(values)
         pieces = self._ordered(values, tf)
         return joined([tf.reshape(piece, (*self._lead, -1)) for piece in pieces], -1)
 
     def _of_vector(self, vectors: np.ndarray) -> list[np.ndarray]:
+        if len(self._optimizers) == 1:
+            return self._optimizers[0].packing.of_vector(vectors)
         sizes = [int(np.prod(shape)) for _, shape, _ in self._pieces]
         parts = np.split(vectors, np.cumsum(sizes)[:-1], axis=-1)
         values = []
