@@ -14,7 +14,7 @@ the functions here are the same for one network and for many.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from skmlp._engine.optimizer import State, assign
 from skmlp._engine.recipe import Numbers, Recipe
 from skmlp._engine.trained import TrainedArrays
 from skmlp._keras.tensorflow import keras, tf
+
+NUMBERS_OF_BLOCK = 65_536  # of X
 
 
 class Rows(NamedTuple):
@@ -179,43 +181,72 @@ class Program:
         epoch, seed, n_rows = tf.unstack(counts, axis=-1)
         first, last = tf.unstack(batches)
         size = self.recipe.batch_size
-        begin = [0] * len(self._lead)
-        schedule = self.recipe.groups[0].schedule
+        n_in_order = order.shape[-1] // size
+        n_in_block = min(self._batches_in_block(X.shape[-1]), n_in_order)
 
-        def batch(i, totals, rates):  # type: ignore[no-untyped-def]
-            # 1. Gather the batch's rows; what fills up the last one has weight zero.
-            index = tf.slice(order, [*begin, i * size], [*self._lead, size])
-            n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)
-            row_weight = tf.gather(weight, index)
-            # 2. Forward: the rows' mean loss, a short last batch by its true size. Networks
-            # share nothing, so the gradient of the sum of their losses is each one's.
-            values = self._trained.values()
-            untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
-            with tf.GradientTape() as tape:
-                tape.watch(values)
-                trained = self._trained.arrays(values)
+        def block(i, totals, rates):  # type: ignore[no-untyped-def]
+            # 1. Gather the rows of some batches; the last block begins early enough to be full.
+            start = tf.minimum(i, n_in_order - n_in_block)
+            index = self._slice(order, start * size, n_in_block * size)
+            gathered = [tf.gather(array, index) for array in (X, y, weight)]
+
+            def batch(i, totals, rates):  # type: ignore[no-untyped-def]
+                # 2. Take the batch's; what fills up the last one has weight zero.
+                begin = (i - start) * size if n_in_block > 1 else 0
+                X, y, weight = (self._slice(array, begin, size) for array in gathered)
+                n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)
                 when = seed[..., None, None], epoch[..., None, None], i
-                raw, moved = self.network.outputs_in_training(
-                    tf.gather(X, index), trained, untrained, row_weight, numbers.dropout, when
-                )
-                losses = self._losses(tf.gather(y, index), raw, row_weight, numbers)
-                losses /= n_in_batch[..., None]
-                loss = losses[..., 0] + self._trained.penalty(trained, numbers)
-                total = tf.reduce_sum(loss)
-            # 3. Backward and update.
-            gradients = tape.gradient(total, values, unconnected_gradients="zero")
-            if schedule is not None:
-                rates = schedule(self._trained.steps, numbers)
-            self._trained.step(gradients, rates, numbers)
-            assign(self._untrained, moved)
-            told = tf.concat([loss[..., None], losses[..., 1:]], axis=-1)
-            return i + 1, totals + told * n_in_batch[..., None], rates
+                told, rates = self._trace_step(X, y, weight, n_in_batch, when, rates, numbers)
+                return i + 1, totals + told, rates
+
+            end = tf.minimum(start + n_in_block, last)
+            return tf.while_loop(lambda i, *_: i < end, batch, (i, totals, rates))
 
         start = first, tf.zeros((*self._lead, self.recipe.n_losses)), self._rates.value
-        _, totals, rates = tf.while_loop(lambda i, *_: i < last, batch, start)
+        _, totals, rates = tf.while_loop(lambda i, *_: i < last, block, start)
         self._rates.assign(rates)
         totals = tf.where(self._trained.are_finite()[..., None], totals, float("nan"))
         return tf.concat([rates[..., None], totals], axis=-1), self._snapshot()
+
+    def _trace_step(self, X, y, weight, n_in_batch, when, rates, numbers):  # type: ignore[no-untyped-def]
+        """One batch: losses times its number of rows, and the learning rates of the step."""
+        # 3. Forward: the rows' mean loss, a short last batch by its true size. Networks share
+        # nothing, so the gradient of the sum of their losses is each one's.
+        values = self._trained.values()
+        untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            trained = self._trained.arrays(values)
+            raw, moved = self.network.outputs_in_training(
+                X, trained, untrained, weight, numbers.dropout, when
+            )
+            losses = self._losses(y, raw, weight, numbers) / n_in_batch[..., None]
+            loss = losses[..., 0] + self._trained.penalty(trained, numbers)
+            total = tf.reduce_sum(loss)
+        # 4. Backward and update.
+        gradients = tape.gradient(total, values, unconnected_gradients="zero")
+        schedule = self.recipe.groups[0].schedule
+        if schedule is not None:
+            rates = schedule(self._trained.steps, numbers)
+        self._trained.step(gradients, rates, numbers)
+        assign(self._untrained, moved)
+        told = tf.concat([loss[..., None], losses[..., 1:]], axis=-1)
+        return told * n_in_batch[..., None], rates
+
+    def _batches_in_block(self, n_features: int) -> int:
+        """Batches whose rows are gathered at once.
+
+        XLA shares the gathering of each batch among threads if X is large, which takes longer
+        than a small step; a block of this size stays in the processor's cache.
+        """
+        numbers_of_batch = self.n_members * self.recipe.batch_size * n_features
+        return max(NUMBERS_OF_BLOCK // numbers_of_batch, 1)
+
+    def _slice(self, array: tf.Tensor, begin: Any, n_rows: int) -> tf.Tensor:
+        """Some rows, behind the axis of networks if there is one."""
+        lead, rest = len(self._lead), array.shape[len(self._lead) + 1 :]
+        starts = [0] * lead + [begin] + [0] * len(rest)
+        return tf.slice(array, starts, [*self._lead, n_rows, *rest])
 
     def _trace_measure(self, X, y, weight, which, numbers):  # type: ignore[no-untyped-def]
         self.traces += 1
