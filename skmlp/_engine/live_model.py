@@ -109,7 +109,7 @@ class LiveModel:
         if self._rate is not None:
             rate = float(np.asarray(self.optimizer.learning_rate))
             if rate != self._shown_rate:
-                self._program.learning_rates = [rate]
+                self._program.learning_rates[0] = rate
         _steps, *moments = shown
         values = [moment.value.numpy() for moment in self._moments]
         taken = [self._steps.value.numpy(), *(self._joined(values) if values else moments)]

@@ -106,10 +106,7 @@ class _Loop:
         going = self._going()
         rates = {k: self._fits[k].rate(self._epochs[k]) for k in going}
         given = {k: rate for k, rate in rates.items() if rate is not None}
-        if given:
-            new = self._program.learning_rates.copy()
-            new[list(given)] = list(given.values())
-            self._program.learning_rates = new
+        self._program.learning_rates[list(given)] = list(given.values())
         for k in going:
             for watcher in self._fits[k].watchers:
                 watcher.on_epoch_begin(self._epochs[k])
@@ -237,10 +234,11 @@ def _load(program: Program, fits: Sequence[Fit]) -> None:
     program.network.reset()
     program.restore([state.now for state in states])
     program.load_optimizer([state.optimizer for state in states])
-    program.learning_rates = [
+    rates = [
         fit.learning_rate if fit.state.learning_rate is None else fit.state.learning_rate
         for fit in fits
     ]
+    program.learning_rates = np.array(rates, np.float32)
 
 
 def _first_snapshot(program: Program, fit: Fit) -> np.ndarray:

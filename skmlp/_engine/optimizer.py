@@ -19,8 +19,8 @@ State = tuple[np.ndarray, ...]
 class Optimizer:
     """Steps the variables that hold arrays of these shapes; it owns them.
 
-    `state` and `load` give and take its state network by network, (steps, ...), () before the
-    first step. Steps count batches, also those whose gradients are accumulated.
+    `state` and `load` give and take what it keeps between steps, network by network; () is
+    what it keeps before the first step.
     """
 
     def __init__(
@@ -33,7 +33,6 @@ class Optimizer:
             for shape in self.packing.variable_shapes
         ]
 
-    steps: Any  # a variable, (...,)
     _fresh: State
 
     @property
@@ -41,19 +40,24 @@ class Optimizer:
         """Arrays of the state."""
         return len(self._fresh)
 
-    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
-        """Move the variables; gradients are those of their values, rates (...,)."""
+    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor, steps: tf.Tensor) -> None:
+        """Move the variables; learning rates and steps made before are (...,)."""
         raise NotImplementedError
 
-    def moved(self) -> tf.Tensor:
-        """Whether the first step lies behind, (...,)."""
-        raise NotImplementedError
-
-    def load(self, states: Sequence[State]) -> None:
+    def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
+        """Set what it keeps after so many steps, (networks,)."""
         raise NotImplementedError
 
     def state(self, member: int) -> State:
         raise NotImplementedError
+
+    def moments(self) -> list[tf.Tensor]:
+        """Vectors that make up the state, (..., n), if it is made up of such."""
+        return []
+
+    def keep(self, moments: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Take the values of `moments` after an epoch from a list; returns what is left."""
+        return moments
 
     def finish(self) -> bool:
         """Put averages of the weights in place, if the optimizer itself has them."""
@@ -63,58 +67,53 @@ class Optimizer:
 class ElementwiseOptimizer(Optimizer):
     """An optimizer that treats all numbers alike, so that they may lie anywhere.
 
-    Each network has its own count of steps and learning rate. The state is (steps, moments
-    ...), and a moment a vector of all numbers in the order of the arrays.
+    Each network has its own number of steps and learning rate. The state is moments, each a
+    vector of all numbers in the order of the arrays.
     """
 
     def __init__(self, build: Build, shapes: Sequence[Shape], lead: Shape) -> None:
         super().__init__(build, shapes, lead, is_elementwise=True)
-        self.steps = keras.Variable(np.zeros(lead, np.int32), name="steps", dtype="int32")
         self._optimizer = with_steps_of_members(build())
         self._optimizer.build(self.variables)
         # the first two are the optimizer's own count of steps and learning rate
         moments = self._optimizer.variables[2:]
         self._moments = by_kind(moments, owners(build(), len(self.variables)))
-        self._fresh = (
-            np.zeros((), np.int32),
-            *(self._vectors(kind)[0] for kind in self._moments),
-        )
+        self._kept: list[tf.Tensor] = []  # moments after the last epoch
+        self._fresh = self.state(0)
 
-    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
+    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor, steps: tf.Tensor) -> None:
         decay = self._optimizer.weight_decay
-        steps = tf.convert_to_tensor(self.steps.value)
         for gradient, variable in zip(gradients, self.variables, strict=True):
             rate = beside(rates, variable)
             if decay is not None:
                 variable.assign(variable - variable * decay * rate)
             self._optimizer.steps = beside(steps, variable)
             self._optimizer.update_step(gradient, variable, rate)
-        self.steps.assign(steps + 1)
 
-    def moved(self) -> tf.Tensor:
-        return self.steps.value > 1
-
-    def load(self, states: Sequence[State]) -> None:
-        steps, *moments = zip(*(state or self._fresh for state in states), strict=True)
-        assign([self.steps], [np.reshape(steps, self._lead)])
+    def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
+        self._kept = []
+        moments = zip(*(state or self._fresh for state in states), strict=True)
         for kind, vectors in zip(self._moments, moments, strict=True):
             assign(kind, self.packing.of_vector(np.reshape(vectors, (*self._lead, -1))))
 
     def state(self, member: int) -> State:
-        steps = np.reshape(self.steps.value.numpy(), -1)[member]
-        return (steps, *(self._vectors(kind)[member] for kind in self._moments))
+        vectors = (vector.numpy() for vector in self._kept or self.moments())
+        return tuple(vector.reshape(-1, vector.shape[-1])[member] for vector in vectors)
 
-    def _vectors(self, kind: Sequence[Any]) -> np.ndarray:
-        """A moment, (networks, n)."""
-        values = [variable.value.numpy() for variable in kind]
-        vector = self.packing.vector(values, np)
-        return vector.reshape(-1, vector.shape[-1])
+    def moments(self) -> list[tf.Tensor]:
+        values = [[tf.convert_to_tensor(v.value) for v in kind] for kind in self._moments]
+        return [self.packing.vector(of_kind) for of_kind in values]
+
+    def keep(self, moments: list[tf.Tensor]) -> list[tf.Tensor]:
+        n = len(self._moments)
+        self._kept = moments[:n]
+        return moments[n:]
 
 
 class ArraywiseOptimizer(Optimizer):
     """Any optimizer of one network, with a variable for each array.
 
-    The state is that of the optimizer but for its learning rate.
+    The state is that of the optimizer, apart from its number of steps and learning rate.
     """
 
     def __init__(self, build: Build, shapes: Sequence[Shape], lead: Shape) -> None:
@@ -122,19 +121,15 @@ class ArraywiseOptimizer(Optimizer):
         super().__init__(build, shapes, lead, is_elementwise=False)
         self._optimizer = build()
         self._optimizer.build(self.variables)
-        self.steps, _, *rest = self._optimizer.variables  # the second is the learning rate
-        self._state = [self.steps, *rest]
+        self._steps, _, *self._state = self._optimizer.variables
         self._fresh = tuple(variable.value.numpy() for variable in self._state)
 
-    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor) -> None:
+    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor, steps: tf.Tensor) -> None:
         self._optimizer.learning_rate.assign(rates)
         self._optimizer.apply(gradients, self.variables)
 
-    def moved(self) -> tf.Tensor:
-        return tf.convert_to_tensor(self._optimizer.iterations) > 1
-
-    def load(self, states: Sequence[State]) -> None:
-        assign(self._state, states[0] or self._fresh)
+    def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
+        assign([self._steps, *self._state], [steps[0], *(states[0] or self._fresh)])
 
     def state(self, member: int) -> State:
         return tuple(variable.value.numpy() for variable in self._state)
@@ -184,5 +179,5 @@ def by_kind(moments: Sequence[Any], places: Sequence[tuple[int, int]]) -> list[l
 def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
     """Set Keras variables; their own `assign` takes three times as long between epochs."""
     for variable, value in zip(variables, values, strict=True):
-        tensor = tf.convert_to_tensor(value, variable.dtype)
+        tensor = value if tf.is_tensor(value) else tf.constant(value, variable.dtype)
         variable.value.assign(tensor, read_value=False)

@@ -54,7 +54,8 @@ class Program:
             keras.Variable(np.zeros((*self._lead, *array.initial.shape), np.float32))
             for array in self.network.untrained
         ]
-        self._rates = keras.Variable(np.zeros(self._lead, np.float32), name="rates")
+        self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
+        self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
         self._run_batches = Compiled(self._trace_run_batches, with_xla=True)
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
@@ -89,20 +90,12 @@ class Program:
         return np.reshape(self._snapshot().numpy(), (self.n_members, -1))
 
     def load_optimizer(self, states: Sequence[State]) -> None:
-        """Set the optimizers' states; () is a fresh one."""
-        self._trained.load(states)
+        """Set each network's number of steps and what its optimizers keep; () is fresh."""
+        self.steps = np.array([state[0] if state else 0 for state in states], np.int32)
+        self._trained.load(self.steps, [state[1:] for state in states])
 
     def optimizer_state(self, member: int) -> State:
-        return self._trained.state(member)
-
-    @property
-    def learning_rates(self) -> np.ndarray:
-        """Of the last step, or set for the next one, (networks,)."""
-        return np.reshape(self._rates.value.numpy(), -1)
-
-    @learning_rates.setter
-    def learning_rates(self, rates: Sequence[float] | np.ndarray) -> None:
-        assign([self._rates], [np.reshape(np.asarray(rates, np.float32), self._lead)])
+        return (self.steps[member], *self._trained.state(member))
 
     def finish(self) -> bool:
         """Let an optimizer that averages weights put its averages in place, as Keras does.
@@ -141,19 +134,25 @@ class Program:
         numbers of rows, (networks, 1 + n_losses): NaN if a weight has become infinite; and
         snapshots.
         """
-        counts = [[*span, n] for span, n in zip(spans, rows.n_rows, strict=True)]
-        told, snapshots = self._run_batches(
+        first, last = batches
+        counts = [
+            [*span, n, steps, *batches]
+            for span, n, steps in zip(spans, rows.n_rows, self.steps, strict=True)
+        ]
+        told, snapshots, *moments = self._run_batches(
             rows.X,
             rows.y,
             rows.weight,
             tf.constant(order.reshape(*self._lead, -1)),
             tf.constant(np.array(counts, np.int32).reshape(*self._lead, -1)),
-            tf.constant(batches, tf.int32),
             numbers,
+            tf.constant(self.learning_rates.reshape(self._lead)),
         )
-        told = told.numpy().astype(np.float64)
-        per_member = (self.n_members, -1)
-        return told.reshape(per_member), snapshots.numpy().reshape(per_member)
+        told = told.numpy().reshape(self.n_members, -1)
+        self._trained.keep(moments)
+        self.steps = self.steps + np.int32(last - first)
+        self.learning_rates = told[:, 0].copy()
+        return told.astype(np.float64), snapshots.numpy().reshape(self.n_members, -1)
 
     def measure(
         self, chunk: Sequence[tf.Tensor], numbers: tf.Tensor
@@ -175,11 +174,13 @@ class Program:
 
     # What is traced
 
-    def _trace_run_batches(self, X, y, weight, order, counts, batches, numbers):  # type: ignore[no-untyped-def]
+    def _trace_run_batches(self, X, y, weight, order, counts, numbers, rates):  # type: ignore[no-untyped-def]
         self.traces += 1
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
-        epoch, seed, n_rows = tf.unstack(counts, axis=-1)
-        first, last = tf.unstack(batches)
+        epoch, seed, n_rows, steps, first, last = tf.unstack(counts, axis=-1)
+        steps -= first
+        if self._lead:
+            first, last = first[0], last[0]  # all networks run the same batches
         size = self.recipe.batch_size
         n_in_order = order.shape[-1] // size
         n_in_block = min(self._batches_in_block(X.shape[-1]), n_in_order)
@@ -196,19 +197,21 @@ class Program:
                 X, y, weight = (self._slice(array, begin, size) for array in gathered)
                 n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)
                 when = seed[..., None, None], epoch[..., None, None], i
-                told, rates = self._trace_step(X, y, weight, n_in_batch, when, rates, numbers)
+                told, rates = self._trace_step(
+                    X, y, weight, n_in_batch, when, rates, steps + i, numbers
+                )
                 return i + 1, totals + told, rates
 
             end = tf.minimum(start + n_in_block, last)
             return tf.while_loop(lambda i, *_: i < end, batch, (i, totals, rates))
 
-        start = first, tf.zeros((*self._lead, self.recipe.n_losses)), self._rates.value
+        start = first, tf.zeros((*self._lead, self.recipe.n_losses)), rates
         _, totals, rates = tf.while_loop(lambda i, *_: i < last, block, start)
-        self._rates.assign(rates)
         totals = tf.where(self._trained.are_finite()[..., None], totals, float("nan"))
-        return tf.concat([rates[..., None], totals], axis=-1), self._snapshot()
+        told = tf.concat([rates[..., None], totals], axis=-1)
+        return told, self._snapshot(), *self._trained.moments()
 
-    def _trace_step(self, X, y, weight, n_in_batch, when, rates, numbers):  # type: ignore[no-untyped-def]
+    def _trace_step(self, X, y, weight, n_in_batch, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
         """One batch: losses times its number of rows, and the learning rates of the step."""
         # 3. Forward: the rows' mean loss, a short last batch by its true size. Networks share
         # nothing, so the gradient of the sum of their losses is each one's.
@@ -227,8 +230,8 @@ class Program:
         gradients = tape.gradient(total, values, unconnected_gradients="zero")
         schedule = self.recipe.groups[0].schedule
         if schedule is not None:
-            rates = schedule(self._trained.steps, numbers)
-        self._trained.step(gradients, rates, numbers)
+            rates = schedule(steps, numbers)
+        self._trained.step(gradients, rates, steps, numbers)
         assign(self._untrained, moved)
         told = tf.concat([loss[..., None], losses[..., 1:]], axis=-1)
         return told * n_in_batch[..., None], rates
@@ -296,10 +299,7 @@ def padded(
     The copies' weight of zero keeps them out of all sums.
     """
     n_padding = capacity - sum(map(len, X))
-    filler = np.zeros(n_padding, dtype=np.intp)
+    copies = [np.broadcast_to(rows[0][0], (n_padding, *rows[0].shape[1:])) for rows in (X, y)]
     no_weight = np.zeros(n_padding, np.float32)
-    return (
-        tf.constant(np.concatenate([*X, X[0][filler]])),
-        tf.constant(np.concatenate([*y, y[0][filler]])),
-        tf.constant(np.concatenate([*weight, no_weight])),
-    )
+    padding = zip((X, y, weight), (*copies, no_weight), strict=True)
+    return tuple(tf.constant(np.concatenate([*sets, filler])) for sets, filler in padding)

@@ -92,10 +92,20 @@ class TrainedArrays:
     def restore_averages(self, vectors: np.ndarray) -> None:
         assign(self._averages, self._of_vector(vectors))
 
-    def load(self, states: Sequence[State]) -> None:
+    def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
         """Set the optimizers' states, one after the other for each network; () is fresh."""
         for k, optimizer in enumerate(self._optimizers):
-            optimizer.load([self._state_of(k, state) for state in states])
+            optimizer.load(steps, [self._state_of(k, state) for state in states])
+
+    def moments(self) -> list[tf.Tensor]:
+        """Vectors of the elementwise optimizers, one optimizer after the other."""
+        return [vector for optimizer in self._optimizers for vector in optimizer.moments()]
+
+    def keep(self, moments: Sequence[tf.Tensor]) -> None:
+        """Note the moments after an epoch: reading the variables would take longer."""
+        left = list(moments)
+        for optimizer in self._optimizers:
+            left = optimizer.keep(left)
 
     def state(self, member: int) -> State:
         states = [optimizer.state(member) for optimizer in self._optimizers]
@@ -144,11 +154,6 @@ class TrainedArrays:
 
     # A step
 
-    @property
-    def steps(self) -> tf.Tensor:
-        """Batches seen, (...,)."""
-        return tf.convert_to_tensor(self._optimizers[0].steps.value)
-
     def penalty(self, arrays: Sequence[tf.Tensor], numbers: Numbers) -> tf.Tensor:
         """Of the kernels, and once more of the rows that a group has, (...,)."""
         total = tf.zeros(self._lead)
@@ -166,27 +171,39 @@ class TrainedArrays:
                 total += numbers.l2[..., k] * sums([tf.square(array) for array in own], n_lead)
         return total
 
-    def step(self, gradients: list[tf.Tensor], rates: tf.Tensor, numbers: Numbers) -> None:
-        """Move the arrays against their clipped gradients, and the averages after them."""
+    def step(
+        self,
+        gradients: list[tf.Tensor],
+        rates: tf.Tensor,
+        steps: tf.Tensor,
+        numbers: Numbers,
+    ) -> None:
+        """Move the arrays against their clipped gradients, and the averages after them.
+
+        Learning rates and numbers of steps before this one are (...,).
+        """
         left = self._clipped(gradients, numbers.clip)
         for k, (group, optimizer) in enumerate(
             zip(self._groups, self._optimizers, strict=True)
         ):
             n = len(optimizer.variables)
             own, left = left[:n], left[n:]
-            optimizer.step(own, self._rates_of(k, group, rates, numbers))
+            own_rates = self._rates_of(k, group, rates, steps, numbers)
+            optimizer.step(own, own_rates, steps)
         self._constrain()
         # Averages begin at the weights after the first step.
-        decay = tf.where(self._optimizers[0].moved(), numbers.ema_decay, 0.0)
+        decay = tf.where(steps > 0, numbers.ema_decay, 0.0)
         for average, variable in zip(self._averages, self.variables, strict=False):
             share = beside(decay, variable)
             average.assign(share * average.value + (1 - share) * variable.value)
 
-    def _rates_of(self, k: int, group: Group, rates: tf.Tensor, numbers: Numbers) -> tf.Tensor:
+    def _rates_of(
+        self, k: int, group: Group, rates: tf.Tensor, steps: tf.Tensor, numbers: Numbers
+    ) -> tf.Tensor:
         if k == 0:
             return rates
         if group.schedule is not None:
-            return group.schedule(self._optimizers[k].steps.value, numbers)
+            return group.schedule(steps, numbers)
         position = self._recipe.groups.index(group)
         return numbers.group_rates[..., position] if group.has_own_rate else rates
 

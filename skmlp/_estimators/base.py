@@ -212,8 +212,8 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
                 epochs=epochs,
                 batch_size=batch_size,
                 callbacks=callbacks,
+                holds_out=holds_out,
             )
-            job = replace(job, holds_out=holds_out)
             if self.checkpoint_dir is not None:
                 job = replace(job, checkpoint=self._checkpoint(job, saved))
             verbose = self.verbose if verbose is None else checked_verbose(verbose)
@@ -229,8 +229,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         start = self._state if self.__sklearn_is_fitted__() else None
         data = self._encode(X, y, sample_weight, reset=start is None, reset_target=reset_target)
         data, _ = self._scale_targets(data, None, reset=start is None)
-        job = self._job(data, None, start, self._seed(start), epochs=1)
-        job = replace(job, horizon=self.epochs, is_part=True)
+        job = self._job(data, None, start, self._seed(start), epochs=1, is_part=True)
         return self._train(job, {"X": X, "y": y}, self.verbose)
 
     def _seed(self, start: FittedNetwork | None, saved: Saved | None = None) -> int:
@@ -274,6 +273,8 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         epochs: int | None = None,
         batch_size: int | str | None = None,
         callbacks: Sequence[Any] | None = None,
+        holds_out: bool = False,
+        is_part: bool = False,
     ) -> Job:
         """What to train; refuses to go on with a network of another shape."""
         from skmlp._keras.tensorflow import refuse_forked_process
@@ -282,11 +283,12 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         refuse_forked_process()
         check_objects(self)
         spec = self._spec()
-        if start is not None and start.spec.weighted() != spec.weighted():
+        before = spec if start is None else start.spec
+        if before != spec and before.weighted() != spec.weighted():
             raise ValueError(
                 "'hidden_layer_sizes', 'n_hidden', 'n_neurons', 'normalization' and "
                 "activations with weights must stay as they were to go on with trained "
-                f"weights; got layers of {spec.shape()} units for {start.spec.shape()}; set "
+                f"weights; got layers of {spec.shape()} units for {before.shape()}; set "
                 "warm_start=False to start afresh."
             )
         epochs = self.epochs if epochs is None else checked_count("epochs", epochs)
@@ -297,11 +299,13 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             start=start,
             seed=seed,
             epochs=epochs,
-            horizon=epochs,
+            horizon=self.epochs if is_part else epochs,
             batch_size=checked_batch(self.batch_size if batch_size is None else batch_size),
             callbacks=as_list(self.callbacks if callbacks is None else callbacks),
             score=self._validation_score(spec),
             metrics=named_measures(self.metrics, self, spec),
+            holds_out=holds_out,
+            is_part=is_part,
             **{name: getattr(self, name) for name in SETTINGS if hasattr(self, name)},
         )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
+from functools import cache
 from inspect import cleandoc, get_annotations
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -113,7 +114,8 @@ def with_parameters(cls: type[T]) -> type[T]:
     return cls
 
 
-def parameters_of(cls: type) -> dict[str, Parameter]:
+@cache
+def parameters_of(cls: Any) -> dict[str, Parameter]:
     """Parameters by name; one that is declared again keeps its place."""
     found: dict[str, Parameter] = {}
     for base in reversed(cls.__mro__):

@@ -37,6 +37,7 @@ KERAS_BATCH_SIZE = 32  # where None is given
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
 # small data sets of all sizes share a program.
 SMALL_BATCH = 256
+SMALL_BATCHES = (32, 64, 128)  # of batch_size="auto", for parts of a few rows
 
 
 def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
@@ -236,7 +237,8 @@ def _start_from_epoch(job: Job, n_steps: int, epochs_before: int) -> int:
 def compiled_batch_size(job: Job, n_rows: int) -> int:
     """Rows of a batch as compiled; the last batch, or the only one, may fill less of it."""
     if job.batch_size == "auto":
-        return automatic_batch_size(n_rows, stops_early=job.early_stopping)
+        size = automatic_batch_size(n_rows, stops_early=job.early_stopping)
+        return next((small for small in SMALL_BATCHES if n_rows <= small < size), size)
     size = KERAS_BATCH_SIZE if job.batch_size is None else int(job.batch_size)
     return min(size, max(SMALL_BATCH, rounded_up(n_rows)))
 
