@@ -114,14 +114,16 @@ def with_parameters(cls: type[T]) -> type[T]:
     return cls
 
 
-@cache
-def parameters_of(cls: Any) -> dict[str, Parameter]:
+def _found(cls: type) -> dict[str, Parameter]:
     """Parameters by name; one that is declared again keeps its place."""
     found: dict[str, Parameter] = {}
     for base in reversed(cls.__mro__):
         attributes = vars(base).items()
         found |= {name: value for name, value in attributes if isinstance(value, Parameter)}
     return found
+
+
+parameters_of: Callable[[type], dict[str, Parameter]] = cache(_found)
 
 
 def _constructor(cls: type, parameters: dict[str, Parameter]) -> Callable[..., None]:
