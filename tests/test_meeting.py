@@ -20,7 +20,7 @@ class Squares:
     def __init__(self):
         self.batches = []
 
-    def __call__(self, arrivals, goes_on):
+    def __call__(self, arrivals, is_open):
         self.batches.append([arrival.item for arrival in arrivals])
         for arrival in arrivals:
             arrival.set_result(arrival.item**2)
@@ -102,7 +102,7 @@ def test_all_leave():
 
 
 def test_a_fit_that_fails_fails_alone():
-    def handle(arrivals, goes_on):
+    def handle(arrivals, is_open):
         for arrival in arrivals:
             if arrival.item == 1:
                 arrival.set_exception(ValueError())
@@ -116,7 +116,7 @@ def test_a_fit_that_fails_fails_alone():
 
 
 def test_an_error_of_the_handler_goes_to_all_without_a_result():
-    def handle(arrivals, goes_on):
+    def handle(arrivals, is_open):
         arrivals[0].set_result("handled")
         raise MemoryError
 
@@ -130,7 +130,7 @@ def test_an_error_of_the_handler_goes_to_all_without_a_result():
 def test_an_attendant_resumes_as_soon_as_its_own_result_is_there():
     rest = threading.Event()
 
-    def handle(arrivals, goes_on):
+    def handle(arrivals, is_open):
         for arrival in sorted(arrivals, key=lambda arrival: arrival.item):
             arrival.set_result(arrival.item)
             if arrival.item == 0:
@@ -189,9 +189,9 @@ def test_closing_waits_for_those_who_compute():
 def test_closing_while_items_are_handled_tells_the_handler(is_told):
     handling = threading.Event()
 
-    def handle(arrivals, goes_on):
+    def handle(arrivals, is_open):
         handling.set()
-        wait_until(lambda: not goes_on())
+        wait_until(lambda: not is_open())
         if not is_told:  # its work may have ended all the same
             arrivals[0].set_result("handled")
 
@@ -249,7 +249,7 @@ def test_random_interleavings_end(seed):
     ]
     handling = threading.Lock()
 
-    def handle(arrivals, goes_on):
+    def handle(arrivals, is_open):
         assert handling.acquire(blocking=False)  # one batch at a time
         assert 0 < len(arrivals) <= width
         time.sleep(0.001)

@@ -559,10 +559,10 @@ def sizes_of_stacks(monkeypatch):
     """How many networks each stack has, without those that fill it up."""
     sizes = []
 
-    def counted(program, fits, lasts):
+    def counted(program, fits, should_continue):
         if program.n_members > 1:
             sizes.append(len(fits))
-        return train(program, fits, lasts)
+        return train(program, fits, should_continue)
 
     monkeypatch.setattr("skmlp._training.stacks.train", counted)
     return sizes

@@ -58,7 +58,8 @@ class Fit:
     rows: EncodedData
     validation: EncodedData | None
     state: TrainingState
-    weights: Callable[[Weights], Weights]  # first weights, of those that are built
+    # Weights that training begins with, out of those that the layers were built with.
+    first_weights: Callable[[Weights], Weights]
     epochs: int  # of this call
     shuffle: bool
     learning_rate: float

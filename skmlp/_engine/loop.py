@@ -16,7 +16,9 @@ from skmlp._network.inference import raw_outputs
 
 
 def train(
-    program: Program, fits: Sequence[Fit], lasts: Callable[[], bool] = lambda: True
+    program: Program,
+    fits: Sequence[Fit],
+    should_continue: Callable[[], bool] = lambda: True,
 ) -> list[FittedNetwork]:
     """Train fits whose epochs have equally many batches; each ends by its own rules.
 
@@ -26,18 +28,19 @@ def train(
 
     The weights kept are the best epoch's if there are validation rows, or if training broke
     off; else the last's. The best are those of the lowest training loss or the highest
-    validation score, the later ones of two that are equal. A fit whose state has begun resumes.
+    validation score; of two equal epochs, the later one's. A fit whose state has begun resumes.
 
-    Asked before every epoch, `lasts` may break training off: some networks are missing then.
+    `should_continue` is asked before each epoch. If it says no, the networks of unfinished fits
+    are missing from the result.
     """
-    return _Loop(program, fits).run(lasts)
+    return _Loop(program, fits).run(should_continue)
 
 
 class _Loop:
     """Fits in a program, and how far each has come.
 
-    Those that have ended, and copies of the last one that fill up the program, are trained on
-    beside the others; nobody asks for them.
+    Copies of the last fit fill up the program. They, and fits that have ended, are trained
+    beside the others, without a result.
     """
 
     def __init__(self, program: Program, fits: Sequence[Fit]) -> None:
@@ -54,13 +57,13 @@ class _Loop:
         self._logs: list[dict[str, float]] = [{} for _ in fits]
         self._ended: dict[int, FittedNetwork] = {}
 
-    def run(self, lasts: Callable[[], bool]) -> list[FittedNetwork]:
+    def run(self, should_continue: Callable[[], bool]) -> list[FittedNetwork]:
         try:
             for k, fit in enumerate(self._fits):
                 first = [watcher.on_begin(self._trainings[k]) for watcher in fit.watchers]
                 self._epochs[k] = max([self._epochs[k], *first])
             self._end()
-            while len(self._ended) < len(self._fits) and lasts():
+            while len(self._ended) < len(self._fits) and should_continue():
                 self._run_epoch()
                 self._end()
         except KeyboardInterrupt:
@@ -77,9 +80,9 @@ class _Loop:
     def _run_epoch(self) -> None:
         self._begin_epoch()
         entered = [self._entered(k) for k in range(len(self._fits))]
-        told, reached = self._train_epoch()
+        reported, reached = self._train_epoch()
         for k in self._going():
-            rate, *losses = told[k].tolist()
+            rate, *losses = reported[k].tolist()
             of_outputs = losses_of_outputs(self._program.recipe, losses)
             self._logs[k] = {"loss": losses[0], **of_outputs, "learning_rate": rate}
             self._add_metrics(k, reached[k])
@@ -132,17 +135,17 @@ class _Loop:
             return program.run_batches(rows, order, spans, (first, last), self._numbers)
 
         if not any(watcher.wants_batches for watcher in self._watchers):
-            told, reached = run(0, n_batches)
-            return np.hstack([told[:, :1], told[:, 1:] / n_rows]), reached
+            reported, reached = run(0, n_batches)
+            return np.hstack([reported[:, :1], reported[:, 1:] / n_rows]), reached
         sums, n_seen = np.zeros((program.n_members, program.recipe.n_losses)), 0
         for batch in range(n_batches):
             self._tell_of_batch(batch, None)
-            told, reached = run(batch, batch + 1)
-            sums += told[:, 1:]
+            reported, reached = run(batch, batch + 1)
+            sums += reported[:, 1:]
             n_seen = np.minimum(n_seen + program.recipe.batch_size, n_rows)
             if self._tell_of_batch(batch, float(sums[0, 0] / n_seen[0, 0])):
                 break
-        return np.hstack([told[:, :1], sums / n_seen]), reached
+        return np.hstack([reported[:, :1], sums / n_seen]), reached
 
     def _tell_of_batch(self, batch: int, loss: float | None) -> bool:
         """Tell watchers that a batch begins, or how it ended; whether one asks to stop."""
@@ -197,7 +200,7 @@ class _Loop:
         return scores
 
     def _end(self) -> None:
-        """Finish the fits that are through."""
+        """Finish the fits that have a reason to end."""
         for k in self._going():
             fit = self._fits[k]
             if fit.state.reason is not None or self._epochs[k] >= fit.epochs:
@@ -207,15 +210,13 @@ class _Loop:
     def _finished(self, k: int) -> FittedNetwork:
         program, fit, training = self._program, self._fits[k], self._trainings[k]
         kept = fit.state.to_keep(has_validation=fit.validation is not None)
-        if program.finish() or has_live_model(fit):
-            if kept is not None:
-                program.restore([kept])
-            for watcher in fit.watchers:
-                watcher.on_end(self._logs[k])
+        may_change = program.finish() or has_live_model(fit)
+        if may_change and kept is not None:
+            program.restore([kept])
+        for watcher in fit.watchers:
+            watcher.on_end(self._logs[k])
+        if may_change:
             kept = training.now()
-        else:
-            for watcher in fit.watchers:
-                watcher.on_end(self._logs[k])
         fit.state.kept = fit.state.now if kept is None else kept
         return training.fitted(fit.state.kept)
 
@@ -243,10 +244,9 @@ def _load(program: Program, fits: Sequence[Fit]) -> None:
 
 def _first_snapshot(program: Program, fit: Fit) -> np.ndarray:
     """Weights and averages that training begins with."""
-    network, before = program.network, fit.state.now
-    flat = before
+    network, flat = program.network, fit.state.now
     if flat is None:
-        flat = network.flat(fit.weights(network.built_weights))
+        flat = network.flat(fit.first_weights(network.built_weights))
     numbers, averages = np.split(flat, [network.n_numbers])
     if not program.recipe.has_ema:
         return numbers
@@ -256,12 +256,12 @@ def _first_snapshot(program: Program, fit: Fit) -> np.ndarray:
 
 
 def drawn_order(seed: int, epoch: int, n_rows: int, *, shuffle: bool) -> np.ndarray:
-    """The rows of an epoch in the order of training, (n_rows,) int32.
+    """The rows of an epoch in the order of training, (n_rows,).
 
     The epoch's number is the counter of the generator, so that training in one go and in
     parts draws the same orders.
     """
-    order = np.arange(n_rows, dtype=np.int32)
+    order = np.arange(n_rows)
     if shuffle:
         bits = np.random.Philox(key=seed, counter=[0, 0, 0, epoch])
         np.random.Generator(bits).shuffle(order)

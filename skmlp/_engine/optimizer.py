@@ -44,6 +44,10 @@ class Optimizer:
         """Move the variables; learning rates and steps made before are (...,)."""
         raise NotImplementedError
 
+    def has_moved(self, steps: tf.Tensor) -> tf.Tensor:
+        """Whether variables had moved before the step that follows `steps` others, (...,)."""
+        return steps > 0
+
     def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
         """Set what it keeps after so many steps, (networks,)."""
         raise NotImplementedError
@@ -127,6 +131,10 @@ class ArraywiseOptimizer(Optimizer):
     def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor, steps: tf.Tensor) -> None:
         self._optimizer.learning_rate.assign(rates)
         self._optimizer.apply(gradients, self.variables)
+
+    def has_moved(self, steps: tf.Tensor) -> tf.Tensor:
+        # Gradients may be accumulated over several steps.
+        return tf.convert_to_tensor(self._optimizer.iterations) > 1
 
     def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
         assign([self._steps, *self._state], [steps[0], *(states[0] or self._fresh)])

@@ -139,7 +139,7 @@ class Program:
             [*span, n, steps, *batches]
             for span, n, steps in zip(spans, rows.n_rows, self.steps, strict=True)
         ]
-        told, snapshots, *moments = self._run_batches(
+        reported, snapshots, *moments = self._run_batches(
             rows.X,
             rows.y,
             rows.weight,
@@ -148,11 +148,11 @@ class Program:
             numbers,
             tf.constant(self.learning_rates.reshape(self._lead)),
         )
-        told = told.numpy().reshape(self.n_members, -1)
+        reported = reported.numpy().reshape(self.n_members, -1)
         self._trained.keep(moments)
         self.steps = self.steps + np.int32(last - first)
-        self.learning_rates = told[:, 0].copy()
-        return told.astype(np.float64), snapshots.numpy().reshape(self.n_members, -1)
+        self.learning_rates = reported[:, 0].copy()
+        return reported.astype(np.float64), snapshots.numpy().reshape(self.n_members, -1)
 
     def measure(
         self, chunk: Sequence[tf.Tensor], numbers: tf.Tensor
@@ -197,10 +197,10 @@ class Program:
                 X, y, weight = (self._slice(array, begin, size) for array in gathered)
                 n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)
                 when = seed[..., None, None], epoch[..., None, None], i
-                told, rates = self._trace_step(
+                reported, rates = self._trace_step(
                     X, y, weight, n_in_batch, when, rates, steps + i, numbers
                 )
-                return i + 1, totals + told, rates
+                return i + 1, totals + reported, rates
 
             end = tf.minimum(start + n_in_block, last)
             return tf.while_loop(lambda i, *_: i < end, batch, (i, totals, rates))
@@ -208,8 +208,8 @@ class Program:
         start = first, tf.zeros((*self._lead, self.recipe.n_losses)), rates
         _, totals, rates = tf.while_loop(lambda i, *_: i < last, block, start)
         totals = tf.where(self._trained.are_finite()[..., None], totals, float("nan"))
-        told = tf.concat([rates[..., None], totals], axis=-1)
-        return told, self._snapshot(), *self._trained.moments()
+        reported = tf.concat([rates[..., None], totals], axis=-1)
+        return reported, self._snapshot(), *self._trained.moments()
 
     def _trace_step(self, X, y, weight, n_in_batch, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
         """One batch: losses times its number of rows, and the learning rates of the step."""
@@ -233,8 +233,8 @@ class Program:
             rates = schedule(steps, numbers)
         self._trained.step(gradients, rates, steps, numbers)
         assign(self._untrained, moved)
-        told = tf.concat([loss[..., None], losses[..., 1:]], axis=-1)
-        return told * n_in_batch[..., None], rates
+        reported = tf.concat([loss[..., None], losses[..., 1:]], axis=-1)
+        return reported * n_in_batch[..., None], rates
 
     def _batches_in_block(self, n_features: int) -> int:
         """Batches whose rows are gathered at once.

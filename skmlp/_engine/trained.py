@@ -25,8 +25,8 @@ from skmlp._network.kinds import Shape
 class TrainedArrays:
     """All trained arrays, each stepped by the optimizer of its group.
 
-    An array of which an optimizer has some rows alone lies in two pieces. Values, here, are
-    those of the optimizers' variables, one optimizer after the other.
+    An array whose rows belong to two optimizers is split into two pieces. Values are those of
+    the optimizers' variables, one optimizer after the other.
     """
 
     def __init__(self, network: Network, recipe: Recipe, lead: Shape) -> None:
@@ -102,7 +102,7 @@ class TrainedArrays:
         return [vector for optimizer in self._optimizers for vector in optimizer.moments()]
 
     def keep(self, moments: Sequence[tf.Tensor]) -> None:
-        """Note the moments after an epoch: reading the variables would take longer."""
+        """Note the moments after an epoch, since reading the variables takes longer."""
         left = list(moments)
         for optimizer in self._optimizers:
             left = optimizer.keep(left)
@@ -124,12 +124,16 @@ class TrainedArrays:
 
     def _ordered(self, values: Sequence[Any], ops: Any) -> list[Any]:
         """The pieces, in the order of the arrays."""
-        left, pieces = list(values), []
-        for optimizer in self._optimizers:
-            n = len(optimizer.variables)
-            pieces.append(optimizer.packing.arrays(left[:n], ops))
-            left = left[n:]
+        pieces = [
+            optimizer.packing.arrays(own, ops)
+            for optimizer, own in zip(self._optimizers, self._split_up(values), strict=True)
+        ]
         return [pieces[k].pop(0) for _, _, k in self._pieces]
+
+    def _split_up(self, values: Sequence[Any]) -> list[list[Any]]:
+        """The values of each optimizer's variables."""
+        left = iter(values)
+        return [[next(left) for _ in optimizer.variables] for optimizer in self._optimizers]
 
     def _vector(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
         if len(self._optimizers) == 1:
@@ -155,7 +159,7 @@ class TrainedArrays:
     # A step
 
     def penalty(self, arrays: Sequence[tf.Tensor], numbers: Numbers) -> tf.Tensor:
-        """Of the kernels, and once more of the rows that a group has, (...,)."""
+        """Penalty of all kernels, plus that of the rows of a group of its own, (...,)."""
         total = tf.zeros(self._lead)
         penalised = zip(arrays, self._network.trained, strict=True)
         kernels = [array for array, of in penalised if of.is_penalised]
@@ -182,26 +186,23 @@ class TrainedArrays:
 
         Learning rates and numbers of steps before this one are (...,).
         """
-        left = self._clipped(gradients, numbers.clip)
-        for k, (group, optimizer) in enumerate(
-            zip(self._groups, self._optimizers, strict=True)
-        ):
-            n = len(optimizer.variables)
-            own, left = left[:n], left[n:]
-            own_rates = self._rates_of(k, group, rates, steps, numbers)
-            optimizer.step(own, own_rates, steps)
+        clipped = self._split_up(self._clipped(gradients, numbers.clip))
+        for k, optimizer in enumerate(self._optimizers):
+            optimizer.step(clipped[k], self._rates_of(k, rates, steps, numbers), steps)
         self._constrain()
         # Averages begin at the weights after the first step.
-        decay = tf.where(steps > 0, numbers.ema_decay, 0.0)
+        decay = tf.where(self._optimizers[0].has_moved(steps), numbers.ema_decay, 0.0)
         for average, variable in zip(self._averages, self.variables, strict=False):
             share = beside(decay, variable)
             average.assign(share * average.value + (1 - share) * variable.value)
 
     def _rates_of(
-        self, k: int, group: Group, rates: tf.Tensor, steps: tf.Tensor, numbers: Numbers
+        self, k: int, rates: tf.Tensor, steps: tf.Tensor, numbers: Numbers
     ) -> tf.Tensor:
+        """Learning rates of an optimizer, where `rates` are those of the first one."""
         if k == 0:
             return rates
+        group = self._groups[k]
         if group.schedule is not None:
             return group.schedule(steps, numbers)
         position = self._recipe.groups.index(group)
@@ -214,12 +215,10 @@ class TrainedArrays:
         clip = CLIPPINGS[name]
         if name in WITHOUT_BORDERS:
             return clip(gradients, limit)
-        left, clipped = list(gradients), []
-        for optimizer in self._optimizers:
-            n = len(optimizer.variables)
-            arrays = optimizer.packing.arrays(left[:n])
+        clipped = []
+        for optimizer, own in zip(self._optimizers, self._split_up(gradients), strict=True):
+            arrays = optimizer.packing.arrays(own)
             clipped += optimizer.packing.values(clip(arrays, limit))
-            left = left[n:]
         return clipped
 
     def _constrain(self) -> None:

@@ -27,9 +27,9 @@ class Arrival(Future, Generic[Item]):
 class Meeting(Generic[Item, Result]):
     """Where `n_attendants` threads meet, of whom at most `width` attend at the same time.
 
-    `handle(arrivals, goes_on)` is called in one of the waiting threads. It sets the result or
+    `handle(arrivals, is_open)` is called in one of the waiting threads. It sets the result or
     the error of each arrival, in any order and from any thread; an attendant resumes as soon as
-    its own is set. A handler that takes long asks `goes_on()` whether the meeting is open.
+    its own is set. A handler that takes long asks `is_open()` whether the meeting is open.
     An error that `handle` raises goes to all arrivals without a result.
     """
 

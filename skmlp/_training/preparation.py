@@ -25,13 +25,13 @@ from skmlp._network.kinds import Weights
 from skmlp._training.job import Job
 from skmlp._training.schedules import RateSchedule, by_keras, rate_schedule
 
-# batch_size="auto", and how it is with early stopping: that counts epochs, so an epoch should
-# have some steps. Without it, more steps on few rows are more overfitting.
+# Rows of a batch for batch_size="auto". Early stopping counts epochs, so with it an epoch should
+# have at least 25 steps. Without it, more steps on few rows would overfit more.
 AUTO_BATCH_SIZE = 200
 STEPS_TO_STOP_BY = 25
 SMALLEST_AUTO_BATCH = 32
-# One score of few held-out rows is mostly luck, and a network that has made fewer steps than
-# these predicts almost the same for all rows: the best epoch is sought from there.
+# A score of few held-out rows is mostly luck, and after fewer steps than these a network predicts
+# almost the same for all rows: earlier epochs cannot be the best.
 STEPS_TO_START_FROM = 100
 KERAS_BATCH_SIZE = 32  # where None is given
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
@@ -41,7 +41,7 @@ SMALL_BATCHES = (32, 64, 128)  # of batch_size="auto", for parts of a few rows
 
 
 def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
-    """Check the job's parameters against each other and the rows, and get it ready to train."""
+    """Check the job's parameters against each other and the rows, and make a fit of it."""
     optimizer, wide = _optimizers(job)
     check_initializer(job.kernel_initializer)
     rows = job.data.merged() if is_small_full_batch(job) else job.data
@@ -59,7 +59,7 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
         rows=rows,
         validation=job.validation,
         state=state,
-        weights=partial(_first_weights, job),
+        first_weights=partial(_first_weights, job),
         epochs=job.epochs,
         shuffle=job.shuffle,
         learning_rate=optimizer.learning_rate or 0.0,
@@ -74,9 +74,10 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
 
 
 def _optimizers(job: Job) -> tuple[OptimizerRecipe, OptimizerRecipe | None]:
-    """The optimizer, and that of a wide path.
+    """The optimizer, and that of the wide path, if any.
 
-    By its name the wide path's steps at the rate of the other one; an object keeps its own.
+    Given by name, the wide path's optimizer has the learning rate of the first; an object keeps
+    its own.
     """
     clips = _limits(job)[0] is not None
     optimizer = optimizer_recipe(

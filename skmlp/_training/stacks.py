@@ -15,8 +15,8 @@ from skmlp._engine.store import STORE
 from skmlp._keras.optimizers import ELEMENTWISE
 from skmlp._training.meeting import SearchEndedError
 
-# Members that a stack's program has room for. Fewer gain less than compiling one more program
-# costs; more gain nothing, since their weights leave the processor's cache.
+# Networks that a stack's program has room for. Fewer gain less than it costs to compile one
+# more program; more gain nothing, since their weights leave the processor's cache.
 SIZES = (6, 8, 12, 16, 24, 32)
 TOO_FEW = f"fewer than {SIZES[0]} have one shape"  # why `split` leaves fits alone
 MAX_WEIGHTS = 50_000  # of a network: a larger one's step is arithmetic, not overhead
@@ -30,7 +30,7 @@ class Stack(NamedTuple):
 
 
 def stack_key(fit: Fit) -> Hashable:
-    """Fits without a reason to train alone and of equal keys can be trained as one."""
+    """Fits with equal keys can be trained as one, if none has a reason to be alone."""
     return fit.recipe, fit.n_batches, fit.validation is None
 
 
@@ -64,19 +64,18 @@ def split(group: list[Fit], n_workers: int) -> list[Stack]:
 
 
 def train_fits(
-    fits: Sequence[Fit], n_members: int = 1, lasts: Callable[[], bool] = lambda: True
+    fits: Sequence[Fit], n_members: int = 1, should_continue: Callable[[], bool] = lambda: True
 ) -> list[FittedNetwork]:
     """Train fits of one recipe, in a program that has room for `n_members`.
 
-    `lasts` is asked before every epoch, and may break training off. Raises SearchEndedError if
-    it did.
+    `should_continue` is asked before each epoch. Raises SearchEndedError if it says no.
     """
     n_rows = sum(data.n_rows for data in {fit.rows for fit in fits})
     with STORE.lend((fits[0].recipe, n_members), n_rows) as program:
         for k, fit in enumerate(fits):
             if fit.checkpoint:
                 fit.checkpoint.resume(Training(program, k, fit))
-        fitted = train(program, fits, lasts)
+        fitted = train(program, fits, should_continue)
     if len(fitted) < len(fits):
         raise SearchEndedError
     for fit, network in zip(fits, fitted, strict=True):

@@ -53,7 +53,7 @@ class StackTrainer:
         self.n_trained = 0
         self.alone: Counter[str] = Counter()  # fits trained one by one, by reason
 
-    def train(self, arrivals: Sequence[Arrival[ReadyFit]], goes_on: Callable[[], bool]) -> None:
+    def train(self, arrivals: Sequence[Arrival[ReadyFit]], is_open: Callable[[], bool]) -> None:
         """Train the fewest stacks that fit the limits, and set the result of each fit.
 
         Only fits without watchers leave this process.
@@ -68,7 +68,7 @@ class StackTrainer:
         with parallel_config(backend="threading", n_jobs=self._n_workers):
             Parallel()(
                 delayed(self._train_here)(
-                    stack, [arrival_of[fit] for fit in stack.fits], goes_on
+                    stack, [arrival_of[fit] for fit in stack.fits], is_open
                 )
                 for stack in self._stacks(here, arrival_of)
             )
@@ -93,13 +93,13 @@ class StackTrainer:
         self,
         stack: Stack,
         arrivals: Sequence[Arrival[ReadyFit]],
-        goes_on: Callable[[], bool],
+        is_open: Callable[[], bool],
     ) -> None:
         try:
-            if not goes_on():
+            if not is_open():
                 return
-            lasts = partial(self._after_epoch, arrivals, goes_on)
-            results = train_fits(stack.fits, stack.n_members, lasts)
+            should_continue = partial(self._after_epoch, arrivals, is_open)
+            results = train_fits(stack.fits, stack.n_members, should_continue)
         except BaseException as error:
             _settle(arrivals, error)
         else:
@@ -126,14 +126,14 @@ class StackTrainer:
     def _after_epoch(
         self,
         arrivals: Sequence[Arrival[ReadyFit]],
-        goes_on: Callable[[], bool],
+        is_open: Callable[[], bool],
     ) -> bool:
         if self._bar:
             ready = [arrival.item for arrival in arrivals]
             self._bar.trained(
                 {one.task: one.fit.state.epochs / one.fit.epochs for one in ready}
             )
-        return goes_on()
+        return is_open()
 
 
 def _settle(
