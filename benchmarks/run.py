@@ -789,11 +789,11 @@ ROWS: dict[str, tuple[Callable[[], Timings], Goals]] = {
     "california, Adam, compiling": (california_compiling, {"by hand": "at least 0.67"}),
     "california, SGD, 100 epochs from cold": (
         partial(california_from_cold, "sgd"),
-        {"scikit-learn": "at least 4"},
+        {"scikit-learn": "at least 8"},
     ),
     "california, Adam, 100 epochs from cold": (
         partial(california_from_cold, "adam"),
-        {"scikit-learn": "at least 4"},
+        {"scikit-learn": "at least 8"},
     ),
     "digits, one warm epoch": (
         digits_epoch,
@@ -823,7 +823,7 @@ ROWS: dict[str, tuple[Callable[[], Timings], Goals]] = {
         {
             "scikit-learn": "at least 5",
             "keras.Model.fit (scaled)": "at least 20",
-            "keras.wrappers (scaled)": "at least 50",
+            "keras.wrappers (scaled)": "at least 75",
         },
     ),
     "stacked search": (

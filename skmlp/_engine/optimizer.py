@@ -163,7 +163,7 @@ def with_steps_of_members(optimizer: keras.optimizers.Optimizer) -> Any:
 def owners(optimizer: keras.optimizers.Optimizer, n_variables: int) -> list[tuple[int, int]]:
     """(kind, owner) of each moment of an optimizer of so many variables.
 
-    Releases of Keras list moments in different orders: variables of different sizes tell.
+    Releases of Keras list moments in different orders; variables of different sizes show which.
     """
     sizes = range(1, n_variables + 1)
     optimizer.build([keras.Variable(np.zeros(n, np.float32), name="probe") for n in sizes])

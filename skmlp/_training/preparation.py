@@ -25,13 +25,13 @@ from skmlp._network.kinds import Weights
 from skmlp._training.job import Job
 from skmlp._training.schedules import RateSchedule, by_keras, rate_schedule
 
-# Rows of a batch for batch_size="auto". Early stopping counts epochs, so with it an epoch should
-# have at least 25 steps. Without it, more steps on few rows would overfit more.
+# Rows of a batch for batch_size="auto". Early stopping counts epochs, so with it an epoch
+# should have at least 25 steps. Without it, more steps on few rows would overfit more.
 AUTO_BATCH_SIZE = 200
 STEPS_TO_STOP_BY = 25
 SMALLEST_AUTO_BATCH = 32
-# A score of few held-out rows is mostly luck, and after fewer steps than these a network predicts
-# almost the same for all rows: earlier epochs cannot be the best.
+# A score of few held-out rows is mostly luck, and after fewer steps than these a network
+# predicts almost the same for all rows: earlier epochs cannot be the best.
 STEPS_TO_START_FROM = 100
 KERAS_BATCH_SIZE = 32  # where None is given
 # A batch may be compiled larger than the data: up to here that costs next to nothing, and
