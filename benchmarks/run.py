@@ -118,12 +118,11 @@ def warm_epoch(fit: Callable[[int], object], more: int) -> Callable[[], float]:
 
 
 def forget_programs() -> None:
-    """Let the next fit trace and compile. Not every version of skmlp has both stores."""
-    names = [name for name in ("STORE", "STACKS") if hasattr(skmlp._engine, name)]
-    if not names:
-        raise RuntimeError("This version of skmlp keeps its programs elsewhere.")
-    for name in names:
-        getattr(skmlp._engine, name).clear()
+    """Let the next fit trace and compile. Earlier versions had a second store, for stacks."""
+    from skmlp._engine import store
+
+    for name in {"STORE", "STACKS"} & vars(store).keys():
+        getattr(store, name).clear()
 
 
 def compiling(fit: Callable[[int], object]) -> float:

@@ -161,11 +161,8 @@ class _Loop:
         """Each network's rows in the order of training, (networks, batches times batch size);
         rows of padding fill up the last batch.
         """
-        program, size = self._program, self._program.recipe.batch_size
-        # One network's program takes as many batches as it takes rows, without a new trace.
-        is_one = program.n_members == 1
-        n_batches = -(-program.capacity // size) if is_one else self._fits[0].n_batches
-        shape = program.n_members, n_batches * size
+        program = self._program
+        shape = program.n_members, self._fits[0].n_batches * program.recipe.batch_size
         orders = np.full(shape, program.capacity - 1, np.int32)
         for k in self._going():
             fit, n_rows = self._fits[k], self._rows.n_rows[k]

@@ -135,24 +135,42 @@ class Program:
         snapshots.
         """
         first, last = batches
+        begin = first * self.recipe.batch_size
         counts = [
-            [*span, n, steps, *batches]
+            [*span, n - begin, steps, *batches]
             for span, n, steps in zip(spans, rows.n_rows, self.steps, strict=True)
         ]
-        reported, snapshots, *moments = self._run_batches(
+        totals, rates, snapshots, *moments = self._run_batches(
             rows.X,
             rows.y,
             rows.weight,
-            tf.constant(order.reshape(*self._lead, -1)),
+            tf.constant(self._widened(order[:, begin:]).reshape(*self._lead, -1)),
             tf.constant(np.array(counts, np.int32).reshape(*self._lead, -1)),
             numbers,
             tf.constant(self.learning_rates.reshape(self._lead)),
         )
-        reported = reported.numpy().reshape(self.n_members, -1)
         self._trained.keep(moments)
         self.steps = self.steps + np.int32(last - first)
-        self.learning_rates = reported[:, 0].copy()
-        return reported.astype(np.float64), snapshots.numpy().reshape(self.n_members, -1)
+        self.learning_rates = np.array(rates.numpy().reshape(-1))
+        reached = snapshots.numpy().reshape(self.n_members, -1)
+        sums = totals.numpy().reshape(self.n_members, -1).astype(np.float64)
+        sums[~np.isfinite(reached).all(axis=1)] = np.nan
+        return np.column_stack([self.learning_rates, sums]), reached
+
+    def _widened(self, order: np.ndarray) -> np.ndarray:
+        """The order with rows of padding, for a whole number of blocks of batches.
+
+        One network's is as wide for all numbers of rows that the program takes, so that it is
+        traced once.
+        """
+        size = self.recipe.batch_size
+        n_rows = self.capacity if self.n_members == 1 else order.shape[1]
+        width = -(-n_rows // size) * size
+        block = self._batches_in_block() * size
+        width = -(-width // block) * block if width > block else width
+        widened = np.full((len(order), width), self.capacity - 1, np.int32)
+        widened[:, : order.shape[1]] = order
+        return widened
 
     def measure(
         self, chunk: Sequence[tf.Tensor], numbers: tf.Tensor
@@ -178,16 +196,13 @@ class Program:
         self.traces += 1
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
         epoch, seed, n_rows, steps, first, last = tf.unstack(counts, axis=-1)
-        steps -= first
         if self._lead:
             first, last = first[0], last[0]  # all networks run the same batches
-        size = self.recipe.batch_size
-        n_in_order = order.shape[-1] // size
-        n_in_block = min(self._batches_in_block(X.shape[-1]), n_in_order)
+        n_batches, size = last - first, self.recipe.batch_size
+        n_in_block = min(self._batches_in_block(), order.shape[-1] // size)
 
-        def block(i, totals, rates):  # type: ignore[no-untyped-def]
-            # 1. Gather the rows of some batches; the last block begins early enough to be full.
-            start = tf.minimum(i, n_in_order - n_in_block)
+        def block(start, totals, rates):  # type: ignore[no-untyped-def]
+            # 1. Gather the rows of some batches.
             index = self._slice(order, start * size, n_in_block * size)
             gathered = [tf.gather(array, index) for array in (X, y, weight)]
 
@@ -196,20 +211,18 @@ class Program:
                 begin = (i - start) * size if n_in_block > 1 else 0
                 X, y, weight = (self._slice(array, begin, size) for array in gathered)
                 n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)
-                when = seed[..., None, None], epoch[..., None, None], i
+                when = seed[..., None, None], epoch[..., None, None], first + i
                 reported, rates = self._trace_step(
                     X, y, weight, n_in_batch, when, rates, steps + i, numbers
                 )
                 return i + 1, totals + reported, rates
 
-            end = tf.minimum(start + n_in_block, last)
-            return tf.while_loop(lambda i, *_: i < end, batch, (i, totals, rates))
+            end = tf.minimum(start + n_in_block, n_batches)
+            return tf.while_loop(lambda i, *_: i < end, batch, (start, totals, rates))
 
-        start = first, tf.zeros((*self._lead, self.recipe.n_losses)), rates
-        _, totals, rates = tf.while_loop(lambda i, *_: i < last, block, start)
-        totals = tf.where(self._trained.are_finite()[..., None], totals, float("nan"))
-        reported = tf.concat([rates[..., None], totals], axis=-1)
-        return reported, self._snapshot(), *self._trained.moments()
+        begin = 0, tf.zeros((*self._lead, self.recipe.n_losses)), rates
+        _, totals, rates = tf.while_loop(lambda i, *_: i < n_batches, block, begin)
+        return totals, rates, self._snapshot(), *self._trained.moments()
 
     def _trace_step(self, X, y, weight, n_in_batch, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
         """One batch: losses times its number of rows, and the learning rates of the step."""
@@ -236,14 +249,14 @@ class Program:
         reported = tf.concat([loss[..., None], losses[..., 1:]], axis=-1)
         return reported * n_in_batch[..., None], rates
 
-    def _batches_in_block(self, n_features: int) -> int:
+    def _batches_in_block(self) -> int:
         """Batches whose rows are gathered at once.
 
         XLA shares the gathering of each batch among threads if X is large, which takes longer
         than a small step; a block of this size stays in the processor's cache.
         """
-        numbers_of_batch = self.n_members * self.recipe.batch_size * n_features
-        return max(NUMBERS_OF_BLOCK // numbers_of_batch, 1)
+        width = sum(self.recipe.network.input_widths().values())
+        return max(NUMBERS_OF_BLOCK // (self.n_members * self.recipe.batch_size * width), 1)
 
     def _slice(self, array: tf.Tensor, begin: Any, n_rows: int) -> tf.Tensor:
         """Some rows, behind the axis of networks if there is one."""

@@ -235,12 +235,3 @@ class TrainedArrays:
             )
         ]
         assign(self.variables, optimizer.packing.values(constrained))
-
-    def are_finite(self) -> tf.Tensor:
-        """Whether all numbers are finite, (...,)."""
-        lead = len(self._lead)
-        finite = [
-            tf.reduce_all(tf.math.is_finite(v.value), axis=list(range(lead, len(v.shape))))
-            for v in self.variables
-        ]
-        return tf.reduce_all(tf.stack(finite), axis=0)
