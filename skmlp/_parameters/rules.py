@@ -1,4 +1,4 @@
-"""Checks that scikit-learn's rules cannot express, and the values parameters stand for."""
+"""Checks that scikit-learn's rules cannot express, and conversion of parameters' values."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def keras_layer(layer: Any) -> KerasLayer:
     text = json.dumps(_seeded(config), sort_keys=True)
     if "__lambda__" in text:
         raise ValueError(
-            "'activation' must not hold a Keras layer of a lambda, which Keras does not make "
-            f"again from text; got {cls.__name__}; give the function itself."
+            "'activation' must not hold a Keras layer of a lambda, which Keras cannot "
+            f"restore from text; got {cls.__name__}; give the function itself."
         )
     return KerasLayer(kind, text)
 
