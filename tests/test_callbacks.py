@@ -1,4 +1,4 @@
-"""Keras callbacks do what Keras documents, with the live model and its optimizer."""
+"""Keras callbacks work as documented, with the live model and its optimizer."""
 
 import csv
 import pickle

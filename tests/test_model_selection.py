@@ -475,7 +475,7 @@ def test_members_of_a_stack_keep_checkpoints_and_resume(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_calls_that_are_not_understood_are_trained_alone(n_jobs, monkeypatch):
-    """The search trains no more of them at the same time than it has workers."""
+    """A search trains at most as many of them at the same time as it has workers."""
     under_way, most, lock = 0, 0, threading.Lock()
 
     def counted(job, fit):

@@ -133,7 +133,7 @@ def _global_names(code: CodeType) -> Iterator[str]:
 
 
 def _code(code: Any) -> Any:
-    """The parts of a code object that decide what it does, not its place; or a constant."""
+    """The parts of a code object that affect its behaviour; or one of its constants."""
     if isinstance(code, CodeType):
         constants = [_code(constant) for constant in code.co_consts]
         exceptions = getattr(code, "co_exceptiontable", b"")

@@ -11,10 +11,10 @@ import numpy as np
 # prefixes of dtype names in pandas, polars and Arrow, in lower case
 DATES = ("date", "time", "duration", "period", "interval")
 CATEGORIES = ("categor", "enum", "dictionary")
-OF_DATES = "turn dates into numbers, such as days since one of them"
+OF_DATES = "turn dates into numbers, for example days since the first"
 OF_OTHERS = (
-    "encode text and categories, such as by a OneHotEncoder in a ColumnTransformer, or give "
-    "them to the wide & deep estimators in columns of a categorical dtype"
+    "encode text and categories, for example by a OneHotEncoder in a ColumnTransformer, or "
+    "give them to the wide & deep estimators in columns of a categorical dtype"
 )
 MAX_NAMED = 5
 

@@ -274,7 +274,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         batch_size: int | str | None = None,
         callbacks: Sequence[Any] | None = None,
     ) -> Job:
-        """Describe what to train; refuses to resume with a network of another shape."""
+        """The job of a fit; refuses to resume with a network of another shape."""
         from skmlp._keras.tensorflow import refuse_forked_process
         from skmlp._training.metrics import named_measures  # imports TensorFlow
 

@@ -128,12 +128,12 @@ def activation_kind(activation: str | Callable | Kind) -> Kind:
 
 
 def known_names() -> list[str]:
-    """Every name that `activation` takes, sorted."""
+    """All names that `activation` takes, sorted."""
     return sorted({*ACTIVATIONS, *SYNONYMS, *ACTIVATION_LAYERS})
 
 
 def output_names() -> list[str]:
-    """Every name that `output_activation` takes, sorted."""
+    """All names that `output_activation` takes, sorted."""
     return sorted({*ACTIVATIONS, *SYNONYMS} - ACTIVATION_LAYERS.keys())
 
 

@@ -17,7 +17,7 @@ from skmlp._network.activations import numpy_activation
 from skmlp._network.kinds import Dense, Weights
 from skmlp._network.spec import Layer, NetworkSpec, flow
 
-# Values of the widest layer held at once: 10,000 rows of 30 units fit in a level-2 cache.
+# Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.
 CHUNK_VALUES = 300_000
 MIN_CHUNK_ROWS = 256
 # Up to this many weights, and for one chunk of rows, double precision costs next to nothing.

@@ -88,7 +88,7 @@ class NetworkSpec:
     target_scaling: TargetScaling | None = None
 
     def shape(self) -> tuple[int, ...]:
-        """Units of every layer, from the features to the raw outputs."""
+        """Units of all layers, from the features to the raw outputs."""
         wide = (self.n_wide,) if self.n_wide else ()
         return (*wide, self.n_features, *self.hidden_units, self.n_outputs)
 

@@ -40,7 +40,7 @@ class ArchitectureParameters(HiddenLayerSizes):
         default=None,
         rule=[COUNT, None],
         types="int",
-        text="If set, the units of every hidden layer, at least 1. Useful in searches.",
+        text="If set, the units of each hidden layer, at least 1. Useful in searches.",
     )
     activation: Any = parameter(
         default="relu",

@@ -38,7 +38,7 @@ def hidden_units(
 ) -> tuple[int, ...]:
     """Units of each hidden layer.
 
-    `n_neurons` replaces every width. `n_hidden` replaces the depth: layers beyond those of
+    `n_neurons` replaces all widths. `n_hidden` replaces the depth: layers beyond those of
     `hidden_layer_sizes` are as wide as its last one.
     """
     units = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
