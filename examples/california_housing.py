@@ -4,7 +4,7 @@ Trains `skmlp.MLPRegressor` in a pipeline, prints its scores beside those of sci
 `MLPRegressor` and `HistGradientBoostingRegressor`, and then searches for the depth, the
 width and the learning rate at random: 10 candidates, 3 folds, up to 100 epochs.
 
-Without a network and a cached copy of the data it runs on scikit-learn's diabetes data.
+Without internet access or a cached copy of the data, it runs on scikit-learn's diabetes data.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def load() -> tuple[np.ndarray, np.ndarray]:
     try:
         return fetch_california_housing(return_X_y=True)
     except OSError as error:
-        print(f"California housing cannot be had ({error}): using the diabetes data instead.")
+        print(f"California housing is not available ({error}): using diabetes data.")
         X, y = load_diabetes(return_X_y=True)
         return X, y / 100
 
@@ -50,7 +50,7 @@ def compare(models: dict[str, Any], X_train, X_test, y_train, y_test) -> None:
 
 
 def search(X_train, X_val, y_train, y_val) -> None:
-    """Experiment of Géron's "Hands-On Machine Learning", chapter 10, in its own call."""
+    """The experiment of Géron's "Hands-On Machine Learning", chapter 10, with its own call."""
     scaler = StandardScaler().fit(X_train)
     regressor = MLPRegressor(
         optimizer="sgd", batch_size=32, early_stopping=True, tol=0, random_state=42

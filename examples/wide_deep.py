@@ -2,12 +2,12 @@
 
 Trains five networks of 30 units a layer, 20 epochs each, with three seeds, and prints medians:
 
-- deep alone, one hidden layer, and two;
+- deep alone, with one hidden layer and with two;
 - wide & deep: all columns also go straight to the output;
 - two inputs: columns 0-4 wide, columns 2-7 deep;
 - the same with an auxiliary output on the deep path that gets a tenth of the loss.
 
-Without a network and a cached copy of the data it runs on scikit-learn's diabetes data.
+Without internet access or a cached copy of the data, it runs on scikit-learn's diabetes data.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def load() -> tuple[np.ndarray, np.ndarray]:
     try:
         return fetch_california_housing(return_X_y=True)
     except OSError as error:
-        print(f"California housing cannot be had ({error}): using the diabetes data instead.")
+        print(f"California housing is not available ({error}): using diabetes data.")
         X, y = load_diabetes(return_X_y=True)
         return X, y / 100
 

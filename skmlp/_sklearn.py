@@ -1,7 +1,6 @@
 """The few names of scikit-learn that are not in its public documentation.
 
-They are imported here and nowhere else, so that a new release of scikit-learn is met in
-one file.
+They are imported only here, so that a new release of scikit-learn affects one file.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ except ImportError:  # scikit-learn < 1.9 has no callbacks
         """Stands in for scikit-learn's mixin where it does not exist."""
 
 
-# Of 1.6 and later; in others, Keras objects would be printed by their address.
+# Modules of scikit-learn 1.6 and later; called from others, Keras objects print by address.
 PRINTERS = (
     "sklearn.utils._pprint",
     "sklearn.utils._repr_html",
@@ -42,9 +41,9 @@ PRINTERS = (
 
 
 def is_printing() -> bool:
-    """Whether scikit-learn's printers call the function that calls this one.
+    """Whether the function that calls this one was called by scikit-learn's printers.
 
-    They ask an estimator inside another one for `get_params`, and never for its `repr`.
+    Printers call `get_params` of a nested estimator, never its `repr`.
     """
     caller = sys._getframe(2)
     module = caller.f_globals.get("__name__", "")

@@ -1,4 +1,4 @@
-"""scikit-learn's searches, with the networks of one shape trained together."""
+"""scikit-learn's searches, with networks of one shape trained together."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
 
-MAX_WIDTH = 96  # fits that are under way at once
-MAX_BYTES = 2**30  # of their rows
+MAX_WIDTH = 96  # fits under way at the same time
+MAX_BYTES = 2**30  # of rows that these fits hold
 LOCAL_BACKENDS = (LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend)
 
 
 class _StackingBackend(ThreadingBackend):
-    """A thread for every fit that is under way, whatever `n_jobs` is: most of them wait."""
+    """Runs each fit in a thread of its own, whatever `n_jobs` is: most threads wait."""
 
     def __init__(self, gathering: Gathering, search: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -51,7 +51,7 @@ class _StackingBackend(ThreadingBackend):
         return self._gathering.width
 
     def start_call(self) -> None:
-        """Separate rounds: scikit-learn makes one call of joblib for each."""
+        """End the previous round: scikit-learn calls joblib once per round."""
         super().start_call()
         self._gathering.end_round()
 
@@ -59,7 +59,7 @@ class _StackingBackend(ThreadingBackend):
         return super().submit(self._attending(func), callback)
 
     def apply_async(self, func: Callable[[], Any], callback: Any = None) -> Any:
-        """`submit` as joblib < 1.5 names it."""
+        """The name of `submit` in joblib < 1.5."""
         return super().apply_async(self._attending(func), callback)
 
     def _attending(self, func: Callable[[], Any]) -> Callable[[], list]:
@@ -88,7 +88,7 @@ class _StackedSearch:
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         **params : dict
-            For `fit` of the estimator, for the splitter and the scorer, as in scikit-learn.
+            Passed to the estimator's `fit`, the splitter and the scorer, as in scikit-learn.
 
         Returns
         -------
@@ -109,7 +109,7 @@ class _StackedSearch:
         return self
 
     def _fit_together(self, X: Any, y: Any, params: dict[str, Any]) -> None:
-        # scikit-learn < 1.9 would make the splitter twice; some folds can be read only once.
+        # scikit-learn < 1.9 makes the splitter twice, but some folds can be read only once.
         self.cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         gathering = self._gathering_for(X)
         try:
@@ -134,7 +134,7 @@ class _StackedSearch:
         if isinstance(self.pre_dispatch, int):
             width = min(width, self.pre_dispatch)
         backend, _ = get_active_backend()
-        # At 2 and more scikit-learn prints a line for every fit.
+        # At 2 and above, scikit-learn prints a line for each fit.
         has_bar = self.verbose == 1
         metric = self.refit if isinstance(self.refit, str) else None
         is_halving = isinstance(self, BaseSuccessiveHalving)
@@ -153,7 +153,7 @@ class _StackedSearch:
         callbacks = params.get(f"{prefix}callbacks", params.get("callbacks"))
         if callbacks or (callbacks is None and last.callbacks):
             return "callbacks watch one network"
-        # Fits that wait for others must come at the same time.
+        # Fits that wait for each other must run at the same time.
         if self.pre_dispatch not in ("all", "n_jobs", "2*n_jobs") and not (
             isinstance(self.pre_dispatch, int) and self.pre_dispatch > 1
         ):
@@ -162,7 +162,7 @@ class _StackedSearch:
 
 
 def _last_step(estimator: Any) -> tuple[Any, str]:
-    """The estimator that trains, and the prefix of its arguments of `fit`."""
+    """The innermost estimator, and the prefix of its `fit` arguments."""
     prefix = ""
     while isinstance(estimator, (Pipeline, TransformedTargetRegressor)):
         if isinstance(estimator, Pipeline):
@@ -174,7 +174,7 @@ def _last_step(estimator: Any) -> tuple[Any, str]:
 
 
 def _width(X: Any) -> int:
-    """How many fits may be under way at once: each holds its rows."""
+    """How many fits may be under way at the same time, given the memory of their rows."""
     n_bytes = 8 * int(np.prod(np.shape(X), dtype=np.int64))
     return min(max(MAX_BYTES // max(n_bytes, 1), 2), MAX_WIDTH)
 
@@ -182,26 +182,26 @@ def _width(X: Any) -> int:
 class GridSearchCV(_StackedSearch, model_selection.GridSearchCV):
     """`sklearn.model_selection.GridSearchCV` that trains networks of one shape together.
 
-    Parameters, attributes, splits, seeds, scores and errors are scikit-learn's. Folds and
-    candidates of one network shape (they may differ in learning rate, penalties, dropout rates
-    and all else that shapes no array) are trained as one stack, in one compiled program.
-    Whatever is around the estimator in a `Pipeline` or a `TransformedTargetRegressor` is fitted
-    as by scikit-learn.
+    Parameters, attributes, splits, seeds, scores and errors are scikit-learn's. Candidates and
+    folds with one network shape (they may differ in learning rate, penalties, dropout rates and
+    anything else that changes no array's shape) are trained as one stack, in one compiled
+    program. A `Pipeline` or `TransformedTargetRegressor` around the estimator is fitted as in
+    scikit-learn.
 
-    Other estimators, and networks that are watched by callbacks, are searched as by
-    scikit-learn; a line at `verbose` >= 1 says so. Fits of fewer than 6 networks of a shape, of
-    large networks (above 50,000 weights), and of settings that a stack does not have (see
-    the page on searches) are trained one by one; a line at `verbose` >= 1 counts them.
+    With another estimator, or with callbacks, the search is scikit-learn's own; a line at
+    `verbose` >= 1 says so. Fits are trained one by one if fewer than 6 networks have a shape,
+    if the network is large (above 50,000 weights), or if stacks do not support its settings
+    (see the page on searches); a line at `verbose` >= 1 counts them.
 
     Parameters
     ----------
     estimator : estimator
-        One of skmlp; or a `Pipeline` that ends with one, a `TransformedTargetRegressor` around
-        one, or both around each other.
+        An estimator of skmlp, alone, as the last step of a `Pipeline`, in a
+        `TransformedTargetRegressor`, or in both, nested in any order.
     param_grid : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None
-        Stacks that are trained at the same time, in threads.
+        Number of stacks to train at the same time, in threads.
     **others
         As in scikit-learn.
 
@@ -211,8 +211,8 @@ class GridSearchCV(_StackedSearch, model_selection.GridSearchCV):
 
     Notes
     -----
-    Scores agree with those of scikit-learn's search up to the rounding of float32, which
-    training may amplify. A fit's time in `cv_results_` includes waiting for the others.
+    Scores agree with those of scikit-learn's search up to float32 rounding, which training may
+    amplify. A fit's time in `cv_results_` includes waiting for other fits.
 
     Examples
     --------
@@ -239,7 +239,7 @@ class RandomizedSearchCV(_StackedSearch, model_selection.RandomizedSearchCV):
     param_distributions : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None
-        Stacks that are trained at the same time, in threads.
+        Number of stacks to train at the same time, in threads.
     **others
         As in scikit-learn.
 
@@ -259,7 +259,7 @@ class RandomizedSearchCV(_StackedSearch, model_selection.RandomizedSearchCV):
 
 
 class HalvingGridSearchCV(_StackedSearch, HalvingGridSearch):
-    """`sklearn.model_selection.HalvingGridSearchCV` that resumes the survivors.
+    """`sklearn.model_selection.HalvingGridSearchCV` that resumes surviving networks.
 
     As `HalvingRandomSearchCV` of this module, with the candidates of a grid.
 
@@ -270,9 +270,9 @@ class HalvingGridSearchCV(_StackedSearch, HalvingGridSearch):
     param_grid : dict or list of dict
         As in scikit-learn; without the number of epochs.
     resource : str, default="n_samples"
-        As in scikit-learn; the estimator's `epochs` to resume training.
+        As in scikit-learn; set it to the estimator's `epochs` to resume training.
     n_jobs : int, default=None
-        Stacks that are trained at the same time, in threads.
+        Number of stacks to train at the same time, in threads.
     **others
         As in scikit-learn.
 
@@ -293,17 +293,16 @@ class HalvingGridSearchCV(_StackedSearch, HalvingGridSearch):
 
 
 class HalvingRandomSearchCV(_StackedSearch, HalvingRandomSearch):
-    """`sklearn.model_selection.HalvingRandomSearchCV` that resumes the survivors.
+    """`sklearn.model_selection.HalvingRandomSearchCV` that resumes surviving networks.
 
-    Successive halving [1]_ trains all candidates for a few epochs, drops the worse of them,
-    trains the others for more epochs, and so on. scikit-learn begins anew in each round; here,
-    with `resource="epochs"` (in a pipeline `"mlpregressor__epochs"`), a network resumes where
-    it is, so a large search costs little more than its survivors. Results are those of
-    scikit-learn's search, and networks of one shape are trained together as in `GridSearchCV`
-    of this module.
+    Successive halving [1]_ trains all candidates for a few epochs, drops the worst, trains the
+    rest for more epochs, and so on. scikit-learn restarts training in each round; here, with
+    `resource="epochs"` (in a pipeline `"mlpregressor__epochs"`), networks resume training, so a
+    large search costs little more than its survivors. Results are those of scikit-learn's
+    search, and networks of one shape are trained together as in `GridSearchCV` of this module.
 
-    Networks whose learning-rate schedule is laid out over all epochs begin anew, since it is
-    another schedule when there are more of them; so do those whose rows a round draws anew.
+    A network restarts if its learning-rate schedule spans the whole fit, since the schedule
+    changes with the number of epochs, or if its rows are drawn anew in each round.
 
     Parameters
     ----------
@@ -314,13 +313,14 @@ class HalvingRandomSearchCV(_StackedSearch, HalvingRandomSearch):
     n_candidates : int or "exhaust", default="exhaust"
         As in scikit-learn.
     factor : float, default=3
-        As in scikit-learn: one candidate in so many survives, for so many times the epochs.
+        As in scikit-learn: one candidate in `factor` survives a round, and is trained for
+        `factor` times the epochs.
     resource : str, default="n_samples"
-        As in scikit-learn; the estimator's `epochs` to resume training.
+        As in scikit-learn; set it to the estimator's `epochs` to resume training.
     max_resources, min_resources : int or str
-        As in scikit-learn: most and fewest epochs of a candidate.
+        As in scikit-learn: maximum and minimum number of epochs of a candidate.
     n_jobs : int, default=None
-        Stacks that are trained at the same time, in threads.
+        Number of stacks to train at the same time, in threads.
     **others
         As in scikit-learn.
 

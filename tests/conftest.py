@@ -5,9 +5,9 @@ import warnings
 from importlib.metadata import version
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Tests compile hundreds of networks and train each for a few epochs. Code of the plainer
-# generator, not optimized, is compiled in two fifths of the time. A release that does not know
-# one of the flags would end the process. `XLA_FLAGS= pytest` compiles as users do.
+# Tests compile hundreds of networks and train each for a few epochs. The plainer code generator
+# without optimization compiles in two fifths of the time. A release that does not know one of
+# the flags would end the process. `XLA_FLAGS= pytest` compiles as users do.
 if version("tensorflow").startswith("2.21."):
     os.environ.setdefault(
         "XLA_FLAGS",
@@ -26,7 +26,7 @@ def housing():
     """Standardised California housing, (20640, 8) and (20640,)."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what it says of its retries, without a network
+            warnings.simplefilter("ignore")  # warnings about retries when offline
             X, y = fetch_california_housing(return_X_y=True)
     except OSError:
         pytest.skip("California housing is not cached and cannot be downloaded")

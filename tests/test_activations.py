@@ -1,4 +1,4 @@
-"""NumPy's activations against Keras's."""
+"""Activations in NumPy against Keras's."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from skmlp._network.activations import ACTIVATIONS, SYNONYMS, numpy_activation
 
 Z = np.linspace(-12, 12, 482).reshape(-1, 2).astype(np.float32)
 # Keras cannot use these by name in a layer either: `threshold` has arguments without
-# defaults, and `glu` halves the units without saying so.
+# defaults, and `glu` halves the number of units.
 OF_KERAS = {
     name
     for name, function in vars(keras.activations).items()
@@ -33,7 +33,7 @@ def test_values_are_those_of_keras(name, dtype):
     np.testing.assert_allclose(activated, expected, rtol=2e-5, atol=2e-6)
 
 
-# of two hidden layers, so that a network is compiled for two at once
+# for two hidden layers, so that one compilation tests two activations
 HIDDEN = {
     "elu and leaky_relu": ["elu", "leaky_relu"],
     "mish and prelu": ["mish", "prelu"],
@@ -73,5 +73,5 @@ def test_names_of_scikit_learn_and_functions_of_keras_are_names_of_keras():
     assert canonical("logistic") == canonical(keras.activations.sigmoid) == "sigmoid"
     assert canonical("identity") == "linear"
     assert canonical(np.tanh) is np.tanh
-    # The name has another slope than Keras's function, which therefore stays itself.
+    # The name has another slope than Keras's function, so the function is kept.
     assert canonical(keras.activations.leaky_relu) is keras.activations.leaky_relu

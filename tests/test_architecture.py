@@ -11,8 +11,7 @@ import pytest
 import skmlp
 
 PACKAGE = Path(skmlp.__file__).parent
-# From what knows nothing of the others to what knows all: a module may import those of its own
-# folder and of folders before it.
+# A module may import modules of its own folder and of folders before it in this list.
 ORDER = (
     "_sklearn",
     "_data",
@@ -25,7 +24,7 @@ ORDER = (
     "_estimators",
     "model_selection",
 )
-# Folders and modules that may import TensorFlow; all others do without it, or inside functions.
+# Folders and modules that may import TensorFlow; others may only inside functions.
 TENSORFLOW_ALLOWED = (
     "_keras.losses",
     "_keras.objects",
@@ -61,7 +60,7 @@ def modules():
 
 
 def imports(tree):
-    """(name, is inside a function) of every module that a module imports."""
+    """(name, is inside a function) of each module that a module imports."""
     inside = {
         id(node)
         for function in ast.walk(tree)
@@ -132,7 +131,7 @@ def test_tensorflow_is_imported_where_its_log_is_silenced():
 
 
 def test_the_engine_knows_nothing_of_scikit_learn():
-    """Nor do the modules of other folders that it imports."""
+    """Nor do the modules that the engine imports from other folders."""
     graph = {name: imported_modules(tree) for name, tree in modules()}
     trees = dict(modules())
     known, left = set(), [name for name in trees if folder(name) == "_engine"]

@@ -1,4 +1,4 @@
-"""Bad input gets one clear sentence, and a fitted estimator loses nothing."""
+"""Bad input raises one clear sentence, and a fitted estimator stays as it was."""
 
 import keras
 import numpy as np

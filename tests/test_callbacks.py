@@ -1,4 +1,4 @@
-"""Every Keras callback does what Keras documents, with the live model and its optimizer."""
+"""Keras callbacks work as documented, with the live model and its optimizer."""
 
 import csv
 import pickle
@@ -37,7 +37,7 @@ def fit(callbacks, *, validates=True, **params):
 
 
 def recorder(calls, hooks, stop_at=None):
-    """A callback that notes hook, number and names of logs, and may stop in the end of one."""
+    """A callback that records hooks, numbers and log names, and may stop after an epoch."""
 
     def hook(name):
         def note(self, *args, logs=None):
@@ -81,7 +81,7 @@ def test_hooks_are_called_as_by_keras(validates, hooks, stop_at):
     calls = []
 
     class Kept(keras.callbacks.Callback):
-        """A callback is copied for each fit; what it writes to a list outside is not."""
+        """A callback is copied for each fit; a list outside that it writes to is not."""
 
         def __deepcopy__(self, memo):
             return recorder(calls, hooks, stop_at)
@@ -106,7 +106,7 @@ def test_early_stopping_stops_and_restores():
     assert len(losses) == best + 3 < 50
     error = np.mean((regressor.predict(X_VAL) - Y_VAL) ** 2)
     assert error == pytest.approx(losses[best], rel=1e-4)
-    assert stop.stopped_epoch == 0  # the user's own object is as it was
+    assert stop.stopped_epoch == 0  # the user's own object is unchanged
 
 
 @pytest.mark.parametrize("weights_only", [False, True])

@@ -1,4 +1,4 @@
-"""Which of joblib's calls are fits of a search, as scikit-learn makes them."""
+"""Recognising a search's fits among the calls that scikit-learn passes to joblib."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ VALUES = [object(), object()]
 
 
 class Recording(ThreadingBackend):
-    """Reads all calls that joblib makes."""
+    """A joblib backend that records all calls."""
 
     def __init__(self, search, **kwargs):
         super().__init__(**kwargs)
@@ -40,7 +40,7 @@ class Recording(ThreadingBackend):
 
 
 class Anything(Ridge):
-    """A parameter that may be any object."""
+    """An estimator with a parameter that may be any object."""
 
     def __init__(self, alpha=1.0, value=None, epochs=1):
         super().__init__(alpha=alpha)

@@ -1,4 +1,4 @@
-"""Checkpoint files that others write, that are damaged, or that cannot be written."""
+"""Checkpoint files of other fits, damaged files, and files that cannot be written."""
 
 import dataclasses
 import errno
@@ -50,7 +50,7 @@ class TestSharedDirectories:
         theirs = []
 
         class Takeover(keras.callbacks.Callback):
-            """Resumes and ends the same fit, as somebody who believed it to be killed."""
+            """Resumes and ends the same fit, as a user would who believes it was killed."""
 
             def on_epoch_begin(self, epoch, logs=None):
                 if epoch == 3:
@@ -67,7 +67,7 @@ class TestSharedDirectories:
         assert (tmp_path / "checkpoint.npz").read_bytes() == written
 
     def test_two_fits_at_once(self, tmp_path):
-        """Both come to their end, and the file is always that of one of them."""
+        """Both fits end, and the file is always a whole checkpoint of one of them."""
         meet = threading.Barrier(2, timeout=60)
         fitted = {}
 
@@ -125,7 +125,7 @@ class TestDisks:
             fitted = clone(regressor).fit(X, Y)
         assert len(told) == 1
         assert_same_bits(fitted, whole)
-        assert_same_bits(clone(regressor).load_checkpoint(), whole)  # there was room again
+        assert_same_bits(clone(regressor).load_checkpoint(), whole)  # there was space again
         assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
 
     def test_the_last_checkpoint_stays_where_no_other_can_be_written(
@@ -158,7 +158,7 @@ def whole(tmp_path_factory):
 
 
 def assert_equal_or_refused(fitted, directory):
-    """Whether the checkpoint loads, equal, or is refused by the one error."""
+    """Whether the checkpoint loads unchanged; otherwise one clear error must refuse it."""
     path = directory / "checkpoint.npz"
     estimator = clone(fitted).set_params(checkpoint_dir=directory)
     with warnings.catch_warnings():
@@ -194,7 +194,7 @@ class TestDamage:
             changed[place] ^= rng.integers(1, 256)
             (tmp_path / "checkpoint.npz").write_bytes(changed)
             refused += not assert_equal_or_refused(fitted, tmp_path)
-        assert refused > 250  # times and the like may change
+        assert refused > 250  # times in the archive, for example, may change
 
     @pytest.mark.parametrize("contents", [b"", b"PK", b"\x80\x04K\x01.", b"\x93NUMPY" * 20])
     def test_files_of_another_kind(self, tmp_path, whole, contents):
@@ -305,10 +305,10 @@ class TestDamage:
 
 # Facts of the right type.
 BELIEVED = [
-    ("settings", {}),  # refused as those of another fit
+    ("settings", {}),  # refused as the settings of another fit
     ("scores", []),
     ("best_value", 1.5),
-    ("patience", []),  # looked at by a fit alone
+    ("patience", []),  # checked only by fit
     ("plateau", None),
     ("reason", None),
     ("reason", "x"),
@@ -326,7 +326,7 @@ def opened(contents):
 
 
 def craft(directory, contents, change, *, is_consistent=False):
-    """Write a checkpoint that somebody changed, perhaps with its list of arrays."""
+    """Write a changed checkpoint; if `is_consistent`, its list of arrays matches."""
     facts, arrays = opened(contents)
     change(facts, arrays)
     if is_consistent:

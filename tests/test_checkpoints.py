@@ -1,4 +1,4 @@
-"""A fit that was killed goes on from its checkpoint and ends with the same bits."""
+"""A killed fit resumes from its checkpoint and ends with the same bits."""
 
 import dataclasses
 import datetime
@@ -41,7 +41,7 @@ ALL_THAT_CHANGES = {
 
 
 class KilledError(Exception):
-    """Stands for the end of a process, in the same process."""
+    """Simulates the end of the process."""
 
 
 class KillAfter(keras.callbacks.Callback):
@@ -88,7 +88,7 @@ def test_resumed_fits_end_with_the_same_bits(tmp_path, params, every):
                 epoch // every * every
             )
     assert_same_bits(regressor.fit(X, Y), whole)
-    assert_same_bits(clone(regressor).fit(X, Y), whole)  # nothing is left to train
+    assert_same_bits(clone(regressor).fit(X, Y), whole)  # no epoch is left to train
 
 
 def test_without_a_seed_the_checkpoint_s_is_taken(tmp_path):
@@ -99,7 +99,7 @@ def test_without_a_seed_the_checkpoint_s_is_taken(tmp_path):
     assert regressor.fit(X, Y)._state.training.seed == seed
 
 
-# Trains up to an epoch of no return, where it waits to be killed.
+# Trains up to a given epoch, where it waits to be killed.
 CHILD = """
 import pickle, sys, time
 import keras
@@ -149,7 +149,7 @@ def test_a_child_killed_at_five_moments_ends_with_the_same_bits(tmp_path):
 
 
 def epochs_in(directory):
-    """Epochs of the newest checkpoint, read while another process may be writing the next."""
+    """Epochs of the newest checkpoint, while another process may be writing the next."""
     saved = read(Path(directory) / "checkpoint.npz")
     return 0 if saved is None else len(saved.facts["history"]["loss"])
 
@@ -197,7 +197,7 @@ def test_another_estimator_loads_the_newest_checkpoint(tmp_path):
     seen = []
 
     class Reader(keras.callbacks.Callback):
-        """Reads as another process would, and measures what training itself measured."""
+        """Reads the checkpoint as another process would, and scores it."""
 
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 7:
@@ -334,11 +334,11 @@ def test_a_loaded_estimator_is_as_the_fit_left_it(tmp_path, estimator, rows, y, 
     loaded = clone(first)
     if validation:
         assert fitted.best_validation_score_ > fitted.validation_scores_[-1]
-        # Nothing of what it learned before stays.
+        # All attributes that it had learned before are gone.
         loaded.set_params(checkpoint_dir=None).fit(pd.DataFrame(rows, columns=list("abcd")), y)
         loaded.set_params(checkpoint_dir=tmp_path / "first")
     assert_as_fitted(loaded.load_checkpoint(), fitted)
-    # A fit that finds nothing left to train is that fit too.
+    # A fit that resumes a finished one equals it too.
     assert_as_fitted(clone(first).fit(rows, y, **validation), fitted)
 
     for one in (loaded, fitted):

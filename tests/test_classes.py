@@ -1,4 +1,4 @@
-"""Classes and labels: a single one, sparse ones, and how sure the network is of them."""
+"""Classes and labels: a single class, sparse labels, and the decision function."""
 
 import numpy as np
 import pytest

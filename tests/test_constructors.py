@@ -19,7 +19,7 @@ ESTIMATORS = [MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 
 @with_parameters
 class Tempered(MLPClassifier):
-    """A classifier with a parameter more.
+    """A classifier with one more parameter.
 
     {parameters}
     """
@@ -98,7 +98,7 @@ class TestEstimators:
         assert re.findall(r"^(\w+) : .*default=", section, flags=re.M) == names
 
     def test_type_checkers_see_the_same_parameters(self, cls):
-        """They take all that is annotated in a decorated class for a parameter."""
+        """They treat all annotated names in a decorated class as parameters."""
         decorated = [base for base in cls.__mro__ if "_parameter_constraints" in vars(base)]
         seen = {name for base in decorated for name in inspect.get_annotations(base)}
         assert seen == parameters_of(cls).keys()
@@ -111,7 +111,7 @@ class TestEstimators:
             estimator.epochs  # noqa: B018
 
     def test_estimators_are_no_dataclasses(self, cls):
-        """Libraries would take a fitted one for the values of its parameters."""
+        """Libraries would treat a fitted dataclass as the values of its parameters."""
         assert not dataclasses.is_dataclass(cls)
 
 

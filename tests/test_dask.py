@@ -51,7 +51,7 @@ def assert_as_on_one_machine(search):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
 def test_searches_are_as_on_one_machine(cluster):
-    """One test, since the workers take longer to start than all that they do."""
+    """One test, since starting the workers takes longer than all their work."""
 
     def programs():
         from skmlp._engine.store import STORE
@@ -77,7 +77,7 @@ def test_searches_are_as_on_one_machine(cluster):
 
 
 def test_what_is_sent_is_parameters_and_rows_once(monkeypatch):
-    """Twelve fits in three folds: three sets of rows, and nothing of TensorFlow."""
+    """Twelve fits in three folds are sent as three sets of rows, without TensorFlow objects."""
     sent = []
     train = StackTrainer._train_here
 

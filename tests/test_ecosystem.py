@@ -48,7 +48,7 @@ def test_candidates_that_differ_in_numbers_alone_share_one_program(sine):
 
 
 def test_search_in_the_manner_of_keras(sine):
-    """What `fit` takes from Keras goes through a search as it stands."""
+    """Keras's arguments of `fit` work in scikit-learn's searches."""
     import keras
 
     X, y = sine
@@ -76,7 +76,7 @@ def test_halving_search(sine):
 
 
 @pytest.mark.filterwarnings("ignore:OptunaSearchCV is experimental")
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # Optuna warns of modules of its own
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # Optuna warns about its own modules
 def test_optuna_search(sine):
     reason = "optuna-integration is not installed"
     optuna_integration = pytest.importorskip("optuna_integration", reason=reason)

@@ -1,4 +1,4 @@
-"""The engine's own promises: rules tested with lists of floats, and what is compiled when."""
+"""The engine's rules, tested with lists of floats, and the number of compilations."""
 
 import math
 import threading
@@ -34,12 +34,12 @@ def epochs_until_stop(values, limit, tol):
     [
         ([5, 4, 3, 2, 1], 1, 0.5, None),
         ([5, 5, 5, 5, 5], 2, 0.1, 4),
-        ([5, 4.95, 4.9, 4.85], 2, 0.1, 4),  # better every time, never by tol
+        ([5, 4.95, 4.9, 4.85], 2, 0.1, 4),  # better each time, but never by tol
         ([5, 5, 5, 1, 1, 1, 1], 2, 0.1, 7),
         ([5, 5, 5], 10, 0, None),
         ([1, 1, 1], math.inf, 0, None),
-        ([-0.5, -0.6, -0.6, -0.6], 1, 0.01, 4),  # scores, their sign turned
-        ([3, 3, 3, 3], 1, 0, None),  # as good as the best is not above best - 0
+        ([-0.5, -0.6, -0.6, -0.6], 1, 0.01, 4),  # negated scores
+        ([3, 3, 3, 3], 1, 0, None),  # with tol=0, a value equal to the best resets the count
     ],
 )
 def test_patience(values, limit, tol, stops):
@@ -51,7 +51,7 @@ def test_patience(values, limit, tol, stops):
     [
         ([0.9, 0.1, 0.5, 0.6, 0.5, 0.5], 0, 0.9, 4),
         ([0.9, 0.1, 0.5, 0.6, 0.5, 0.5, 0.5], 2, 0.6, 7),
-        ([0.9, 0.1, 0.5], 3, 0.9, None),  # the best, for want of an epoch that counts
+        ([0.9, 0.1, 0.5], 3, 0.9, None),  # the best, because no epoch counts
         ([0.9, 0.1, 0.5, 0.2], 3, 0.2, None),
         ([0.9, 0.1, 0.5, math.nan], 3, 0.9, 4),
     ],
@@ -135,7 +135,7 @@ def test_the_store_is_bounded_and_forgets_the_oldest():
         assert one is not two
     with pytest.raises(ZeroDivisionError), store.lend("a", 10):
         raise ZeroDivisionError
-    assert [program.key for program in store.idle()] == ["a", "a"]  # failed, but sound
+    assert [program.key for program in store.idle()] == ["a", "a"]  # failed, but still usable
     with pytest.raises(ZeroDivisionError), store.lend("damaged", 10):
         raise ZeroDivisionError
     assert "damaged" not in [program.key for program in store.idle()]
@@ -206,7 +206,7 @@ ONES = np.ones((400, 501), dtype=np.float32)
 
 
 def bits(*counters):
-    """The random bits of one layer at one batch."""
+    """Random bits of one layer in one batch."""
     import tensorflow as tf
 
     from skmlp._network.noise import random_bits
@@ -292,7 +292,7 @@ def test_a_batch_larger_than_the_data_is_a_full_batch():
 
 
 def test_a_users_own_classes_are_told_apart():
-    """Two objects of a user's class may differ in what their configuration does not say."""
+    """Objects of a user's class may differ in settings missing from their configuration."""
 
     class Scaled(keras.losses.Loss):
         def __init__(self, scale):

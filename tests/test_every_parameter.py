@@ -1,7 +1,7 @@
-"""Every value of every parameter with every kind of target: it trains, twice the same.
+"""All values of all parameters with all kinds of target train, twice to the same bits.
 
-Each case gives values to many parameters at once, since a network takes longer to compile than
-to train. A case that fails is narrowed down by dropping values from it.
+Each case sets many parameters at once, since a network takes longer to compile than to train.
+Narrow down a failing case by dropping values from it.
 """
 
 import pickle
@@ -158,7 +158,7 @@ OF_WIDE_DEEP = WideDeepRegressor().get_params().keys() - MLPRegressor().get_para
 
 
 def estimator_for(case, kind):
-    """The case's estimator, and the parameters that it gives a value."""
+    """The case's estimator, and the parameters that it sets."""
     params = {
         name: value[kind] if isinstance(value, dict) else value
         for name, value in CASES[case].items()

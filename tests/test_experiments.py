@@ -51,7 +51,7 @@ def test_or_by_squared_error():
         **FOREVER,
     )
     classifier.fit(GATE, [0, 1, 1, 1])
-    # Published from one start: 0.040, 0.975, 0.975, 0.99997 and a loss of 0.00072.
+    # Published for one initialisation: 0.040, 0.975, 0.975, 0.99997 and a loss of 0.00072.
     below, *above = classifier.predict_proba(GATE)[:, 1]
     assert below <= 0.040
     assert np.all(np.array(above) >= [0.975, 0.975, 0.99997])

@@ -36,7 +36,7 @@ def inverted(X):
     return 1 - X / 16
 
 
-# name -> parameters over the base, pixels, least test accuracy
+# name -> parameters besides the base's, pixels, minimum test accuracy
 EXPERIMENTS = {
     "B": (
         {
@@ -118,7 +118,7 @@ def train(name):
     return classifier.fit(X_train, y_train, X_val=X_test, y_val=y_test)
 
 
-# Deep networks take long to compile; what these add has tests against Keras.
+# Deep networks take long to compile; their features are tested against Keras elsewhere.
 SLOW = ("E2", "E4")
 
 
@@ -132,7 +132,7 @@ SLOW = ("E2", "E4")
 def test_trains(name):
     classifier = train(name)
     assert classifier.best_validation_score_ >= EXPERIMENTS[name][2]
-    # the curves that the experiments draw
+    # the curves that the experiments plot
     for curve in ("loss", "val_loss", "accuracy", "val_accuracy"):
         assert len(classifier.history_[curve]) == classifier.n_iter_
         assert np.isfinite(classifier.history_[curve]).all()

@@ -1,4 +1,4 @@
-"""A kind of layer, and an option of each network, added from outside in one place."""
+"""Adding a kind of layer and a per-network option from outside, each in one place."""
 
 from dataclasses import dataclass, replace
 
@@ -31,7 +31,7 @@ class KerasScaled(keras.layers.Layer):
 
 @dataclass(frozen=True)
 class Scaled(Kind):
-    """Each unit times a learned factor."""
+    """Multiplies each unit by a learned factor."""
 
     def shapes(self, width):
         return [(width,)]
@@ -51,7 +51,7 @@ class Scaled(Kind):
 
 @pytest.fixture
 def scaled(monkeypatch):
-    """A regressor that has the new kind behind its hidden layer."""
+    """A regressor with the new kind after its hidden layer."""
     monkeypatch.setitem(ACTIVATION_LAYERS, "scaled", Scaled())
     return clone(REGRESSOR).set_params(activation=["scaled"])
 
@@ -80,7 +80,7 @@ def test_a_kind_of_layer_is_stacked_and_saved(scaled, tmp_path, capsys):
 
 
 def by_sign(gradients, limit):
-    """Each number of a gradient as its sign, times the limit."""
+    """Replaces each number of a gradient by its sign, times the limit."""
     return [clipping.beside(limit, one) * tf.sign(one) for one in gradients]
 
 

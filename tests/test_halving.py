@@ -1,4 +1,4 @@
-"""Halving searches against scikit-learn's own, which begin every round anew."""
+"""Halving searches against scikit-learn's own, which restart training in each round."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ ROUNDS = {
 
 @pytest.fixture
 def epochs_trained(monkeypatch):
-    """A list that grows by one with every epoch of every network."""
+    """A list that grows by one for each epoch of each network."""
     epochs = []
     after_epoch = TrainingState.after_epoch
 
@@ -66,7 +66,7 @@ def random_searches(estimator, **settings):
 def test_survivors_go_on_from_where_they_are(epochs_trained):
     ours, theirs = random_searches(REGRESSOR, refit=False)
     ours.fit(X, Y)
-    # 12 fits of 2 epochs, half of them for 2 more, a quarter for 4 more.
+    # 12 fits of 2 epochs, half of them 2 more, a quarter 4 more.
     assert len(epochs_trained) == 12 * 2 + 6 * 2 + 3 * 4
     epochs_trained.clear()
     theirs.fit(X, Y)
@@ -96,7 +96,7 @@ def test_results_are_those_of_scikit_learn(params):
 
 
 def test_classifiers_in_a_pipeline_with_a_grid():
-    """Candidates that differ in nothing but a function are not taken for each other."""
+    """Candidates that differ only in a function are not confused."""
     pipeline = make_pipeline(
         StandardScaler(), MLPClassifier((8,), batch_size=16, random_state=0)
     )
@@ -157,7 +157,7 @@ def test_networks_beyond_the_limit_of_memory_begin_anew(monkeypatch, epochs_trai
 
 
 def test_a_network_trained_in_parts_has_the_bits_of_one_trained_at_once():
-    """Few members are trained alone, where no stack rounds otherwise."""
+    """A few networks are trained alone, so that no stack changes the rounding."""
     settings = {"n_candidates": 2, "cv": 2, "max_resources": 8, "min_resources": 4}
     ours, theirs = random_searches(REGRESSOR, **settings)
     ours.fit(X, Y)

@@ -1,4 +1,4 @@
-"""One table: every estimator and kind of target, every promise of the contract."""
+"""One table: all estimators and kinds of target, all promises of the contract."""
 
 import copy
 import io
@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 
-# One program for nearly all tests of a kind: batches with a short last one, and dropout.
+# Nearly all tests of a kind share a program, with a short last batch and dropout.
 SMALL = {
     "hidden_layer_sizes": (8,),
     "batch_size": 16,
@@ -90,7 +90,7 @@ def is_wide_deep(estimator):
 
 
 def outputs(estimator, X):
-    """What the estimator says about X in most detail."""
+    """The estimator's most detailed prediction for X."""
     return getattr(estimator, "predict_proba", estimator.predict)(X)
 
 
@@ -207,7 +207,7 @@ def test_weights_of_any_scale_mean_the_same(problem):
 
 
 def test_two_and_three_epochs_are_five(problem):
-    """`warm_start` goes on with the optimizer's state and the orders of rows."""
+    """`warm_start` resumes the optimizer's state and the orders of rows."""
     estimator, X, y = problem
     five = clone(estimator).set_params(epochs=5).fit(X, y)
     parts = clone(estimator).set_params(epochs=2, warm_start=True).fit(X, y)
@@ -249,7 +249,7 @@ def test_a_fitted_pickle_is_small():
     assert len(pickle.dumps(regressor)) < 30_000
 
 
-# Takes pickles of (estimator, rows), gives pickles of predictions.
+# Reads pickles of (estimator, rows) and writes pickles of predictions.
 WITHOUT_TENSORFLOW = """
 import pickle, sys
 sys.modules.update(tensorflow=None, keras=None)
@@ -265,7 +265,7 @@ while True:
 
 @pytest.fixture(scope="module")
 def without_tensorflow():
-    """A process for all kinds of targets."""
+    """One process for all kinds of targets."""
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         yield process

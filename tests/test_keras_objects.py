@@ -1,4 +1,4 @@
-"""Keras's names, objects and numbers as users give them."""
+"""Keras's names, objects and numbers as values of parameters."""
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ COMMON = {
 REGRESSOR = MLPRegressor(**COMMON)
 
 
-# Classes in the place of objects
+# Classes instead of objects
 
 CLASSES = {
     "activation": keras.layers.LeakyReLU,
@@ -79,7 +79,7 @@ FAMILIES = {
 
 
 def offered(parameter):
-    """The names in the sentence that refuses an unknown one."""
+    """The names listed in the error for an unknown name."""
     with pytest.raises(ValueError, match=f"^'{parameter}' must be one of ") as error:
         find_class(*FAMILIES[parameter], "?", parameter)
     names, _, _ = str(error.value).partition(", or ")
@@ -179,7 +179,7 @@ def test_accuracy_and_cross_entropy_fit_the_targets(kind):
     name = "Categorical" if kind == "multiclass" else "Binary"
     entropy = getattr(keras.metrics, f"{name}Crossentropy")()(target, probability)
     np.testing.assert_allclose(fitted.history_["ce"][-1], entropy, rtol=1e-5)
-    if kind != "multilabel":  # where Keras counts labels, and scikit-learn rows
+    if kind != "multilabel":  # Keras counts labels here, scikit-learn rows
         accuracy = getattr(keras.metrics, f"{name}Accuracy")()(target, probability)
         np.testing.assert_allclose(expected, accuracy, rtol=1e-6)
 
@@ -195,7 +195,7 @@ def test_short_names_of_cross_entropies_are_losses(loss):
     assert row_loss(loss, "softmax", 3).key == key
 
 
-# Numbers of NumPy's, and whole ones
+# NumPy numbers and integers
 
 
 @pytest.mark.parametrize("momentum", [0, 0.5, np.float64(0.5), np.float32(0.5), np.int64(0)])
@@ -245,11 +245,11 @@ def test_batch_size_none_is_that_of_keras():
     np.testing.assert_array_equal(by_default.predict(X), clone(REGRESSOR).fit(X, Y).predict(X))
 
 
-# Accumulated gradients, scaled losses, and what wraps optimizers
+# Accumulated gradients, scaled losses, and optimizers that wrap others
 
 
 def initial_weights():
-    """What fits of `REGRESSOR` start from."""
+    """The initial weights of `REGRESSOR`."""
     still = clone(REGRESSOR).set_params(epochs=1, learning_rate=1e-30)
     return list(still.fit(X, Y)._state.arrays)
 
@@ -284,7 +284,7 @@ def test_gradients_accumulate_as_in_keras():
 
 
 def test_accumulation_does_not_change_how_averages_and_schedules_count():
-    """Steps are batches, also those that only add to the gradients."""
+    """Steps are batches, including those that only accumulate gradients."""
     accumulating = keras.optimizers.SGD(**TWO_BATCHES)
     ours = {"optimizer": accumulating, "learning_rate_schedule": DECAY}
     fitted = assert_trains_as_keras(ours, keras.optimizers.SGD(DECAY, **TWO_BATCHES))

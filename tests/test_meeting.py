@@ -15,7 +15,7 @@ TIMEOUT = 30  # seconds
 
 
 class Squares:
-    """A handler that squares numbers, and remembers which ones came together."""
+    """A handler that squares numbers, and records which numbers it got together."""
 
     def __init__(self):
         self.batches = []
@@ -27,13 +27,13 @@ class Squares:
 
 
 def attend(meeting, *items):
-    """Bring these items one after another; their results."""
+    """Attend with these items one after another; returns their results."""
     with meeting.attend():
         return [meeting.arrive(item) for item in items]
 
 
 class Attendants(ThreadPool):
-    """Threads that attend a meeting; they end with the process, should one wait forever."""
+    """Threads that attend a meeting; daemons, in case one waits forever."""
 
     def submit(self, function, *args):
         return self.apply_async(function, args)
@@ -43,7 +43,7 @@ class Attendants(ThreadPool):
 
 
 def outcome(sent):
-    """What a thread has returned, or the type of its error."""
+    """A thread's result, or the type of its error."""
     try:
         return sent.get(TIMEOUT)
     except Exception as error:
@@ -138,7 +138,7 @@ def test_an_attendant_resumes_as_soon_as_its_own_result_is_there():
 
     meeting = Meeting(handle, 3, 3)
     with Attendants(3) as threads:
-        # The last to arrive is the one that handles, so it is not the first to resume.
+        # The last to arrive handles all items, so it is not the first to resume.
         first = threads.send(meeting, 0)
         wait_until(lambda: len(meeting._waiting) == 1)
         others = [threads.send(meeting, i) for i in (1, 2)]
@@ -192,7 +192,7 @@ def test_closing_while_items_are_handled_tells_the_handler(is_told):
     def handle(arrivals, is_open):
         handling.set()
         wait_until(lambda: not is_open())
-        if not is_told:  # its work may have ended all the same
+        if not is_told:  # its work may have ended anyway
             arrivals[0].set_result("handled")
 
     meeting = Meeting(handle, 2, 2)
@@ -239,7 +239,7 @@ def test_those_who_have_ended_are_not_waited_for_in_the_second_round():
 
 @pytest.mark.parametrize("seed", range(40))
 def test_random_interleavings_end(seed):
-    """Attendants bring none to three items, fail or not, and the meeting may be closed."""
+    """Attendants bring zero to three items, may fail, and the meeting may be closed."""
     draw = random.Random(seed)
     n_attendants, width = draw.randint(1, 24), draw.randint(1, 8)
     n_failing, closes = draw.choice([0, 1, 3]), draw.random() < 0.3

@@ -1,4 +1,4 @@
-"""`model_` is compiled: Keras evaluates it and trains it on."""
+"""`model_` is compiled: Keras can evaluate it and continue training it."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ SIGNAL = X[:, 0] - X[:, 1] ** 2
 CLASSES = np.digitize(SIGNAL, [-1, 0])
 NAMES = np.array(["low", "middle", "top"])[CLASSES]
 LABELS = np.column_stack([SIGNAL > 0, X[:, 2] > 0, X[:, 3] > 0.5]).astype(int)
-# One epoch whose steps move nothing: its loss is that of the fitted weights.
+# One epoch that changes no weights: its loss is that of the fitted weights.
 STANDING_STILL = {
     "hidden_layer_sizes": (7,),
     "batch_size": 32,
@@ -29,7 +29,7 @@ WIDE = {"wide_features": [0, 1], "aux_loss_weight": 0.3}
 
 
 def evaluated(fitted, target, **arguments):
-    """What Keras measures, by name."""
+    """Keras's loss and metrics, by name."""
     inputs = fitted._state.spec.inputs(fitted._encode_features(X))
     inputs = list(inputs.values()) if len(inputs) > 1 else X
     return fitted.model_.evaluate(inputs, target, verbose=0, return_dict=True, **arguments)
@@ -92,10 +92,10 @@ def test_evaluate_gives_the_estimators_loss(kind):
     estimator, y, target = PROBLEMS[kind]
     fitted = clone(estimator).fit(X, y)
     np.testing.assert_allclose(evaluated(fitted, target)["loss"], fitted.loss_, rtol=2e-5)
-    # In one batch, since of each output Keras takes the mean over batches of any size.
+    # In one batch, since Keras averages each output's loss over batches of any size.
     measured = evaluated(fitted, target, batch_size=75)
     if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 6):
-        return  # it tells those of the outputs times their weights
+        return  # it reports the outputs' losses times their weights
     for name in {"main_output_loss", "aux_output_loss"} & set(measured):
         np.testing.assert_allclose(measured[name], fitted.history_[name][0], rtol=2e-5)
 
@@ -145,7 +145,7 @@ def test_keras_trains_on_at_the_estimators_rate():
     assert settings["clipnorm"] == 0.5
     history = model.fit(X, SIGNAL, epochs=4, batch_size=75, verbose=0).history["loss"]
     assert history[-1] < history[0]
-    assert evaluated(fitted, SIGNAL)["loss"] > history[-1]  # the estimator is as it was
+    assert evaluated(fitted, SIGNAL)["loss"] > history[-1]  # the estimator is unchanged
 
 
 def test_a_schedule_object_comes_along():

@@ -1,4 +1,4 @@
-"""Stacked searches against scikit-learn's own, and stacked fits against fits alone."""
+"""Stacked searches against scikit-learn's own, and stacked fits against single fits."""
 
 import signal
 import threading
@@ -63,7 +63,7 @@ def fit_together(estimators, rows, y, **params):
 
 
 def several(estimator, **changes):
-    """Clones with seeds and numbers of their own."""
+    """Clones with different seeds and numbers."""
     return [
         clone(estimator).set_params(
             random_state=i,
@@ -86,7 +86,7 @@ def assert_as_alone(estimators, rows, y, rtol=2e-3, **params):
     before = {program: program.traces for program in alone_programs()}
     stacked = fit_together([clone(estimator) for estimator in estimators], rows, y, **params)
     assert stack_programs()
-    # nothing was alone
+    # none was trained alone
     assert all(before.get(program) == program.traces for program in alone_programs())
     for together, estimator in zip(stacked, estimators, strict=True):
         alone = estimator.fit(rows, y, **params)
@@ -209,11 +209,11 @@ def test_what_cannot_be_stacked_is_trained_alone(params):
 @pytest.mark.parametrize(
     ("n_fits", "n_workers", "sizes", "room"),
     [
-        (5, 1, [1] * 5, 1),  # too few to be worth a program of their own
+        (5, 1, [1] * 5, 1),  # too few to be worth their own program
         (7, 1, [7], 8),
         (30, 1, [30], 32),
         (90, 1, [30, 30, 30], 32),
-        (90, 2, [23, 23, 23, 21], 24),  # as many stacks as keep both busy
+        (90, 2, [23, 23, 23, 21], 24),  # enough stacks to keep both busy
         (10, 2, [10], 12),
     ],
 )
@@ -248,7 +248,7 @@ def test_memory_of_a_stack_is_bounded(monkeypatch):
 
 
 def assert_same_search(ours, theirs, rows, y, **params):
-    """Scores, best candidate and refitted weights of scikit-learn's search."""
+    """Scores, best candidate and refitted weights equal those of scikit-learn's search."""
     ours.fit(rows, y, **params)
     theirs.fit(rows, y, **params)
     assert list(ours.cv_results_) == list(theirs.cv_results_)
@@ -314,7 +314,7 @@ def test_transformers_are_fitted_for_each_fold_and_candidate():
 
 
 def test_a_fixed_architecture_is_traced_once(sine):
-    """Ten learning rates in three folds, and the fit on all rows that follows them."""
+    """Ten learning rates in three folds, then the refit on all rows."""
     rows, y = sine
     for search in (RandomizedSearchCV, model_selection.RandomizedSearchCV):
         STORE.clear()
@@ -443,7 +443,7 @@ def test_averages_are_measured_in_stacks():
 
 
 def test_members_of_a_stack_keep_checkpoints_and_resume(tmp_path, monkeypatch):
-    """Each in a directory of its own; killed in the middle, all end with the same bits."""
+    """Each fit has its own directory; killed in the middle, all end with the same bits."""
 
     class KilledError(Exception):
         pass
@@ -475,7 +475,7 @@ def test_members_of_a_stack_keep_checkpoints_and_resume(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_calls_that_are_not_understood_are_trained_alone(n_jobs, monkeypatch):
-    """No more at the same time than the search has workers."""
+    """A search trains at most as many of them at the same time as it has workers."""
     under_way, most, lock = 0, 0, threading.Lock()
 
     def counted(job, fit):
@@ -499,7 +499,7 @@ def test_calls_that_are_not_understood_are_trained_alone(n_jobs, monkeypatch):
 
 
 class TunesItself(TransformerMixin, BaseEstimator):
-    """A transformer that runs a search of its own."""
+    """A transformer that runs its own search."""
 
     def fit(self, X, y=None):
         model_selection.GridSearchCV(Ridge(), {"alpha": [1.0, 2.0]}, cv=2).fit(X, y)
@@ -517,7 +517,7 @@ def test_a_search_inside_the_pipeline_is_none_of_ours(capfd):
     assert_same_search(ours, model_selection.GridSearchCV(pipeline, grid, cv=2), X, Y)
     out, err = capfd.readouterr()
     assert "one by one" not in out
-    if find_spec("sklearn.callback"):  # scikit-learn < 1.9 does not say whose a call is
+    if find_spec("sklearn.callback"):  # scikit-learn < 1.9 does not name a call's search
         assert "6/6 fits" in err.strip().splitlines()[-1].split("\r")[-1]
 
 
@@ -556,7 +556,7 @@ def test_callbacks_given_to_fit_are_told_of(estimator, name, callbacks, said, ca
 
 @pytest.fixture
 def sizes_of_stacks(monkeypatch):
-    """How many networks each stack has, without those that fill it up."""
+    """Number of networks in each stack, without the copies that fill it up."""
     sizes = []
 
     def counted(program, fits, should_continue):
@@ -652,7 +652,7 @@ def test_searches_can_be_cloned_and_nested():
 
 
 class Meeting(KFold):
-    """Splits when as many threads as the barrier is for have come to split."""
+    """Splits once all the threads that the barrier expects are waiting to split."""
 
     barrier = threading.Barrier(2, timeout=60)
 

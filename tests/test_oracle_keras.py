@@ -1,6 +1,6 @@
 """The engine against `keras.Model.fit`, from the same weights in the same order of rows.
 
-Keras runs eagerly: a few batches are over before its own step would be compiled.
+Keras runs eagerly: a few batches take less time than compiling its step.
 """
 
 import keras
@@ -45,7 +45,7 @@ OPTIMIZERS = {
     "rmsprop": {},
     "adamw": {"weight_decay": 0.01},
 }
-# An optimizer sees gradients alone: each meets one kind of target, and plain descent all.
+# An optimizer sees only gradients, so each gets one kind of target, and plain descent all.
 CASES = [
     *[(problem, "sgd", {}, False) for problem in PROBLEMS],
     ("regression", "momentum", {}, True),
@@ -69,7 +69,7 @@ def keras_optimizer(name, learning_rate):
 
 
 def train_with_keras(weights, problem, optimizer, learning_rate, penalties, weight):
-    """Losses of every epoch and the final weights of `keras.Model.fit`."""
+    """Losses of all epochs and the final weights of `keras.Model.fit`."""
     _, _, target, loss, activation = PROBLEMS[problem]
     regularizer = keras.regularizers.L1L2(penalties.get("l1", 0.0), penalties.get("l2", 0.0))
     sizes = [weights[i].shape[1] for i in (0, 2)]
@@ -122,12 +122,12 @@ def test_losses_and_weights_equal_those_of_keras(problem, optimizer, penalties, 
 
 
 def initial_weights(estimator, y):
-    """What a fit starts from: a fit whose optimizer stands still ends with it."""
+    """Initial weights of a fit, from a fit whose optimizer does not change them."""
     return list(estimator.set_params(learning_rate=1e-30).fit(X, y)._state.arrays)
 
 
 def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():
-    """With one epoch a call, Keras trains on the rows in the orders that the engine draws."""
+    """Keras trains one epoch per call, on the rows in the orders that the engine draws."""
     from skmlp._engine.loop import drawn_order
 
     common = {"hidden_layer_sizes": (7,), "batch_size": 32, "optimizer": "adam"}
@@ -147,7 +147,7 @@ def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6)
 
 
-# One epoch whose steps move nothing: its loss is that of the fitted weights.
+# One epoch that changes no weights: its loss is that of the fitted weights.
 STANDING_STILL = {
     "batch_size": 32,
     "epochs": 1,

@@ -1,4 +1,4 @@
-"""Ways of training against `keras.Model.fit` with Keras's own objects for them."""
+"""Training options against `keras.Model.fit` with the Keras objects that correspond."""
 
 import math
 
@@ -30,7 +30,7 @@ COMMON = {
 
 
 def keras_fit(ours, hidden, optimizer, *, use_bias=True, **settings):
-    """Keras's history and model, from the kernels that our estimator starts with."""
+    """Keras's history and model, from the initial weights of our estimator."""
     start = type(ours)(**{**ours.get_params(), **STANDING_STILL}).fit(X, settings["y"])
     n_outputs = start.n_outputs_
     model = keras.Sequential(
@@ -49,7 +49,7 @@ def keras_fit(ours, hidden, optimizer, *, use_bias=True, **settings):
         optimizer=optimizer,
         loss=settings.get("loss", "mse"),
         weighted_metrics=settings.get("metrics", []),
-        run_eagerly=True,  # a few batches are over before a step would be compiled
+        run_eagerly=True,  # a few batches take less time than compiling a step
     )
     history = model.fit(
         X,
@@ -64,7 +64,7 @@ def keras_fit(ours, hidden, optimizer, *, use_bias=True, **settings):
     return history.history, model
 
 
-# One epoch from the first weights whose steps move nothing.
+# One epoch from the initial weights that changes none of them.
 STANDING_STILL = {
     "epochs": 1,
     "learning_rate": 1e-30,
@@ -119,7 +119,7 @@ def test_hidden_layers(case):
 
 
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
-    """PyTorch's `OneCycleLR` with its defaults, written down from its documentation."""
+    """PyTorch's `OneCycleLR` with its defaults, written from its documentation."""
 
     def __init__(self, steps):
         up, down = round(0.3 * steps), steps - round(0.3 * steps)
@@ -236,7 +236,7 @@ def test_averages_of_the_weights(optimizer):
     history, model = keras_fit(ours, [activation("relu")], averaging, y=Y)
     assert_same_training(ours.fit(X, Y), history, model)
 
-    # Validation: Keras swaps the averages in for it if told to.
+    # Keras swaps in the averages for validation only if asked to.
     swapped, _ = keras_fit(
         ours,
         [activation("relu")],
@@ -287,8 +287,7 @@ def test_metrics():
     np.testing.assert_allclose(
         ours.validation_scores_, -np.array(history["val_mean_absolute_error"]), rtol=3e-5
     )
-    # On the training rows they are those of the weights after the epoch, the best of which
-    # is kept here.
+    # Metrics of the training rows are those after the epoch, and here the best epoch is kept.
     best = int(np.argmax(ours.validation_scores_))
     assert ours.history_["mean_absolute_error"][best] == pytest.approx(
         mean_absolute_error(Y, ours.predict(X)), rel=1e-4

@@ -1,4 +1,4 @@
-"""What a user gets: the installed files, examples in docstrings and in the README."""
+"""The installed files, and the examples in docstrings, README and documentation."""
 
 import doctest
 import importlib
@@ -56,6 +56,6 @@ def test_public_docstrings_name_every_parameter():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_blocks_of_the_pages_run(page):
-    """The blocks of a page are one script."""
+    """All code blocks of a page run as one script."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S)
     exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "__main__"})

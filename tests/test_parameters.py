@@ -1,4 +1,4 @@
-"""What the architecture's parameters say together."""
+"""Combinations of the architecture's parameters."""
 
 import keras
 import numpy as np
@@ -110,7 +110,7 @@ def test_automatic_batches_of_a_fit_that_stops_early(n_rows, size):
 
 
 def test_rectified_outputs_begin_above_zero():
-    """An output that begins below has no gradient to leave it by."""
+    """An output that starts below zero would have no gradient to leave it."""
     _, _, output, bias = automatic_weights("relu", seed=0, output_activation="relu")
     assert (bias == np.float32(0.1)).all()
     assert np.abs(output).max() == pytest.approx(0.1 * np.sqrt(6 / 400), rel=0.02)

@@ -1,4 +1,4 @@
-"""What a fit shows: nothing, a bar, or what scikit-learn's callbacks make of it."""
+"""Output of a fit: none, a progress bar, or that of scikit-learn's callbacks."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def callbacks():
 
 
 def test_verbose_0_prints_nothing(capfd):
-    clone(REGRESSOR).fit(X, Y)  # the first fit may bring out what TensorFlow has to say
+    clone(REGRESSOR).fit(X, Y)  # the first fit may print TensorFlow's messages
     capfd.readouterr()
     clone(REGRESSOR).fit(X, Y, X_val=X, y_val=Y).predict(X)
     assert capfd.readouterr() == ("", "")
@@ -41,7 +41,7 @@ def test_verbose_1_shows_one_bar_with_losses(capfd):
     assert "val_loss=" in last
 
 
-# A kernel of Jupyter's as tqdm sees it, in an environment without ipywidgets.
+# A Jupyter kernel as tqdm sees it, in an environment without ipywidgets.
 IN_A_NOTEBOOK = """
 import sys, types, warnings
 import skmlp
@@ -66,7 +66,7 @@ def test_a_notebook_without_widgets_gets_text_and_no_warning():
 
 
 def test_a_search_bar_grows_round_by_round(capfd):
-    """Its end moves by `reset`, which moves that of a notebook's widget too."""
+    """The bar's total is changed by `reset`, which also changes that of a notebook's widget."""
     bar = SearchBar("Halving", None)
     bar.expect(2, 1)
     begun = bar._bar.start_t

@@ -1,4 +1,4 @@
-"""How estimators, and what holds them, show Keras objects."""
+"""How estimators, pipelines and searches print Keras objects."""
 
 import keras
 import numpy as np

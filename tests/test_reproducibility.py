@@ -1,4 +1,4 @@
-"""Same `random_state`, same bits, wherever and after whatever a fit runs."""
+"""Same `random_state`, same bits, in any process or thread and after any other fit."""
 
 import hashlib
 import random
@@ -22,7 +22,7 @@ REGRESSOR = MLPRegressor(
 
 
 def fingerprint(estimator, y=Y):
-    """Hash of all that a fit leaves behind."""
+    """Hash of all results of a fit."""
     return fingerprint_of_fitted(clone(estimator).fit(X, y))
 
 
@@ -37,7 +37,7 @@ def fingerprint_of_fitted(estimator):
 
 def test_same_bits_before_and_after_other_fits():
     before = fingerprint(REGRESSOR)
-    # The same program, with more rows, another rate, no dropout to speak of, other weights
+    # The same program, with more rows, another learning rate, almost no dropout, other weights
     other = clone(REGRESSOR).set_params(learning_rate=0.1, dropout=0.7, random_state=1)
     other.fit(np.vstack([X, X[:10]]), np.r_[Y, Y[:10]])
     fingerprint(MLPClassifier((3,), epochs=2), Y > 0)
@@ -129,7 +129,7 @@ def test_training_in_parts_gives_the_bits_of_training_at_once(way):
     assert fingerprint_of_fitted(single) == fingerprint_of_fitted(whole)
 
 
-# In processes of joblib's, which these tests share: each takes long to load TensorFlow.
+# joblib's processes, shared by these tests, since each takes long to load TensorFlow.
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
@@ -159,7 +159,7 @@ def test_worker_processes_keep_to_their_share():
 
     here = threads_of_tensorflow(clone(REGRESSOR), X, Y)
     with parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
-        for _ in range(2):  # the second time in workers that have run TensorFlow
+        for _ in range(2):  # the second time, in workers that have run TensorFlow
             fits = (delayed(threads_of_tensorflow)(clone(REGRESSOR), X, Y) for _ in range(2))
             assert Parallel()(fits) == [1, 1]
     assert threads_of_tensorflow(clone(REGRESSOR), X, Y) == here

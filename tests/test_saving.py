@@ -32,7 +32,7 @@ DEEP = {"hidden_layer_sizes": (8, 5), "activation": ["prelu", "selu"], "normaliz
 
 
 def keras_objects():
-    """Parameters with an object of Keras's wherever there may be one."""
+    """Parameters with a Keras object wherever one is allowed."""
     return {
         "hidden_layer_sizes": (8, 5),
         "activation": [keras.layers.LeakyReLU(negative_slope=0.2), "relu"],
@@ -101,7 +101,7 @@ def text(value):
 
 
 def config(value):
-    """What a parameter is, so that it can be compared."""
+    """A parameter's value in a form that can be compared."""
     if isinstance(value, (list, tuple)):
         return [config(one) for one in value]
     told = value.get_config() if hasattr(value, "get_config") else text(value)
@@ -168,7 +168,7 @@ def doubled(z):
 
 
 class TestSafety:
-    """A text that somebody else wrote."""
+    """Text from an untrusted file."""
 
     def loaded(self, serialized, parameter="optimizer"):
         estimator = MLPRegressor.__new__(MLPRegressor)
@@ -310,7 +310,7 @@ def test_losses_that_differ_in_what_keras_does_not_tell_are_trained_as_they_are(
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # MLflow warns of itself, while it is imported too
+@pytest.mark.filterwarnings("ignore")  # MLflow warns about itself, during import too
 def test_mlflow(tmp_path, monkeypatch):
     pytest.importorskip("mlflow", reason="mlflow is not installed")
     monkeypatch.chdir(tmp_path)

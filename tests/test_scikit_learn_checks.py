@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
 
 ESTIMATORS = (MLPRegressor, MLPClassifier, WideDeepRegressor, WideDeepClassifier)
-# A network that compiles and trains quickly, and learns all that the checks demand.
+# A network that compiles and trains quickly, and learns as well as the checks demand.
 SMALL = {
     "hidden_layer_sizes": (10,),
     "optimizer": "rmsprop",
@@ -33,10 +33,10 @@ def checks():
                 yield pytest.param(estimator, check, id=f"{kind}-{name}-{i}", marks=marks)
 
 
-@pytest.mark.filterwarnings("ignore:'y' holds a single class")  # a check has such a y
+@pytest.mark.filterwarnings("ignore:'y' holds a single class")  # one check has a single class
 @pytest.mark.parametrize(("estimator", "check"), list(checks()))
 def test_scikit_learn_contract(estimator, check):
     try:
         check(estimator)
-    except SkipTest as skip:  # scikit-learn's own, for what the estimator does not have
+    except SkipTest as skip:  # scikit-learn skips checks of features that the estimator lacks
         pytest.skip(str(skip))

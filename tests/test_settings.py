@@ -1,4 +1,4 @@
-"""The text of settings: equal where fits are, in every process, and else never."""
+"""The text of settings: equal if and only if fits are equal, in any process."""
 
 import subprocess
 import sys
@@ -74,7 +74,7 @@ def class_of(power):
 
 
 class Scaled(keras.losses.Loss):
-    """Its configuration says all."""
+    """Its configuration is complete."""
 
     def __init__(self, factor, name=None):
         super().__init__(name=name)
@@ -85,7 +85,7 @@ class Scaled(keras.losses.Loss):
 
 
 class Silent(keras.losses.Loss):
-    """Its configuration does not."""
+    """Its configuration is incomplete."""
 
     def __init__(self, factor, name=None):
         super().__init__(name=name)

@@ -1,4 +1,4 @@
-"""Programs after fits that failed: which are lent again, and that they are as good as new."""
+"""Programs after failed fits: which are reused, and that they work like new ones."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from skmlp.model_selection import GridSearchCV
 
 X = np.random.RandomState(0).normal(size=(90, 3))
 Y = X[:, 0] + X[:, 1] * X[:, 2]
-# All that training changes: weights, their averages, batch statistics, momentum.
+# Everything that training changes: weights, their averages, batch statistics, momentum.
 REGRESSOR = MLPRegressor(
     (6,),
     batch_size=16,
@@ -56,7 +56,7 @@ class RaisingScore:
 
 @pytest.fixture(scope="module")
 def fresh():
-    """Predictions of a fit whose program nothing else has used."""
+    """Predictions of a fit with a program that no other fit has used."""
     STORE.clear()
     return clone(REGRESSOR).fit(X, Y, **VALIDATION).predict(X)
 

@@ -1,4 +1,4 @@
-"""`normalize_y`: targets of any size, and warnings where their size goes wrong."""
+"""`normalize_y`: targets of any scale, and warnings about wrong scales."""
 
 import numpy as np
 import pytest
@@ -79,7 +79,7 @@ def test_both_outputs_of_a_wide_and_deep_network_are_scaled():
 
 
 def test_small_differences_between_large_targets_survive():
-    """In float32 these targets would be two numbers."""
+    """In float32 these targets would round to two numbers."""
     y = 1.7e9 + 50 * X[:, 0]
     assert clone(SCALED).fit(X, y).score(X, y) > 0.95
     assert np.isfinite(clone(SCALED).fit(X, 1e60 * y).predict(X)).all()

@@ -1,4 +1,4 @@
-"""How TensorFlow is imported: without its start-up log, and with the environment as it was."""
+"""How TensorFlow is imported: without its start-up log, with the environment unchanged."""
 
 import os
 import re
@@ -28,7 +28,7 @@ cross_val_score(classifier, X, X[:, 0] > 0, cv=[(range(20), range(20, 40))], n_j
 
 
 def started(script, level=None):
-    """A process of its own that runs a script with this level of TensorFlow's log."""
+    """Run a script in a new process with this log level of TensorFlow."""
     environment = {k: v for k, v in os.environ.items() if k != LOG_LEVEL}
     if level is not None:
         environment[LOG_LEVEL] = level
@@ -42,7 +42,7 @@ def started(script, level=None):
 
 
 def said(process):
-    """The lines that it wrote, sorted, without times and addresses."""
+    """The lines that a process wrote, sorted, without times and addresses."""
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert out == ""
@@ -50,7 +50,7 @@ def said(process):
 
 
 def test_a_fit_says_no_more_than_tensorflow_does_with_its_log_turned_off():
-    """Some versions write a few lines before they look at the level; those are left."""
+    """Some versions write a few lines before they read the level; those remain."""
     quiet, turned_off, worker = started(FIT), started(FIT, "3"), started(IN_A_WORKER)
     left = said(turned_off)
     assert said(quiet) == left

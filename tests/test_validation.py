@@ -1,4 +1,4 @@
-"""Validation data, stopping, and what the learned attributes tell of it."""
+"""Validation data, early stopping, and the attributes that report them."""
 
 import numpy as np
 import pytest
@@ -124,7 +124,7 @@ def test_early_stopping_follows_the_rule_of_scikit_learn(split):
 
 @pytest.mark.parametrize(("n_iter_no_change", "start"), [(40, 24), (5, 5), (np.inf, 24)])
 def test_held_out_scores_count_from_the_hundredth_step(split, n_iter_no_change, start):
-    """Of 112 rows 12 are held out; 100 are four steps an epoch."""
+    """Of 112 rows, 12 are held out; the other 100 make four steps per epoch."""
     X, X_val, y, y_val = split
     classifier = MLPClassifier(
         **{**SMALL, "learning_rate": 1e-3},

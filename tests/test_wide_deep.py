@@ -1,4 +1,4 @@
-"""Wide & deep: which columns go where, and the same networks in Keras's functional API."""
+"""Wide & deep: the columns of each path, and equal networks in Keras's functional API."""
 
 import keras
 import numpy as np
@@ -48,10 +48,10 @@ def keras_model(n_wide, n_deep, n_outputs, activation, *, auxiliary=False, l2=0.
 
 
 def initial_weights(estimator, y):
-    """What a fit starts from: a fit whose optimizer all but stands still ends with it.
+    """Initial weights of a fit, from a fit whose optimizer hardly changes them.
 
-    Biases are to be zero again: of a row that leaves the first layer dead, they alone decide
-    which units of the second are.
+    Biases are reset to zero: for a row that leaves the first layer dead, they alone decide
+    which units of the second layer are dead.
     """
     still = clone(estimator).set_params(learning_rate=1e-30, epochs=1, wide_optimizer=None)
     arrays = still.fit(X, y)._state.arrays
@@ -427,7 +427,7 @@ class TestLinearModels:
 
 
 def test_without_wide_path_weight_it_is_the_mlp():
-    """With the wide rows of the kernel drawn to zero, the deep path is an MLP."""
+    """With untrained wide rows of zero, the deep path is an MLP."""
     frozen = keras.optimizers.SGD(1e-30)
     regressor = clone(REGRESSOR).set_params(
         wide_features=[0], kernel_initializer="zeros", wide_optimizer=frozen

@@ -1,4 +1,4 @@
-"""Errors say the name of the parameter or column, and what to do."""
+"""Errors give the name of the parameter or column, and the remedy."""
 
 import datetime
 import inspect
@@ -183,7 +183,7 @@ os.wait()
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_process_is_told_not_to_train():
-    """TensorFlow would wait forever there; prediction needs none of it."""
+    """TensorFlow would wait forever there; prediction does not need it."""
     script = [sys.executable, "-W", "ignore", "-c", FORKED]
     said = subprocess.run(script, check=True, capture_output=True, text=True, timeout=300)
     assert re.match(r"'fit' must not be called in a process forked .*'loky'", said.stdout)

@@ -1,1 +1,1 @@
-"""A fit as a file: what is saved, how, and what decides that two fits are equal."""
+"""A fit as a file: its contents, reading and writing, and the comparison of two fits."""

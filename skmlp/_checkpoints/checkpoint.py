@@ -1,4 +1,4 @@
-"""Checkpoints: all that an interrupted fit needs to resume, and its result once it ended."""
+"""Checkpoints: the state from which an interrupted fit resumes, or the result of a fit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from skmlp._engine.fit import Training
 
 NUMBER = (int, float)
-# What JSON holds, by name: types, [type of items], {str: type of values}, (one, or another).
+# Types of the JSON entries: [t] is a list of t, {str: t} a dict of t, (t, u) either of two.
 FACTS: dict[str, Any] = {
     "settings": {str: str},
     "learned": dict,
@@ -47,7 +47,7 @@ FACTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint as it was read."""
+    """A checkpoint as read from its file."""
 
     path: Path
     token: str
@@ -59,7 +59,7 @@ class Saved:
         return [self.arrays[f"{name}/{i}"] for i in range(n)]
 
     def fitted(self, spec: NetworkSpec) -> FittedNetwork:
-        """How far training had come; refuses weights that are not those of the network."""
+        """The network and its training state; refuses weights that do not fit the network."""
         with undamaged(self.path):
             weights = self._by_layer("weights", self.facts["layers"])
             _check_weights(weights, spec)
@@ -96,18 +96,18 @@ class Saved:
         return tuple(tuple(flat[start:end]) for start, end in pairwise(ends))
 
     def learned(self, known: Sequence[str]) -> dict[str, Any]:
-        """The attributes that the fit learned from its data, of those that are known."""
+        """The attributes that the fit learned from its data; refuses unknown ones."""
         with undamaged(self.path):
             values = {name: from_json(of) for name, of in self.facts["learned"].items()}
             check_learned(values, known)
         return values
 
     def told(self) -> dict[str, Any]:
-        """Whether there were validation data, and what earlier calls had told."""
+        """Whether there were validation data, and the history and scores of earlier calls."""
         return {name: self.facts[name] for name in ("has_validation", "earlier")}
 
     def check(self, settings: Mapping[str, str]) -> None:
-        """Refuse to resume with other settings or data than those it was written with."""
+        """Refuse to resume with other settings or data than it was written with."""
         before = self.facts["settings"]
         differing = [name for name in settings if settings[name] != before.get(name)]
         if differing:
@@ -122,13 +122,13 @@ class Saved:
 
 @dataclass
 class Checkpoint:
-    """Where and how often a fit is saved, and what it is a fit of."""
+    """Saves a fit: where, how often, and with which settings and data."""
 
     path: Path
     saved: Saved | None  # to resume from
     every: int  # epochs
-    settings: Mapping[str, str]  # parameters and digests of data, by what users call them
-    learned: Mapping[str, Any]  # what the estimator learned from the data, as JSON
+    settings: Mapping[str, str]  # parameters and digests of data, by the user's names
+    learned: Mapping[str, Any]  # attributes learned from the data, as JSON
     earlier: Mapping[str, Any]  # history and scores of the calls before a warm start
     has_validation: bool
     _token: str | None = field(init=False)  # of the file that this fit read or wrote last
@@ -139,13 +139,13 @@ class Checkpoint:
         self._token = self.saved.token if self.saved else None
 
     def after_epoch(self, training: Training) -> None:
-        """Save, if it is time to; of the epoch that ends training, its end is saved."""
+        """Save if this epoch is due; the last one is left to `save` of the ended fit."""
         state = training.fit.state
         if state.epochs % self.every == 0 and state.reason is None:
             self.save(training.fitted(state.now))
 
     def save(self, fitted: FittedNetwork) -> None:
-        """Write how far training has come, or warn: never is training lost for a file."""
+        """Write the state of training; if that fails, warn and train on."""
         if self._is_taken:
             return
         token = uuid4().hex
@@ -156,7 +156,7 @@ class Checkpoint:
             if not self._has_failed:
                 warnings.warn(
                     f"The checkpoint {str(self.path)!r} could not be written ({error}); "
-                    "training goes on, and later checkpoints are tried; make room for them.",
+                    "training continues, and later checkpoints are tried; make room for them.",
                     stacklevel=2,
                 )
             self._has_failed = True
@@ -165,8 +165,8 @@ class Checkpoint:
         if self._is_taken:
             warnings.warn(
                 f"'checkpoint_dir' must be for one fit alone, but another fit has put its own "
-                f"checkpoint into {str(self.path)!r}; this fit goes on without saving; give "
-                "each fit another directory.",
+                f"checkpoint into {str(self.path)!r}; this fit continues without saving; "
+                "give each fit its own directory.",
                 stacklevel=2,
             )
 
@@ -208,7 +208,7 @@ class Checkpoint:
         return facts, arrays
 
     def resume(self, training: Training) -> None:
-        """Set the fit to where it was saved last, if it was; refuses what does not fit it."""
+        """Restore the saved training state, if any; refuses a state that does not fit."""
         if self.saved is None:
             return
         fit, program = training.fit, training.program
@@ -218,14 +218,14 @@ class Checkpoint:
             _check_alike(snapshots, [np.empty(program.n_values, np.float32)] * 3)
             is_usable = state.reason is not StopReason.NOT_FINITE
             _check_finite(snapshots[not is_usable :])
-            # A loss that was not finite has left no optimizer's state.
+            # After a loss that was not finite, no optimizer state was saved.
             if state.optimizer or is_usable:
                 _check_alike(state.optimizer, program.optimizer_state(training.member))
         fit.state = state
 
 
 def read(path: Path) -> Saved | None:
-    """The newest checkpoint, also while another process trains; None where there is none."""
+    """The newest checkpoint, or None; another process may be training meanwhile."""
     found = read_file(path)
     if found is None:
         return None
@@ -251,7 +251,7 @@ def _described(arrays: Mapping[str, np.ndarray]) -> dict[str, list]:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value out of JSON is of a kind, written as in `FACTS`."""
+    """Whether a value from JSON has the given type, written as in `FACTS`."""
     if isinstance(kind, tuple):
         return any(_fits(value, one) for one in kind)
     if isinstance(kind, list):

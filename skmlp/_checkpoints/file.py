@@ -1,8 +1,8 @@
 """The file of a checkpoint: arrays and JSON, read and replaced as a whole.
 
-It is written beside its place, synced, and renamed into it, so that there is always one whole
-checkpoint and a reader never meets half of one. It holds no code: loading is safe. Each one
-has a token of its own, by which a fit sees whether the file is the one it knows.
+It is written to a part file in the same directory, synced, and renamed, so that a reader always
+finds one whole checkpoint. It holds no code, so loading is safe. Each checkpoint has its own
+token, by which a fit recognises the file that it read or wrote last.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 try:
     import fcntl
-except ImportError:  # Windows, where a file that is open cannot be deleted anyway
+except ImportError:  # Windows, where an open file cannot be deleted anyway
     fcntl = None  # type: ignore[assignment]
 
 FILE_NAME = "checkpoint.npz"
@@ -40,7 +40,7 @@ def checkpoint_path(directory: str | os.PathLike) -> Path:
 
 
 def prepare(path: Path) -> None:
-    """Make the directory, and see that files can be written there."""
+    """Make the directory, check that it is writable, and delete leftovers of killed fits."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
@@ -54,7 +54,7 @@ def prepare(path: Path) -> None:
 
 
 def _remove_leftover(part: Path) -> None:
-    """Delete what a killed fit was writing, unless a living one still does."""
+    """Delete the part file of a killed fit; a running fit holds a lock on its own."""
     with suppress(OSError):
         if fcntl is None:
             part.unlink()
@@ -65,7 +65,7 @@ def _remove_leftover(part: Path) -> None:
 
 
 def read_file(path: Path) -> tuple[str, dict[str, Any], dict[str, np.ndarray]] | None:
-    """Token, facts and arrays of the checkpoint that is there; None where there is none."""
+    """Token, facts and arrays of the checkpoint; None if there is none."""
     try:
         contents = path.read_bytes()
     except FileNotFoundError:
@@ -81,7 +81,7 @@ def read_file(path: Path) -> tuple[str, dict[str, Any], dict[str, np.ndarray]] |
         raise ValueError(
             f"'checkpoint_dir' must hold a checkpoint of this version of skmlp; "
             f"{str(path)!r} was written by another one (format {written!r}, not {FORMAT}); "
-            "resume it there, or choose another directory."
+            "resume it with that version, or choose another directory."
         )
     with undamaged(path):
         return str(arrays.pop("token")), facts, arrays
@@ -89,7 +89,7 @@ def read_file(path: Path) -> tuple[str, dict[str, Any], dict[str, np.ndarray]] |
 
 @contextmanager
 def undamaged(path: Path) -> Iterator[None]:
-    """Tell whatever fails in the block as what it is: a file that no fit has written."""
+    """Report any error in the block as a damaged checkpoint."""
     try:
         yield
     except Exception as error:
@@ -107,9 +107,9 @@ def write_file(
     *,
     known: str | None,
 ) -> bool:
-    """Put a whole checkpoint in the place of the one whose token is known, or of none.
+    """Write a checkpoint, where there is none or in place of the one with the `known` token.
 
-    Returns whether it did: it does not where another fit's checkpoint is.
+    Returns False, and changes nothing, if another fit's checkpoint is there.
     """
     buffer = io.BytesIO()
     text = json.dumps({"format": FORMAT, **facts}, default=float)
@@ -120,7 +120,7 @@ def write_file(
     try:
         with open(part, "xb") as file:
             if fcntl is not None:
-                with suppress(OSError):  # some file systems know no locks
+                with suppress(OSError):  # some file systems have no locks
                     fcntl.flock(file, fcntl.LOCK_EX)
             file.write(buffer.getbuffer())
             file.flush()
@@ -134,7 +134,7 @@ def write_file(
 
 
 def _token(path: Path) -> str | None:
-    """The token of the checkpoint that is there; None if there is none."""
+    """The token of the existing checkpoint; None if there is none."""
     try:
         with zipfile.ZipFile(path) as file:
             return str(_array(file.read("token.npy")))

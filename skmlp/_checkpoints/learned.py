@@ -1,4 +1,4 @@
-"""The attributes that fitting sets: which they are, and where they come from."""
+"""The attributes that fitting sets: kept after a failure, computed, saved and checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skmlp._engine.state import TrainingState
 
 @contextmanager
 def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Give the estimator back what it had learned before, if the block raises."""
+    """Restore the attributes that fitting had set before, if the block raises."""
     before = learned(estimator)
     try:
         yield
@@ -36,7 +36,7 @@ def learned(estimator: BaseEstimator) -> dict[str, Any]:
 
 
 def forget(estimator: BaseEstimator) -> None:
-    """Take away the attributes that fitting set."""
+    """Delete the attributes that fitting sets."""
     for name in learned(estimator):
         delattr(estimator, name)
 
@@ -47,9 +47,9 @@ NOT_ENDED = "Training had not ended when this checkpoint was written; fit resume
 def results(
     state: TrainingState, *, has_validation: bool, earlier: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The attributes that tell how training went.
+    """The attributes that report how training went.
 
-    `earlier` holds the "history" and "scores" of the calls that this one continued.
+    `earlier` holds the "history" and "scores" of the calls that this one resumed.
     """
     past = earlier["history"]
     is_scored = has_validation and math.isfinite(state.best_value)
@@ -57,10 +57,10 @@ def results(
     return {
         "history_": whole,
         "loss_curve_": whole["loss"],
-        # A callback that brings back a finished training leaves no epoch to run.
+        # No epoch is run if a callback restores a finished training.
         "loss_": whole["loss"][-1] if whole["loss"] else math.nan,
         "n_iter_": state.epochs,
-        # As in scikit-learn, what is not watched is None.
+        # As in scikit-learn, a value that is not watched is None.
         "best_loss_": None if has_validation else state.best_value,
         "best_validation_score_": -state.best_value if is_scored else None,
         "validation_scores_": earlier["scores"] + state.scores if has_validation else None,
@@ -69,9 +69,9 @@ def results(
 
 
 def portable(from_data: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes learned from data, in words of JSON.
+    """Attributes learned from data, as JSON.
 
-    Raises ValueError for labels and categories of a kind that JSON has no word for.
+    Raises ValueError for labels and categories of types that a checkpoint cannot hold.
     """
     encoded = {}
     for name, value in from_data.items():
@@ -82,16 +82,16 @@ def portable(from_data: Mapping[str, Any]) -> dict[str, Any]:
                 to_json(part)
         except TypeError as error:
             raise ValueError(
-                "'checkpoint_dir' must be None where labels or categories are no text, "
-                "numbers, dates, intervals or tuples of these, which a checkpoint can hold; "
-                f"got {error} in {place}; convert them to strings."
+                "'checkpoint_dir' must be None unless labels and categories are text, numbers, "
+                "dates, intervals or tuples of these, which a checkpoint can hold; got "
+                f"{error} in {place}; convert them to strings."
             ) from error
         encoded[name] = to_json(value)
     return encoded
 
 
 def check_learned(values: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Raise an error of any type unless these can be attributes learned from data."""
+    """Raise an error of any type unless these are valid attributes learned from data."""
     n_features, n_outputs = values["n_features_in_"], values["n_outputs_"]
     names = values.get("feature_names_in_")
     categories = values.get("categories_", {})

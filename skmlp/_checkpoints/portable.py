@@ -1,4 +1,4 @@
-"""Labels and categories as JSON and back: kinds of values that are known, and no others."""
+"""Labels and categories to JSON and back, for a fixed list of types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DTYPE_KINDS = "biufcmMSU"  # of arrays without Python objects
 
 
 def to_json(value: Any) -> Any:
-    """The value in words of JSON; raises TypeError for one of another kind."""
+    """The value as JSON; raises TypeError for a type that is not in the list."""
     if type(value) in ATOMS:
         return value
     if type(value) is list:
@@ -74,7 +74,7 @@ def _plain(name: str) -> np.dtype:
 
 
 def _pandas() -> Any:
-    import pandas  # optional: there is none of its values without it
+    import pandas  # optional; its values exist only where it is installed
 
     return pandas
 
@@ -84,7 +84,7 @@ def _timestamp(parts: list) -> Any:
     return moment if zone is None else moment.tz_localize("UTC").tz_convert(zone)
 
 
-# Kind: how a value is taken apart, and how it is put together.
+# Type: how to take a value apart, and how to put it together.
 KINDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "builtins.bytes": (bytes.hex, bytes.fromhex),
     "decimal.Decimal": (str, decimal.Decimal),

@@ -1,8 +1,9 @@
-"""The settings of a fit as text that is equal, in every process, where the fits are.
+"""The settings of a fit as text: equal in any process for equal fits.
 
-Functions and classes count by their code and all that it refers to, other objects by what
-pickle would write of them. Those of well-known libraries count by their names. Values that
-cannot be read so are refused: taking one for another would resume the wrong fit.
+Functions and classes are compared by their code and all that it refers to, or by name if they
+belong to a well-known library; other objects are compared by the state that pickle would save.
+Values that cannot be compared so are refused: mistaking one for another would resume the wrong
+fit.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from typing import Any
 
 import numpy as np
 
-# Parameters that change nothing in what is trained, and one that is compared by the seed.
+# Parameters that do not affect training, and `random_state`, which is compared by its seed.
 WITHOUT_EFFECT = {"callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "verbose"}
 LIBRARIES = {"keras", "numpy", "pandas", "polars", "scipy", "sklearn", "tensorflow"}
 LIBRARIES |= set(sys.stdlib_module_names) - {"__main__"}
 MAX_LENGTH = 100
 
-Around = tuple[Any, ...]  # the values that a value is part of, the outermost first
+Around = tuple[Any, ...]  # the values that contain a value, outermost first
 
 
 class IncomparableError(Exception):
-    """Says of which value it cannot be told whether it equals another."""
+    """Raised for a value that cannot be compared with another."""
 
 
 def settings_text(estimator: Any) -> dict[str, str]:
@@ -63,7 +64,7 @@ def _parameter_text(name: str, value: Any) -> str:
 
 
 def _text(value: Any, around: Around) -> str:
-    """A value's text; numbers count by their value, tuples and arrays as lists."""
+    """A value as text; numbers are compared by value, tuples and arrays as lists."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, str, bytes, complex)):
@@ -94,7 +95,7 @@ def _text(value: Any, around: Around) -> str:
 
 
 def _definition_text(value: Any, around: Around) -> str:
-    """A function or class, by its name where it is a library's."""
+    """A function or class as text: its name if a library defines it, otherwise its code."""
     module = getattr(value, "__module__", None) or ""
     if module.partition(".")[0] in LIBRARIES:
         found: Any = sys.modules.get(module)
@@ -132,7 +133,7 @@ def _global_names(code: CodeType) -> Iterator[str]:
 
 
 def _code(code: Any) -> Any:
-    """A code object as what it does, without where it stands; or one of its constants."""
+    """The parts of a code object that affect its behaviour; or one of its constants."""
     if isinstance(code, CodeType):
         constants = [_code(constant) for constant in code.co_consts]
         exceptions = getattr(code, "co_exceptiontable", b"")
@@ -159,10 +160,9 @@ def _member(member: Any) -> Any:
 
 
 def _keras_text(value: Any, around: Around) -> str:
-    """A Keras object by its class and configuration; by its attributes too, where that does
-    not say all.
+    """A Keras object by class and configuration, and by attributes too if that is incomplete.
 
-    Not of what has variables: layers and optimizers are rebuilt from their configuration.
+    Layers and optimizers are rebuilt from their configuration, which is all that counts.
     """
     config = value.get_config()
     parameters = list(inspect.signature(type(value).__init__).parameters)[1:]
@@ -171,12 +171,12 @@ def _keras_text(value: Any, around: Around) -> str:
     settings = {name: one for name, one in config.items() if name != "name"}
     text = f"{_text(type(value), around)} {_text(settings, around)}"
     if "'class_name': 'function'" in text or "'class_name': '__lambda__'" in text:
-        raise IncomparableError("its get_config knows a function by its name alone")
+        raise IncomparableError("its get_config gives only the name of a function")
     return text
 
 
 def _state(value: Any, around: Around) -> str:
-    """Any other object by what pickle would write of it."""
+    """Any other object by the state that pickle would save."""
     reduce = copyreg.dispatch_table.get(type(value))
     try:
         reduced: Any = reduce(value) if reduce else value.__reduce_ex__(4)

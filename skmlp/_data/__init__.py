@@ -1,1 +1,1 @@
-"""Whatever the user hands over, as float32 arrays that were checked once."""
+"""The user's data, checked once and converted to float32 arrays."""

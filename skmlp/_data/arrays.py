@@ -1,4 +1,4 @@
-"""From what the user hands over to what the engine takes: float32 arrays, once."""
+"""The user's X, y and weights, checked and converted to float32 arrays."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MIN_VALIDATION_ROWS = 2  # R² of a single row is not defined
 
 
 def encode_features(estimator: Any, X: Any) -> np.ndarray | sparse.spmatrix:
-    """X to predict for, as float32, dense or CSR, after scikit-learn's checks of values,
-    columns and names.
+    """Rows to predict as float32, dense or CSR, after scikit-learn's checks of values, columns
+    and names.
     """
-    # the check that follows the cast tells of overflow
+    # the check after the cast reports overflow
     with np.errstate(over="ignore", invalid="ignore"):
         if is_plain_array(estimator, X):
             rows = np.ascontiguousarray(X, dtype=np.float32)
@@ -33,9 +33,9 @@ def encode_features(estimator: Any, X: Any) -> np.ndarray | sparse.spmatrix:
 
 
 def is_plain_array(estimator: Any, X: Any) -> bool:
-    """Whether finite values are all that scikit-learn's checks could still ask of X.
+    """Whether X is a plain array of the fitted width, of which only finiteness is unchecked.
 
-    For a single row those checks take four times as long as the network.
+    For a single row, scikit-learn's full checks take four times as long as the network.
     """
     return (
         type(X) is np.ndarray
@@ -48,7 +48,7 @@ def is_plain_array(estimator: Any, X: Any) -> bool:
 
 
 def output_dtype(X: Any) -> type[np.floating]:
-    """The dtype of predictions, as in scikit-learn: float32 for float32 rows, else float64."""
+    """Dtype of predictions, as in scikit-learn: float32 for float32 rows, otherwise float64."""
     return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
 
 
@@ -56,7 +56,7 @@ def encode_features_and_target(
     estimator: Any, X: Any, y: Any, *, reset: bool, y_numeric: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Dense float32 X and y as an array, after scikit-learn's checks of both together."""
-    # the check that follows the cast tells of overflow
+    # the check after the cast reports overflow
     with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
         X, y = validate_data(
             estimator,
@@ -83,7 +83,7 @@ def encode_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray:
 
 
 def check_total_weight(weight: np.ndarray) -> None:
-    """Refuse weights that are all zero, or too large for a sum."""
+    """Refuse weights that are all zero or whose sum overflows."""
     if not weight.any():
         raise ValueError(
             "'sample_weight' must be positive for at least one row, times the weight of its "
@@ -94,7 +94,7 @@ def check_total_weight(weight: np.ndarray) -> None:
     if not np.isfinite(total):
         raise ValueError(
             f"'sample_weight' must have a finite sum; got weights up to {weight.max():.3g}; "
-            "divide them by a number, which changes nothing else."
+            "divide them all by a constant, which changes nothing else."
         )
 
 
@@ -103,7 +103,7 @@ def hold_out(
 ) -> tuple[EncodedData, EncodedData]:
     """Training and validation rows: a seeded split, stratified where labels are given."""
     try:
-        train, held = train_test_split(
+        train, validation = train_test_split(
             np.arange(data.n_rows), test_size=fraction, stratify=stratify, random_state=seed
         )
     except ValueError as error:
@@ -111,14 +111,14 @@ def hold_out(
         if stratify is not None:
             labels, counts = np.unique(stratify, return_counts=True)
             single = labels[counts == 1].tolist()
-            rare = f", a single one of {', '.join(map(repr, single))}" if single else ""
+            rare = f", with a single row of {', '.join(map(repr, single))}" if single else ""
         raise ValueError(
             f"'validation_fraction' must leave rows on both sides of the split and, for a "
             f"classifier, rows of every class; got {fraction} of {data.n_rows} rows{rare}; "
             f"pass X_val and y_val instead ({error})"
         ) from error
-    check_validation_rows(held.size, f"'validation_fraction'={fraction}")
-    sides = data.rows(train), data.rows(held)
+    check_validation_rows(validation.size, f"'validation_fraction'={fraction}")
+    sides = data.rows(train), data.rows(validation)
     for side in sides:
         check_total_weight(side.weight)
     return sides

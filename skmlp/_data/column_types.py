@@ -1,4 +1,4 @@
-"""Columns that hold no numbers: found and named, where scikit-learn names a value."""
+"""Errors that name the columns without numbers; scikit-learn's name only a value."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-# beginnings of the dtypes' names in pandas, polars and Arrow, in lower case
+# prefixes of dtype names in pandas, polars and Arrow, in lower case
 DATES = ("date", "time", "duration", "period", "interval")
 CATEGORIES = ("categor", "enum", "dictionary")
-OF_DATES = "turn dates into numbers, such as days since one of them"
+OF_DATES = "turn dates into numbers, for example days since the first"
 OF_OTHERS = (
-    "encode text and categories, such as by a OneHotEncoder in a ColumnTransformer, or give "
-    "them to the wide & deep estimators in columns of a categorical dtype"
+    "encode text and categories, for example by a OneHotEncoder in a ColumnTransformer, or "
+    "give them to the wide & deep estimators in columns of a categorical dtype"
 )
 MAX_NAMED = 5
 
@@ -23,7 +23,7 @@ MAX_NAMED = 5
 def named_columns(X: Any) -> Iterator[None]:
     """Refuse dates before the block, and name the columns at fault if the block fails.
 
-    Dates alone scikit-learn would take for numbers, of nanoseconds.
+    scikit-learn would convert a frame of dates alone to nanoseconds without an error.
     """
     _refuse({name: kind for name, kind, _ in _suspects(X) if kind == "dates"})
     try:
@@ -36,7 +36,7 @@ def named_columns(X: Any) -> Iterator[None]:
 
 
 def _suspects(X: Any) -> Iterator[tuple[str, str, int]]:
-    """Columns that may hold no numbers: what to call each, what it seems to hold, position."""
+    """(name, kind, position) of each column that, by its dtype, may hold no numbers."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         columns = [
             (repr(name), str(dtype)) for name, dtype in zip(X.columns, X.dtypes, strict=True)
@@ -56,24 +56,24 @@ def _suspects(X: Any) -> Iterator[tuple[str, str, int]]:
 
 
 def _is_text(X: Any, i: int) -> bool:
-    """Whether a column's values are not even numbers written as text."""
+    """Whether a column holds text that does not spell numbers."""
     column = X.iloc[:, i] if hasattr(X, "iloc") else X[:, i]
     try:
         np.asarray(column, dtype=object).astype(float)
     except ValueError:
         return True
-    except TypeError:  # neither text nor numbers; scikit-learn says which value it is
+    except TypeError:  # neither text nor numbers; scikit-learn's error names the value
         return False
     return False
 
 
 def _refuse(kinds: dict[str, str], cause: Exception | None = None) -> None:
-    """Raise ValueError for these columns, by the names and kinds given; pass if none are."""
+    """Raise ValueError that names these columns and their kinds; do nothing without any."""
     if not kinds:
         return
     parts = []
     for kind in dict.fromkeys(kinds.values()):
-        names = [name for name, other in kinds.items() if other == kind]
+        names = [name for name, its_kind in kinds.items() if its_kind == kind]
         more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
         parts.append(f"{kind} in {', '.join(names[:MAX_NAMED])}{more}")
     remedy = OF_DATES if "dates" in kinds.values() else OF_OTHERS

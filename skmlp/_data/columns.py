@@ -1,7 +1,7 @@
 """Columns of X as the inputs of a network: numbers, indicators of categories, products.
 
-An input is a term (column, code): the column's number where the code is -1, and else whether
-the column's category is the one of this code.
+An input is a term: (column, -1) is the column's value; (column, k) is 1 where the column has
+category k, otherwise 0.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from skmlp._sklearn import column_indices
 
-NUMBER = -1  # the code of a term that is the column's number
-Categories = dict[str, list]  # of a column's name: its categories in fit, sorted
+NUMBER = -1  # code of a term that takes the column's value
+Categories = dict[str, list]  # column name -> its categories in fit, sorted
 
 
 def chosen(parameter: str, selection: Any, X: Any) -> np.ndarray:
@@ -41,7 +41,7 @@ def chosen(parameter: str, selection: Any, X: Any) -> np.ndarray:
 
 
 def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
-    """Positions of both columns of every pair; None is no pair."""
+    """Column positions of each pair; None means no pairs."""
     positions = []
     for pair in [] if pairs is None else pairs:
         if isinstance(pair, str) or np.shape(pair) != (2,):
@@ -53,7 +53,7 @@ def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
 
 
 def categories_of(X: Any) -> Categories:
-    """The categories of a frame's columns of that dtype; none of anything else."""
+    """Categories of a frame's categorical columns; empty where X is not a frame."""
     if not hasattr(X, "columns"):
         return {}
     categorical = ("category", "Categorical", "Enum")  # pandas's name and polars's two
@@ -74,7 +74,7 @@ def categories_of(X: Any) -> Categories:
 
 
 def with_codes(X: Any, categories: Categories) -> Any:
-    """The frame with every category as its code; -1 where it is missing or unknown."""
+    """The frame with categories replaced by codes; -1 where missing or unknown."""
     if not categories:
         return X
     if not hasattr(X, "columns") or not set(categories) <= set(X.columns):
@@ -95,7 +95,7 @@ def _codes(column: Any, categories: list) -> np.ndarray:
 
 
 def _in_order(values: np.ndarray) -> list:
-    """Distinct values, sorted; those of unlike types by their types' names first."""
+    """Distinct values, sorted; values that cannot be compared, by type name, then as text."""
     distinct = list(dict.fromkeys(values.tolist()))
     try:
         return sorted(distinct)
@@ -113,8 +113,8 @@ def _is_missing(column: Any) -> np.ndarray:
 
 
 def terms(columns: Sequence[int] | np.ndarray, n_categories: dict[int, int]) -> np.ndarray:
-    """The inputs that these columns give, (n_inputs, 2): one for a number, or one for each
-    category of those columns that have some.
+    """Inputs made of these columns, (n_inputs, 2): one for a numeric column, one per category
+    for a categorical column.
     """
     codes = [
         range(n_categories[column]) if column in n_categories else [NUMBER]
@@ -129,30 +129,30 @@ def terms(columns: Sequence[int] | np.ndarray, n_categories: dict[int, int]) -> 
 def crossed_terms(
     rows: np.ndarray, pairs: Sequence[np.ndarray], n_categories: dict[int, int]
 ) -> np.ndarray:
-    """The inputs that products of columns give, (n_inputs, 2, 2): two terms for each.
+    """Inputs that are products of two columns, (n_inputs, 2, 2): two terms each.
 
-    Of two categories only those are crossed that meet in a row: the weight of any other would
-    never be trained.
+    Two categories are crossed only if some row has both; otherwise the weight of their cross
+    would never be trained.
     """
     found = []
-    for one, other in pairs:
-        if one in n_categories and other in n_categories:
-            met = np.unique(rows[:, [one, other]], axis=0).astype(int)
+    for left, right in pairs:
+        if left in n_categories and right in n_categories:
+            met = np.unique(rows[:, [left, right]], axis=0).astype(int)
             met = met[(met >= 0).all(axis=1)]
-            found += [((one, a), (other, b)) for a, b in met]
+            found += [((left, a), (right, b)) for a, b in met]
         else:
-            sides = terms([one], n_categories), terms([other], n_categories)
+            sides = terms([left], n_categories), terms([right], n_categories)
             found += [(a, b) for a in sides[0] for b in sides[1]]
     return np.array(found, dtype=int).reshape(-1, 2, 2)
 
 
 def column_pairs(crosses: np.ndarray) -> np.ndarray:
-    """The pairs of columns of which these are the crosses, sorted, (n_pairs, 2)."""
+    """Distinct pairs of columns that these crosses multiply, sorted, (n_pairs, 2)."""
     return np.unique(crosses[:, :, 0], axis=0)
 
 
 def values(rows: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """What terms are in rows of numbers and codes, (n_samples, n_inputs) of their dtype."""
+    """Values of terms for rows of numbers and codes, (n_samples, n_inputs) of their dtype."""
     columns, codes = inputs.T
     found = rows[:, columns]
     indicators = codes != NUMBER

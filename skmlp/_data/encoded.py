@@ -1,4 +1,4 @@
-"""Rows as the engine takes them."""
+"""Rows in the form that the engine takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class EncodedData:
 
     X: np.ndarray  # (n_samples, n_features) float32
     y: np.ndarray  # (n_samples, n_outputs) float32, or (n_samples,) int32 class indices
-    weight: np.ndarray  # (n_samples,) float64, not negative, one at least positive
+    weight: np.ndarray  # (n_samples,) float64, not negative, at least one positive
 
     @property
     def n_rows(self) -> int:
@@ -23,8 +23,8 @@ class EncodedData:
         """Weights of mean 1, (n_samples,) float32.
 
         The loss of a batch is its weighted sum over its number of rows, as in Keras. With
-        mean 1 the loss of all rows is then their weighted mean, so a weight of 2 is the row
-        twice and a weight of 0 is the row removed.
+        mean 1, the loss over all rows is their weighted mean: a weight of 2 equals repeating
+        the row, a weight of 0 removing it.
         """
         return (self.weight / self.weight.mean()).astype(np.float32)
 
@@ -32,10 +32,10 @@ class EncodedData:
         return EncodedData(self.X[index], self.y[index], self.weight[index])
 
     def merged(self) -> EncodedData:
-        """Equal rows as one with their summed weight, and none of weight zero.
+        """Merge equal rows and add their weights; drop rows of weight zero.
 
-        For full batches this changes nothing but rounding, and makes repeated rows and
-        weights agree to the last bit, in whatever order the rows come.
+        For full batches this changes only rounding. Repeated rows and weights then agree to
+        the last bit, in any order of rows.
         """
         kept = self.rows(np.flatnonzero(self.weight))
         columns = np.hstack([kept.X, kept.y.reshape(kept.n_rows, -1)])

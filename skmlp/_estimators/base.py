@@ -1,4 +1,4 @@
-"""What the estimators share: `fit`, from validation to fitted state."""
+"""Shared by the estimators: `fit`, from validation to fitted state."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 
 class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
-    """Fitting; a subclass says what targets and outputs mean."""
+    """Fitting; subclasses define the meaning of targets and outputs."""
 
     _y_is_numeric: bool
     label_smoothing: float = 0.0  # a parameter of classifiers
@@ -89,11 +89,11 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             refuse_other_names(type(self).__name__, known, elsewhere, OF_CONSTRUCTORS)
         return super().set_params(**params)
 
-    # What a subclass says
+    # Hooks of subclasses
 
     @abstractmethod
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
-        """Targets as the engine takes them; with `reset`, learn what they look like."""
+        """Targets for the engine; with `reset`, learn their classes and number."""
 
     @abstractmethod
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
@@ -101,11 +101,11 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
 
     @abstractmethod
     def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Weights of the rows after the estimator's own say."""
+        """Sample weights, times class weights if any."""
 
     @abstractmethod
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
-        """Labels by which a hold-out is stratified, if it is."""
+        """Labels by which held-out rows are stratified; None for a plain split."""
 
     @abstractmethod
     def _output_layer(self) -> tuple[int, str]:
@@ -114,15 +114,15 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
     def _scale_targets(
         self, data: EncodedData, validation: EncodedData | None, *, reset: bool
     ) -> tuple[EncodedData, EncodedData | None]:
-        """Both with targets in the network's units; with `reset`, learn these."""
+        """Both with targets scaled for the network; with `reset`, learn the scale."""
         return data, validation
 
     def _check_fit(self, data: EncodedData) -> None:
-        """Warn if the trained network is of no use for the rows that trained it."""
+        """Warn if the network predicts its own training rows badly."""
 
     @abstractmethod
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
-        """`score`, from activated outputs of shape (n_samples, n_outputs)."""
+        """`score`, computed from activated outputs of shape (n_samples, n_outputs)."""
 
     # Fitting
 
@@ -153,11 +153,10 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             Targets: numbers for a regressor; labels of any type, or a binary indicator
             matrix for several labels at once, for a classifier.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, not negative. A weight of 2 counts as the row twice.
+            Weight of each row, not negative. A weight of 2 equals repeating the row.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Validation rows, measured after every epoch; the best epoch's weights are kept.
-            In a `Pipeline` they pass the same transformers with
-            `transform_input=["X_val"]`.
+            With `transform_input=["X_val"]`, a `Pipeline` transforms them like X.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of `X_val`.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -182,7 +181,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         ------
         ValueError
             For data or parameters that cannot be trained on. An estimator that was fitted
-            before is then as it was.
+            before is left unchanged.
         """
         with all_or_nothing(self):
             start = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
@@ -190,12 +189,12 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             seed = self._seed(start, saved)
             is_new = start is None
             data = self._encode(X, y, sample_weight, reset=is_new, reset_target=is_new)
-            held = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
+            given = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
             validation = None
-            holds_out = held is None and self.early_stopping
-            if held is not None:
+            holds_out = given is None and self.early_stopping
+            if given is not None:
                 validation = self._encode(
-                    *held, reset=False, reset_target=False, is_validation=True
+                    *given, reset=False, reset_target=False, is_validation=True
                 )
                 check_validation_rows(validation.n_rows, "'X_val'")
             elif holds_out:
@@ -220,7 +219,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             return self._train(job, {"X": X, "y": y}, verbose)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool) -> Self:
-        """One epoch over the given rows, from wherever training stands."""
+        """Train one epoch on the given rows, from the current weights."""
         if self.early_stopping:
             raise ValueError(
                 "'early_stopping' must be False for partial_fit, which trains one epoch a "
@@ -233,7 +232,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         return self._train(job, {"X": X, "y": y}, self.verbose)
 
     def _seed(self, start: FittedNetwork | None, saved: Saved | None = None) -> int:
-        """Seed of a fit: of the one it goes on with, or from `random_state`."""
+        """Seed of a fit: that of the fit it resumes, otherwise drawn from `random_state`."""
         if start is not None:
             return start.training.seed
         if saved is not None and self.random_state is None:
@@ -276,7 +275,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         holds_out: bool = False,
         is_part: bool = False,
     ) -> Job:
-        """What to train; refuses to go on with a network of another shape."""
+        """The job of a fit; refuses to resume with a network of another shape."""
         from skmlp._keras.tensorflow import refuse_forked_process
         from skmlp._training.metrics import named_measures  # imports TensorFlow
 
@@ -287,7 +286,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         if before != spec and before.weighted() != spec.weighted():
             raise ValueError(
                 "'hidden_layer_sizes', 'n_hidden', 'n_neurons', 'normalization' and "
-                "activations with weights must stay as they were to go on with trained "
+                "activations with weights must stay as they were to resume from trained "
                 f"weights; got layers of {spec.shape()} units for {before.shape()}; set "
                 "warm_start=False to start afresh."
             )
@@ -310,7 +309,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         )
 
     def _validation_score(self, spec: NetworkSpec) -> Measure | None:
-        """What tells the best epoch; None for the loss."""
+        """The score that selects the best epoch; None for the loss."""
         from skmlp._training.metrics import scorer_measure
 
         if self.scoring == "loss":
@@ -324,7 +323,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         return hidden_units(self.hidden_layer_sizes, self.n_hidden, self.n_neurons)
 
     def _spec(self) -> NetworkSpec:
-        """The network that the parameters describe, for the targets that were learned."""
+        """The network that the parameters describe, for the learned targets."""
         units = self._hidden_units()
         n_outputs, output_activation = self._output_layer()
         return NetworkSpec(
@@ -339,7 +338,7 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         )
 
     def _train(self, job: Job, given: dict, verbose: int) -> Self:
-        """Run the engine and store what it leaves behind; `given` are the arguments of fit."""
+        """Train and store the results; `given` are the arguments of `fit`."""
         from skmlp._training.train import train_network
 
         bar = ProgressBar(type(self).__name__, job.epochs) if verbose else None

@@ -1,4 +1,4 @@
-"""The results of a fit on an estimator, stored by `fit` and loaded from checkpoints."""
+"""Results of a fit on the estimator, stored by `fit` or loaded from a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CheckpointedNetwork(NetworkEstimator):
-    """Stores the results of a fit, and loads those of one that has a `checkpoint_dir`."""
+    """Stores the results of a fit, and loads them from `checkpoint_dir`."""
 
     checkpoint_dir: Any
     checkpoint_every: int
@@ -31,18 +31,18 @@ class CheckpointedNetwork(NetworkEstimator):
 
     @abstractmethod
     def _spec(self) -> NetworkSpec:
-        """The network that the parameters describe, for the targets that were learned."""
+        """The network that the parameters describe, for the learned targets."""
 
     def load_checkpoint(self) -> Self:
         """Load the newest checkpoint in `checkpoint_dir`.
 
-        The parameters of this estimator must be those of the fit that wrote it. Once that
-        fit has ended, this estimator is as it left its own: the same weights, attributes and
-        optimizer's state, which `warm_start` and `partial_fit` resume alike.
+        The parameters must equal those of the fit that wrote it. If that fit has ended, this
+        estimator gets all its results: the same weights, attributes and optimizer state,
+        from which `warm_start` and `partial_fit` resume.
 
-        A fit that is still running, in another process perhaps, or that was interrupted,
-        gives the weights after the newest epoch that was saved, whether or not it is the
-        best, and all that was measured so far; `stop_reason_` says so.
+        If that fit was interrupted, or is still running, perhaps in another process, this
+        estimator gets the weights of the newest saved epoch, best or not, and the history so
+        far; `stop_reason_` says so.
 
         Returns
         -------
@@ -53,8 +53,8 @@ class CheckpointedNetwork(NetworkEstimator):
         Raises
         ------
         ValueError
-            If `checkpoint_dir` is None, or the checkpoint is damaged, one of other
-            parameters, or written by another version of skmlp.
+            If `checkpoint_dir` is None, or the checkpoint is damaged, belongs to other
+            parameters, or was written by another version of skmlp.
         FileNotFoundError
             If there is no checkpoint yet.
         """
@@ -77,7 +77,7 @@ class CheckpointedNetwork(NetworkEstimator):
         return self
 
     def _saved(self) -> Saved | None:
-        """The checkpoint that there is, if any."""
+        """The existing checkpoint, if any."""
         if self.checkpoint_dir is None:
             return None
         return read(checkpoint_path(self.checkpoint_dir))
@@ -87,14 +87,16 @@ class CheckpointedNetwork(NetworkEstimator):
         job: Job,
         saved: Saved | None,
     ) -> Checkpoint:
-        """Where to save, and of what: all that decides the bits of the result.
+        """The checkpoint of a fit, with all settings and data that decide its result.
 
-        Refuses a checkpoint of something else.
+        Refuses an existing checkpoint of other settings or data.
         """
         path = checkpoint_path(self.checkpoint_dir)
         prepare(path)
         data, validation = job.data, job.validation
-        held = (validation.X, validation.y, validation.weight) if validation else ()
+        validation_arrays = (
+            (validation.X, validation.y, validation.weight) if validation else ()
+        )
         from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
         settings = settings_text(self) | {
             "epochs": str(job.epochs),
@@ -103,7 +105,7 @@ class CheckpointedNetwork(NetworkEstimator):
             "X": digest([data.X]),
             "y": digest([data.y]),
             "sample_weight": digest([data.weight]),
-            "validation data": digest(held),
+            "validation data": digest(validation_arrays),
             "weights of the warm start": digest_of_start(job.start),
             **{k: shortened(str(np.asarray(v).tolist())) for k, v in from_data.items()},
         }
@@ -120,13 +122,13 @@ class CheckpointedNetwork(NetworkEstimator):
         )
 
     def _earlier(self, job: Job) -> dict[str, Any]:
-        """Losses and scores of the calls that a job resumes."""
+        """History and scores of the calls that a job resumes."""
         if job.start is None:
             return {"history": {}, "scores": []}
         return {"history": self.history_, "scores": self.validation_scores_ or []}
 
-    def _keep(self, fitted: FittedNetwork, **told: Any) -> None:
+    def _keep(self, fitted: FittedNetwork, **facts: Any) -> None:
         """Store a trained network, and how its training went (see `results`)."""
         self._state = fitted.at_rest()
-        for name, value in results(fitted.training, **told).items():
+        for name, value in results(fitted.training, **facts).items():
             setattr(self, name, value)

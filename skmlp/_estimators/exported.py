@@ -1,4 +1,4 @@
-"""The Keras model that a fitted estimator gives: its network, loss, penalties and optimizer."""
+"""The Keras model of a fitted estimator, compiled with its loss, penalties and optimizer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skmlp._network.keras_model import build_model
 from skmlp._network.spec import NetworkSpec
 from skmlp._training.metrics import keras_metrics, takes_indices
 
-MEAN = "sum_over_batch_size"  # Keras's name of the mean over rows
+MEAN = "sum_over_batch_size"  # Keras's name for the mean over rows
 
 
 def compiled_model(
@@ -21,7 +21,7 @@ def compiled_model(
 ) -> keras.Model:
     """A model with the fitted weights, compiled from the estimator's parameters.
 
-    All of it is Keras's own, so that a saved model loads where skmlp is not installed.
+    All its parts are Keras's own, so that a saved model loads where skmlp is not installed.
     """
     spec = state.spec
     has_penalty = params.l1 or params.l2
@@ -31,7 +31,7 @@ def compiled_model(
     for layer, arrays in zip(spec.layers(), state.weights, strict=True):
         model.get_layer(layer.name).set_weights(list(arrays))
     optimizer = _optimizer(params)
-    optimizer.build(model.trainable_variables)  # else Keras warns where a saved model is loaded
+    optimizer.build(model.trainable_variables)  # or Keras warns when a saved model is loaded
     loss = _loss(params, spec, has_class_indices)
     metrics = keras_metrics(params.metrics, spec)
     if has_class_indices:
@@ -65,7 +65,7 @@ def _loss(params: Any, spec: NetworkSpec, has_class_indices: bool) -> Any:
 
 
 def _optimizer(params: Any) -> keras.optimizers.Optimizer:
-    """A fresh optimizer; a schedule that is not an object of Keras's is left to `fit`."""
+    """A new optimizer; only a schedule that is a Keras object is applied."""
     names = ("momentum", "nesterov", "weight_decay", *CLIPPINGS)
     settings = {name: getattr(params, name) for name in names}
     optimizer = optimizer_recipe(params.optimizer, params.learning_rate, **settings).build()

@@ -1,4 +1,4 @@
-"""Warnings of fits that went wrong without an error."""
+"""Warnings about fits that went wrong without an error."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from skmlp._engine.fitted import FittedNetwork
 from skmlp._network.activations import numpy_activation
 from skmlp._network.inference import raw_outputs
 
-MAX_ROWS = 2_000  # predicted for a warning
+MAX_ROWS = 2_000  # compared at most
 
 
 def warn_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
-    """Warn if most validation targets lie farther from those of training than these spread.
+    """Warn if most validation targets lie outside the training range by more than its width.
 
-    A TransformedTargetRegressor that hands on `y_val` does not transform it.
+    A TransformedTargetRegressor passes on `y_val` without transforming it.
     """
     low, high = y.min(axis=0), y.max(axis=0)
     spread = high - low
@@ -28,8 +28,8 @@ def warn_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
         warnings.warn(
             f"'y_val' must be in the units of y; got values from {y_val.min():.4g} to "
             f"{y_val.max():.4g} beside {y.min():.4g} to {y.max():.4g} of y; a "
-            "TransformedTargetRegressor does not transform y_val: set normalize_y=True in its "
-            "place.",
+            "TransformedTargetRegressor does not transform y_val: use normalize_y=True "
+            "instead.",
             UserWarning,
             stacklevel=6,
         )
@@ -38,9 +38,9 @@ def warn_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
 def warn_if_worse_than_mean(
     name: str, loss: Any, state: FittedNetwork, data: EncodedData
 ) -> None:
-    """Warn if the loss of the training rows is above that of predicting the mean of y.
+    """Warn if the training loss is above that of predicting the mean of y.
 
-    The loss is only asked where squares say so too, since it takes longer than a small fit.
+    Squared errors are compared first, since computing the loss takes longer than a small fit.
     """
     rows = data.rows(np.arange(0, data.n_rows, -(-data.n_rows // MAX_ROWS)))
     if not rows.weight.any() or not np.ptp(rows.y, axis=0).any():

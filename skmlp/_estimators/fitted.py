@@ -1,4 +1,4 @@
-"""Outputs and weights of a fitted network, whatever its targets mean."""
+"""Outputs and weights of a fitted network, for any kind of target."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Returns
         -------
         params : dict
-            Values by name, with text in place of Keras objects for scikit-learn's printers.
+            Values by name; scikit-learn's printers get Keras objects as text.
         """
         if not is_printing():
             return super().get_params(deep)
-        held = vars(self).get(WAITING, {}) | vars(self)
+        stored = vars(self).get(WAITING, {}) | vars(self)
         names = inspect.signature(type(self)).parameters
-        return {name: to_show(held[name]) for name in names if name in held}
+        return {name: to_show(stored[name]) for name in names if name in stored}
 
     def hidden_output(self, X: Any, layer: int = -1) -> np.ndarray:
         """Activated outputs of a hidden layer.
@@ -54,7 +54,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         layer : int, default=-1
-            Number of the hidden layer, from 0; negative numbers count from the last.
+            Number of the hidden layer, from 0; negative numbers count from the last layer.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Returns
         -------
         output : ndarray or DataFrame of shape (n_samples, units of the last hidden layer)
-            `hidden_output(X)`, in the container that `set_output` asks for.
+            `hidden_output(X)`, in the container chosen by `set_output`.
         """
         return self.hidden_output(X)
 
@@ -158,8 +158,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return self._state
 
     def __getstate__(self) -> dict[str, Any]:
-        """Keras objects as text, and no callbacks of a fitted estimator: they belong to the
-        process of the fit.
+        """Save Keras objects as text, and a fitted estimator without its callbacks, which
+        belong to the process of the fit.
         """
         state = dict(super().__getstate__())
         state = state.pop(WAITING, {}) | state
@@ -169,7 +169,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return {**state, "callbacks": None} if "_state" in state else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Keras objects wait as text until they are used."""
+        """Load Keras objects as text, until they are used."""
         waiting = {name: value for name, value in state.items() if holds_text(value)}
         here = {name: value for name, value in state.items() if name not in waiting}
         super().__setstate__({**here, WAITING: waiting} if waiting else here)

@@ -26,7 +26,7 @@ from skmlp._parameters.training import TrainingParameters
 from skmlp._sklearn import fit_context, is_first_call
 
 MULTILABEL = "multilabel-indicator"
-# Outside the class, where type checkers would take an annotated name for a parameter.
+# Outside the class: inside, type checkers would take an annotated name for a parameter.
 LEARNED: tuple[str, ...] = (
     "n_features_in_",
     "feature_names_in_",
@@ -96,8 +96,8 @@ class MLPClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative.
         classes : array-like of shape (n_classes,), default=None
-            All classes that any call will see, or the numbers of an indicator matrix's
-            columns; needed in the first call.
+            All classes that any call will see, or the column numbers of an indicator matrix;
+            required in the first call.
 
         Returns
         -------
@@ -145,9 +145,9 @@ class MLPClassifier(
         Returns
         -------
         decision : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            For two classes, a number that is above 0 where the second class is predicted;
-            for more classes, a number per class, of which the highest is predicted; for
-            several labels, a number per label, above 0 where the label is predicted.
+            For two classes, a number above 0 where the second class is predicted; for more
+            classes, a number per class, the highest of which is predicted; for several labels,
+            a number per label, above 0 where the label is predicted.
         """
         raw = self._raw_outputs(X)
         return raw[:, 0] if self.y_type_ == "binary" else raw
@@ -169,7 +169,7 @@ class MLPClassifier(
         return self._of_all_classes(self._predictions(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Predict logarithms of probabilities, exact also where a probability is nearly 0 or 1.
+        """Predict logarithms of probabilities, exact even where a probability is nearly 0 or 1.
 
         Parameters
         ----------
@@ -241,8 +241,8 @@ class MLPClassifier(
         n_classes = len(self.classes_)
         if n_classes == 1 and not is_multilabel:
             warnings.warn(
-                f"'y' holds a single class, {self.classes_.tolist()[0]!r}, which is all that "
-                f"{type(self).__name__} will predict.",
+                f"'y' holds a single class, {self.classes_.tolist()[0]!r}, which "
+                f"{type(self).__name__} will always predict.",
                 UserWarning,
                 stacklevel=8,
             )
@@ -270,7 +270,7 @@ class MLPClassifier(
         return self.y_type_ == "multiclass"
 
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
-        """Accuracy; for several labels, the share of rows with every label right."""
+        """Accuracy; for several labels, the share of rows with all labels right."""
         truth = data.y[:, 0] if self.y_type_ == "binary" else data.y
         index = self._label_index(predictions)
         return accuracy_score(truth, index, sample_weight=data.weight)

@@ -25,7 +25,7 @@ from skmlp._parameters.texts import with_shared_parts
 from skmlp._parameters.training import TrainingParameters
 from skmlp._sklearn import fit_context
 
-# Outside the class, where type checkers would take an annotated name for a parameter.
+# Outside the class: inside, type checkers would take an annotated name for a parameter.
 LEARNED: tuple[str, ...] = (
     "n_features_in_",
     "feature_names_in_",
@@ -193,7 +193,7 @@ class MLPRegressor(
         return self._one_or_many(target if scaling is None else scaling.restored(target))
 
     def _one_or_many(self, y: np.ndarray) -> np.ndarray:
-        """(n_samples,) for a single target, else (n_samples, n_outputs)."""
+        """(n_samples,) for a single target, otherwise (n_samples, n_outputs)."""
         return y[:, 0] if self.n_outputs_ == 1 else y
 
     def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:

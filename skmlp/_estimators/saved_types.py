@@ -20,25 +20,25 @@ SAVED_TYPES = (
     MLPRegressor,
     WideDeepClassifier,
     WideDeepRegressor,
-    # Numbers, names and arrays without a method that loading calls.
+    # Records of numbers, names and arrays; loading calls none of their methods.
     FittedNetwork,
     NetworkSpec,
     TargetScaling,
     TrainingState,
-    # Texts; Keras makes objects of them when they are used, in its safe mode.
+    # Text, from which Keras makes objects in its safe mode when they are used.
     KerasLayer,
     KerasText,
-    # Picks columns by name and dtype; scikit-learn's own, for `wide_features`.
+    # scikit-learn's selector of columns by name and dtype, for `wide_features`.
     make_column_selector,
 )
 
 
 def skops_trusted_types() -> list[str]:
-    """Types to trust in a skops file of a fitted estimator, beside those that skops trusts.
+    """Types to trust in a skops file of a fitted estimator, besides those that skops trusts.
 
     Loading objects of these types sets attributes and runs no other code. Keras objects among
-    the parameters are saved as text, which Keras turns back in its safe mode when they are
-    used. Functions and classes of your own are not in the list: name them yourself.
+    the parameters are saved as text, which Keras turns into objects in its safe mode when they
+    are used. Your own functions and classes are not in the list: add their names.
 
     Returns
     -------

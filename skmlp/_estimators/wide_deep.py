@@ -27,7 +27,7 @@ LEARNED = ("wide_inputs_", "cross_inputs_", "deep_inputs_", "categories_")
 
 
 class BaseWideDeep(BaseMLP):
-    """Chooses the columns of both paths and describes the network that takes them."""
+    """Chooses the columns of both paths and describes the network."""
 
     wide_inputs_: np.ndarray
     cross_inputs_: np.ndarray
@@ -52,7 +52,7 @@ class BaseWideDeep(BaseMLP):
     def _learn_inputs(
         self, X: Any, rows: np.ndarray, categories: Categories, reset: bool
     ) -> None:
-        """Choose the inputs; without `reset`, refuse others than were learned."""
+        """Choose the inputs; without `reset`, refuse a choice unlike the learned one."""
         wide = chosen("wide_features", self.wide_features, X)
         deep = chosen("deep_features", self.deep_features, X)
         pairs = chosen_pairs("wide_crosses", self.wide_crosses, X)
@@ -84,7 +84,7 @@ class BaseWideDeep(BaseMLP):
         if not (wide.size or pairs):
             raise ValueError(
                 "'wide_features' must pick at least one column where 'wide_crosses' gives no "
-                f"pair; got {self.wide_features!r}; use the MLP estimator for no wide path."
+                f"pair; got {self.wide_features!r}; use an MLP estimator for no wide path."
             )
         if self._hidden_units() and not deep.size:
             raise ValueError(
@@ -113,7 +113,7 @@ class BaseWideDeep(BaseMLP):
         )
 
     def _predictions_of_outputs(self, X: Any) -> list[np.ndarray]:
-        """Activated main and auxiliary output, (n_samples, n_outputs) each."""
+        """Predictions of the main and the auxiliary output, (n_samples, n_outputs) each."""
         state = self._state_or_raise()
         if not state.spec.has_auxiliary:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Losses: which Keras loss a name means, and what it makes of a network's raw outputs."""
+"""Losses: looked up by name or object, and applied to a network's raw outputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCIKIT_LEARN_NAMES = {
     "poisson": "Poisson",
     "log_cosh": "LogCosh",
 }
-# Which cross-entropy is meant follows from the targets, so any of its names will do.
+# The targets decide which cross-entropy is meant, so these names are interchangeable.
 CROSS_ENTROPIES = frozenset(
     {
         "log_loss",
@@ -49,11 +49,10 @@ class RowLoss:
 def row_loss(
     loss: Any, output_activation: str, n_outputs: int, label_smoothing: float = 0.0
 ) -> RowLoss:
-    """What the engine minimises, from the parameters `loss` and `label_smoothing`.
+    """The loss that the engine minimises, from the parameters `loss` and `label_smoothing`.
 
-    A cross-entropy whose own link is the output activation starts from the raw outputs,
-    whatever its object says: that is the same function and loses no precision where outputs
-    saturate.
+    A cross-entropy that matches the output activation is computed from the raw outputs, even
+    if its object says otherwise: the function is the same, and exact where outputs saturate.
     """
     found = _find(loss, "binary" if output_activation == "sigmoid" else "categorical")
     if label_smoothing:
@@ -74,7 +73,7 @@ def row_loss(
 
 @lru_cache
 def check_row_loss(loss: RowLoss, n_outputs: int, takes_indices: bool) -> None:
-    """Try the loss on two rows, so that one that cannot work fails before training."""
+    """Try the loss on two rows, so that a loss that cannot work fails before training."""
     try:
         y = tf.zeros(2, tf.int32) if takes_indices else tf.zeros((2, n_outputs))
         loss.on_raw(y, tf.zeros((2, n_outputs)))
@@ -139,7 +138,7 @@ def _smoothed(loss: Any, label_smoothing: float) -> Any:
 
 
 def _link_of_logits(loss: Any) -> str | None:
-    """The activation that a loss applies by itself when told that it gets logits."""
+    """The activation that a loss applies itself with `from_logits=True`, if it has that."""
     if "from_logits" not in _config(loss):
         return None
     return "sigmoid" if "Binary" in type(loss).__name__ else "softmax"

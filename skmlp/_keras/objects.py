@@ -1,4 +1,4 @@
-"""Keras objects that users give by name or as they are: looked up and compared."""
+"""Keras objects, given by name or as objects: looked up and compared."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from typing import Any
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import full_config
 
-# Classes that need no argument and still are of no use: no metric of targets, or one that warns
-# of weights; no initializer of kernels; an optimizer whose state does not begin at zero.
+# Classes that need no argument but do not work here: metrics that ignore targets or warn about
+# weights, an initializer not for kernels, an optimizer whose state does not start at zero.
 NOT_BY_NAME = ("Mean", "Sum", "BinaryIoU", "STFT", "ScheduleFreeAdamW")
 
 
 def find_class(
     module: ModuleType, base: type, name: str, parameter: str, other: str = "a Keras object"
 ) -> type:
-    """The public class of a Keras module that a name means.
+    """The public class of a Keras module by its name, ignoring case and underscores.
 
-    Underscores and capitals make no difference. Raises ValueError that lists the names, and
-    what `other` value would do.
+    Raises ValueError that lists the names and `other`, the alternative to a name.
     """
     known = _known_classes(module, base)
     try:
@@ -38,7 +37,7 @@ def find_class(
 
 @lru_cache
 def _known_classes(module: ModuleType, base: type) -> dict[str, type]:
-    """Classes that a name is enough for, by their bare names."""
+    """Classes that can be made from a name alone, by bare name."""
     return {
         _bare(name): cls
         for name, cls in inspect.getmembers(module, inspect.isclass)
@@ -62,11 +61,11 @@ def _readable(cls: type) -> str:
 
 
 def config_key(keras_object: Any) -> Hashable:
-    """A value that is equal for two objects that do the same.
+    """A key that is equal for objects that behave alike.
 
-    Keras's own objects are told apart by class and configuration, so that the copies which
-    `sklearn.base.clone` makes count as one. Of a user's class the configuration may not say
-    all: such an object, like a function, equals itself alone.
+    Keras's own objects are compared by class and configuration, so that copies made by
+    `sklearn.base.clone` are equal. The configuration of a user's class may be incomplete: such
+    an object, like a function, equals only itself.
     """
     cls = type(keras_object)
     if cls.__module__.startswith("keras.") and hasattr(keras_object, "get_config"):
@@ -75,7 +74,7 @@ def config_key(keras_object: Any) -> Hashable:
 
 
 def frozen_config(config: dict[str, Any]) -> str:
-    """A Keras configuration as text, to compare and to hash; names are of no account."""
+    """A Keras configuration as text, to compare and to hash; names are ignored."""
     unnamed = {key: value for key, value in config.items() if key != "name"}
     return json.dumps(unnamed, sort_keys=True, default=repr)
 

@@ -11,12 +11,12 @@ from skmlp._keras.objects import find_class, frozen_config
 from skmlp._keras.tensorflow import keras
 
 DEFAULT_LEARNING_RATE = 1e-3
-# Keras's optimizers that treat every number of a variable alike
+# Keras's optimizers that update each number by its own gradient alone
 ELEMENTWISE = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Lion")
 CLIPPINGS = ("clipvalue", "clipnorm", "global_clipnorm")
 
 
-# Settings by which an optimizer looks at more than a number and its gradient of one step.
+# Settings that make a step depend on more than a number's gradient in this step.
 MORE_THAN_A_STEP = ("use_ema", "gradient_accumulation_steps", *CLIPPINGS)
 
 
@@ -24,13 +24,13 @@ MORE_THAN_A_STEP = ("use_ema", "gradient_accumulation_steps", *CLIPPINGS)
 class OptimizerRecipe:
     """How to make an optimizer, as often as needed; the user's object is never touched.
 
-    The learning rate is a run-time value of a program and so not part of the key, unless a
-    schedule of the object's own sets it: then `learning_rate` is None. What Keras makes a
-    constant of its graph (momentum, betas, decay) belongs to the key.
+    The learning rate is passed to a program at run time, so it is not part of the key. If the
+    object brings its own schedule, `learning_rate` is None and the schedule is part of the
+    key, as are the constants of Keras's graph (momentum, betas, decay).
     """
 
     key: Hashable
-    name: str = field(compare=False)  # class and constants: whose state a fit can resume
+    name: str = field(compare=False)  # class and constants; optimizer state is resumed if equal
     learning_rate: float | None = field(compare=False)
     cls: type = field(compare=False)
     config: dict[str, Any] = field(compare=False)
@@ -43,29 +43,29 @@ class OptimizerRecipe:
 
     @property
     def clipping(self) -> tuple[str | None, float]:
-        """Which way it clips gradients by itself, and its limit."""
+        """The optimizer's own way of clipping gradients, and its limit."""
         return clipping(**{name: self.config.get(name) for name in CLIPPINGS})
 
     def without_clipping(self) -> OptimizerRecipe:
-        """The same for gradients that are clipped already."""
+        """The same recipe for gradients that are clipped already."""
         return replace(self, config={**self.config, **dict.fromkeys(CLIPPINGS)})
 
     def schedule(self) -> keras.optimizers.schedules.LearningRateSchedule | None:
-        """That of the object itself."""
+        """The optimizer object's own schedule, if any."""
         rate = self.config["learning_rate"]
         if not isinstance(rate, dict):
             return None
         return keras.optimizers.schedules.deserialize(rate)
 
     def build(self) -> keras.optimizers.Optimizer:
-        """One whose learning rate can be set."""
+        """An optimizer whose learning rate can be set."""
         config = dict(self.config)
         if self.learning_rate is None:
             config["learning_rate"] = DEFAULT_LEARNING_RATE
         return self.cls.from_config(config)  # type: ignore[attr-defined]
 
     def build_as_given(self) -> keras.optimizers.Optimizer:
-        """One with the object's own schedule, if any."""
+        """An optimizer with the object's own schedule, if any."""
         return self.cls.from_config(dict(self.config))  # type: ignore[attr-defined]
 
 
@@ -78,12 +78,12 @@ def optimizer_recipe(
     averages: bool = False,
     **settings: float | bool | None,
 ) -> OptimizerRecipe:
-    """Recipe from the constructor's parameters; a setting that is None is left as it is.
+    """Recipe from the constructor's parameters; a setting of None keeps the optimizer's own.
 
-    `clips` and `averages` tell that the engine clips gradients and averages weights: then
-    the optimizer does not. Raises ValueError for a name that Keras does not know, an optimizer
-    that the engine cannot begin anew, a setting that the optimizer does not have, a learning
-    rate beside a schedule, two averages, and clipping beside accumulated gradients.
+    `clips` and `averages` say that the engine clips gradients or averages weights, so that the
+    optimizer must not. Raises ValueError for an unknown name, an optimizer that the engine
+    cannot restart, a setting that the optimizer does not have, a learning rate beside a
+    schedule, two averages, and clipping beside accumulated gradients.
     """
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer
@@ -96,7 +96,7 @@ def optimizer_recipe(
             config = _with_rate(config, learning_rate)
     config = _with_settings(config, settings, cls.__name__)
     if config.get("loss_scale_factor"):
-        # In float32, gradients of a scaled loss that are scaled back are what they were.
+        # In float32, scaling the loss and unscaling its gradients changes nothing.
         config = {**config, "loss_scale_factor": None}
     if clips:
         _check_does_not_accumulate(config, parameter)
@@ -110,7 +110,7 @@ def optimizer_recipe(
     rate = config["learning_rate"]
     is_constant = not isinstance(rate, dict)
     constants = {k: v for k, v in config.items() if k != "learning_rate" or not is_constant}
-    # The configuration of a user's class may not say all that the object does.
+    # The configuration of a user's class may be incomplete.
     says_all = isinstance(optimizer, str) or cls.__module__.startswith("keras.")
     name = f"{cls.__module__}.{cls.__qualname__} {frozen_config(constants)}"
     key = name if says_all else (name, optimizer)
@@ -126,7 +126,7 @@ def _check_object(cls: type, config: dict[str, Any], parameter: str) -> None:
     if "learning_rate" not in config:
         raise ValueError(
             f"'{parameter}' must be an optimizer with a learning rate of its own; got "
-            f"{cls.__name__}, which wraps others; give one of those itself."
+            f"{cls.__name__}, which wraps others; give a wrapped one instead."
         )
     if issubclass(cls, getattr(keras.optimizers, "ScheduleFreeAdamW", ())):
         raise ValueError(
@@ -164,13 +164,13 @@ def _with_settings(
                 f"'{name}' must be None for an optimizer that has no such setting; got "
                 f"{value} with {optimizer}; drop it or choose another optimizer."
             )
-    # Keras takes Python's own numbers, and a momentum of 0 as a float only.
+    # Keras takes only Python's own numbers, and a momentum of 0 only as a float.
     plain = {n: bool(v) if n == "nesterov" else float(v) for n, v in given.items()}
     return {**config, **plain}
 
 
 def clipping(**limits: float | None) -> tuple[str | None, float]:
-    """Which way of clipping gradients is asked for, and its limit; at most one is."""
+    """The requested way of clipping gradients and its limit; at most one may be set."""
     given = {name: limit for name, limit in limits.items() if limit is not None}
     if len(given) > 1:
         names = " and ".join(f"'{name}'" for name in given)

@@ -1,4 +1,4 @@
-"""TensorFlow and Keras as every module here imports them: quietly, held to a worker's share."""
+"""TensorFlow and Keras for all modules: imported quietly, limited to a worker's cores."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
-    """Within this block TensorFlow's C++ log starts at its level for fatal errors.
+    """Make a TensorFlow that is imported in this block log fatal errors only.
 
-    TensorFlow reads the level when it is imported, so the environment is as it was after the
-    block. A level that is set, or a TensorFlow that runs already, is left alone.
+    TensorFlow reads the level once, at import, so the environment is restored after the block.
+    A level that is already set, or a TensorFlow already imported, is left alone.
     """
     is_new = "tensorflow" not in sys.modules and LOG_LEVEL not in os.environ
     if is_new:
@@ -40,14 +40,14 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
-# A forked child keeps what its parent imported.
+# A forked child inherits this from its parent.
 STARTED_IN = os.getpid()
 
 
 def refuse_forked_process() -> None:
     """Raise RuntimeError in a child forked from a process that had started TensorFlow.
 
-    TensorFlow's threads stay behind in the parent, and the first one waited for never answers.
+    TensorFlow's threads do not exist in the child, which would wait for them forever.
     """
     if os.getpid() != STARTED_IN:
         raise RuntimeError(
@@ -59,11 +59,11 @@ def refuse_forked_process() -> None:
 
 
 def _hold_to_share() -> None:
-    """In a worker process, limit TensorFlow's threads to those that joblib grants it.
+    """In a worker process, limit TensorFlow to the threads that joblib grants it.
 
-    joblib tells a worker its share (`inner_max_num_threads`) as it tells OpenMP. A worker is a
-    process of its own, so nothing of the user's is changed; where TensorFlow has run before,
-    it stays as it is. On a GPU workers take memory as they need it, not all at once.
+    joblib sets a worker's share (`inner_max_num_threads`) as OpenMP's number of threads. A
+    worker is a separate process, so the user's own is unaffected; a TensorFlow that has run
+    before is left alone. On a GPU, workers take memory as they need it, not all at once.
     """
     share = os.environ.get("OMP_NUM_THREADS", "")
     if multiprocessing.parent_process() is None or not share.isdigit():

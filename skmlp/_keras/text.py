@@ -1,7 +1,7 @@
-"""Keras objects among the parameters as text: to be saved, and to be read.
+"""Keras objects among the parameters as text, for saving and printing.
 
-Pickle and skops cannot take a Keras object apart in a way that is safe, or that works where
-TensorFlow is missing. Its class and configuration say all that an estimator uses of it.
+Pickle and skops cannot save a Keras object safely, nor so that it loads without TensorFlow. Its
+class and configuration hold all that an estimator uses.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 WAITING = "_waiting"  # attribute of a loaded estimator: {parameter: value with KerasText}
-UNTOLD = ("name", "dtype")  # entries of a configuration that decide nothing here
+UNTOLD = ("name", "dtype")  # entries of a configuration that have no effect here
 
 
 @dataclass(frozen=True, repr=False)
 class KerasText:
-    """A Keras object as text; prints as the call that makes one like it."""
+    """A Keras object as text; prints as the call that would make it."""
 
     call: str  # without arguments that are at their defaults
     config: str = ""  # JSON of `keras.saving.serialize_keras_object`, if there is one
@@ -35,24 +35,24 @@ class KerasText:
 def to_save(value: Any) -> Any:
     """A parameter's value with Keras's own objects as text, alone or in a list.
 
-    An object of a user's class stays as it is, since its configuration may not say all, and
-    so does one that Keras's safe mode would not make again.
+    An object of a user's class stays as it is, since its configuration may be incomplete, and
+    so does one that Keras's safe mode could not restore.
     """
     return _each(_saved, value)
 
 
 def to_use(value: Any) -> Any:
-    """A parameter's value with Keras objects made of those that wait as text."""
+    """A parameter's value with Keras objects made from their saved text."""
     return _each(_made, value)
 
 
 def to_show(value: Any) -> Any:
-    """A parameter's value with objects of Keras's classes or subclasses of these as text."""
+    """A parameter's value with Keras objects, of users' subclasses too, as text."""
     return _each(_shown, value)
 
 
 def results_to_show(results: dict[str, Any]) -> dict[str, Any]:
-    """The results of a search with Keras objects in the columns of parameters as text."""
+    """Search results with Keras objects in the columns of parameters as text."""
     columns = {
         name: column.copy()
         for name, column in results.items()
@@ -67,16 +67,16 @@ def results_to_show(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def holds_text(value: Any) -> bool:
-    """Whether a parameter's value is, or lists, an object that waits as text."""
+    """Whether a parameter's value is, or contains, an object that was saved as text."""
     several = value if isinstance(value, (list, tuple)) else [value]
     return any(isinstance(one, KerasText) for one in several)
 
 
 def made_safely(serialized: Any) -> Any:
-    """The object of a serialized configuration, made by Keras in its safe mode.
+    """The object that a serialized configuration describes, made in Keras's safe mode.
 
-    Earlier releases of Keras would import any module that a configuration names; here it may
-    name Keras's own classes and registered ones.
+    Earlier releases of Keras import any module that a configuration names; here it may name
+    only Keras's own classes and registered ones.
     """
     from skmlp._keras.tensorflow import keras
 
@@ -90,9 +90,9 @@ def made_safely(serialized: Any) -> Any:
 
 
 def full_config(keras_object: Any) -> dict[str, Any]:
-    """An object's configuration, with arguments that its base class alone tells.
+    """An object's configuration, with arguments that only its base class reports.
 
-    `keras.losses.Huber` leaves out its `delta`, and some others do alike.
+    `keras.losses.Huber`, for one, leaves out its `delta`.
     """
     cls = type(keras_object)
     config = keras_object.get_config()
@@ -104,7 +104,7 @@ def full_config(keras_object: Any) -> dict[str, Any]:
 
 
 def _each(change: Callable[[Any], Any], value: Any) -> Any:
-    """The value, or all values of a list or tuple, changed; itself if nothing changes."""
+    """The value, or each item of a list or tuple, changed; the same object if none changes."""
     if type(value) not in (list, tuple):
         return change(value)
     changed = type(value)(map(change, value))
@@ -147,7 +147,7 @@ def _shown(value: Any) -> Any:
     name = type(value).__name__
     try:
         return KerasText(_call(name, full_config(value), type(value)))
-    except Exception:  # printing never fails; callbacks have no configuration
+    except Exception:  # printing must never fail; callbacks have no configuration
         return KerasText(f"{name}(...)")
 
 
@@ -157,7 +157,7 @@ def _is_of_keras(thing: Any) -> bool:
 
 
 def _strange(serialized: Any) -> list[tuple[Any, str]]:
-    """(module, name) of all that a configuration names and Keras neither has nor knows."""
+    """(module, name) of classes in a configuration that are neither Keras's nor registered."""
     from skmlp._keras.tensorflow import keras
 
     if isinstance(serialized, list):
@@ -175,7 +175,7 @@ def _strange(serialized: Any) -> list[tuple[Any, str]]:
 
 
 def _call(name: str, config: dict[str, Any], cls: type | None) -> str:
-    """The call that makes an object, without arguments at their defaults, if known."""
+    """The call that makes an object, without arguments known to be at their defaults."""
     parameters = _parameters(cls) if cls else {}
     names = [n for n in parameters or config if n in config and n not in UNTOLD]
     texts = {n: _text(config[n]) for n in names}
@@ -188,14 +188,14 @@ def _call(name: str, config: dict[str, Any], cls: type | None) -> str:
 
 
 def _parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """Named parameters of the constructor, which a `__new__` of Keras's may hide."""
+    """Named parameters of `__init__`; a `__new__` of Keras's may hide them from `signature`."""
     parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {n: one for n, one in parameters.items() if n != "self" and one.kind in named}
 
 
 def _text(value: Any) -> str:
-    """An entry of a configuration."""
+    """An entry of a configuration as text."""
     if isinstance(value, dict) and "class_name" in value:
         name, config = value["class_name"], value.get("config")
         if name == "__lambda__":
@@ -216,7 +216,7 @@ def _class_of(module: str, name: str) -> type | None:
 
 
 def _means(text: str, default: Any) -> bool:
-    """Whether a text is that of a default value, which may be a name for an object."""
+    """Whether a text shows the default value, which may be an object's name."""
     if isinstance(default, str) and not text.startswith("'"):
         return _letters(text.removesuffix("()")) == _letters(default)
     return text == _text(default)
@@ -227,9 +227,9 @@ def _letters(name: str) -> str:
 
 
 def _short(value: float) -> float:
-    """The shortest number that is the same in float32, for one that comes from there.
+    """The shortest decimal for a number that came from float32; any other number as it is.
 
-    Keras keeps a rate of 0.01 as 0.009999999776482582.
+    Keras keeps a learning rate of 0.01 as 0.009999999776482582.
     """
     with np.errstate(over="ignore"):
         single = np.float32(value)

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-# Xu et al. 2015, https://arxiv.org/abs/1505.00853: slopes 1/a with a uniform in [3, 8] in
-# training; here, as in PyTorch, the slope itself is uniform between those ends.
+# Xu et al. 2015, https://arxiv.org/abs/1505.00853: slopes 1/a, with a uniform in [3, 8]
+# during training. Here, as in PyTorch, the slope itself is uniform over the same range.
 RRELU_RANGE = (1 / 8, 1 / 3)
 
 
 @dataclass(frozen=True)
 class Activation(Kind):
-    """A function of Keras's by name, or the user's own."""
+    """One of Keras's functions by name, or the user's own function."""
 
     function: str | Callable
 
@@ -47,7 +47,7 @@ class Activation(Kind):
         function = keras.activations.get(self.function)
         if x.shape.rank == 2:
             return function(x)
-        # The user's own function may count axes from the first one.
+        # The user's own function may count axes from the front.
         return tf.reshape(function(tf.reshape(x, [-1, x.shape[-1]])), tf.shape(x))
 
 
@@ -119,7 +119,7 @@ ACTIVATION_LAYERS: dict[str, Kind] = {
 
 
 def activation_kind(activation: str | Callable | Kind) -> Kind:
-    """The kind of an activation: a layer by itself, a name or the user's own function."""
+    """The kind of an activation: a kind as it is, a name, or the user's own function."""
     if isinstance(activation, Kind):
         return activation
     if isinstance(activation, str) and activation in ACTIVATION_LAYERS:
@@ -128,12 +128,12 @@ def activation_kind(activation: str | Callable | Kind) -> Kind:
 
 
 def known_names() -> list[str]:
-    """Every name that `activation` takes, sorted."""
+    """All names that `activation` takes, sorted."""
     return sorted({*ACTIVATIONS, *SYNONYMS, *ACTIVATION_LAYERS})
 
 
 def output_names() -> list[str]:
-    """Every name that `output_activation` takes, sorted."""
+    """All names that `output_activation` takes, sorted."""
     return sorted({*ACTIVATIONS, *SYNONYMS} - ACTIVATION_LAYERS.keys())
 
 
@@ -142,10 +142,10 @@ def canonical(activation: str) -> str: ...
 @overload
 def canonical(activation: Callable) -> str | Callable: ...
 def canonical(activation: str | Callable) -> str | Callable:
-    """Keras's one name for an activation; a function of the user's own stays itself.
+    """Keras's main name for an activation; the user's own function stays as it is.
 
-    A function of Keras's is replaced by its name where the two are the same, so that it
-    pickles without Keras.
+    One of Keras's own functions is replaced by its name where that means the same here, so
+    that it pickles without Keras.
     """
     if not isinstance(activation, str):
         module = getattr(activation, "__module__", None) or ""

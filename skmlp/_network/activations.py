@@ -1,8 +1,8 @@
 """Activations in NumPy, under Keras's names and with Keras's constants.
 
-A fitted network predicts with these, so that prediction needs no TensorFlow and a single
-row takes microseconds. Each function takes a float array whose units are on the last axis,
-may overwrite it, and returns the activated array, of the same dtype.
+Fitted networks predict with these: prediction needs no TensorFlow, and a single row takes
+microseconds. Each function takes a float array with units on the last axis, may overwrite it,
+and returns the activated array in the same dtype.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def leaky_relu(z: np.ndarray, slope: float = LEAKY_SLOPE) -> np.ndarray:
 
 
 def elu(z: np.ndarray) -> np.ndarray:
-    # For z > 0 the second term is zero, and for z <= 0 the first is.
+    # One of the two terms is always zero.
     return np.maximum(z, 0) + np.expm1(np.minimum(z, 0, out=z))
 
 
@@ -131,9 +131,9 @@ def last_axis_log_softmax(z: np.ndarray) -> np.ndarray:
 
 
 def sparsemax(z: np.ndarray) -> np.ndarray:
-    """Keras's sparsemax, which is that of Martins and Astudillo 2016 up to its threshold.
+    """Keras's sparsemax: Martins and Astudillo 2016, but with another threshold.
 
-    Keras sums the cumulated values over the support where the paper takes the last one.
+    Keras sums the cumulated values over the support; the paper takes the last of them.
     """
     ordered = -np.sort(-z, axis=-1)
     cumulated = np.cumsum(ordered, axis=-1)
@@ -174,7 +174,7 @@ ACTIVATIONS: dict[str, NumpyActivation] = {
     "tanh_shrink": tanh_shrink,
 }
 
-# Second names: scikit-learn's, and those that Keras itself takes for one function.
+# Alternative names: scikit-learn's, and Keras's own.
 SYNONYMS = {
     "identity": "linear",
     "logistic": "sigmoid",
@@ -187,8 +187,7 @@ SYNONYMS = {
 def numpy_activation(activation: str | Callable) -> NumpyActivation:
     """The NumPy function behind a canonical activation without weights.
 
-    A callable that is not ours may want tensors and give tensors: it runs on the array and
-    its result is made an array again.
+    The user's own function may return a tensor; its result is converted to an array.
     """
     if isinstance(activation, str):
         return ACTIVATIONS[activation]

@@ -1,8 +1,8 @@
 """The forward pass in NumPy.
 
-`keras.Model.predict` takes tens of milliseconds a call and a compiled function some
-hundred microseconds; a dense network's products in NumPy take ten for one row. Large
-inputs go through in chunks that stay in the processor's cache.
+For one row, `keras.Model.predict` takes tens of milliseconds, a compiled function some hundred
+microseconds, and the products of a dense network in NumPy ten. Large inputs are processed in
+chunks that stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from skmlp._network.activations import numpy_activation
 from skmlp._network.kinds import Dense, Weights
 from skmlp._network.spec import Layer, NetworkSpec, flow
 
-# Values of the widest layer held at once: 10,000 rows of 30 units fit in a level-2 cache.
+# Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.
 CHUNK_VALUES = 300_000
 MIN_CHUNK_ROWS = 256
-# Up to so many weights, and one chunk of rows, double precision costs next to nothing.
+# Up to this many weights, and for one chunk of rows, double precision costs next to nothing.
 SMALL_NETWORK = 100_000
 
 
@@ -40,7 +40,7 @@ def raw_outputs(
 
 
 def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
-    """Predictions, in the user's units, of raw outputs, which may be overwritten."""
+    """Predictions in the user's units from raw outputs, which may be overwritten."""
     if spec.target_scaling:
         return spec.target_scaling.restored(raw)
     return numpy_activation(spec.output_activation)(raw)
@@ -64,11 +64,11 @@ def _outputs(
     dtype: DTypeLike,
     name: str,
 ) -> np.ndarray:
-    """What comes out of the layer of this name.
+    """Outputs of the layer of this name.
 
-    A BLAS rounds the product of one row otherwise than that of many. Where it is cheap and
-    the result is float64, products are therefore done in float64: a row's prediction then
-    does not depend on the rows beside it. Else they are done in float32, as in training.
+    BLAS rounds the product of one row differently from that of many. So where it is cheap and
+    the result is float64, products are computed in float64, and a row's prediction does not
+    depend on the rows beside it. Otherwise they are computed in float32, as in training.
     """
     layers = list(spec.layers())
     arrays = {layer.name: of_layer for layer, of_layer in zip(layers, weights, strict=True)}
@@ -95,7 +95,7 @@ def _outputs(
 
 
 def _needed_for(name: str, layers: Sequence[Layer]) -> list[Layer]:
-    """The layers on the way to the one of this name, in order."""
+    """The layers that the named layer depends on, itself included, in order."""
     wanted, needed = {name}, []
     for layer in reversed(layers):
         if layer.name in wanted:

@@ -1,4 +1,4 @@
-"""Kinds of layer that are Keras's: any layer as it is, and normalisation, which stacks too."""
+"""Kinds of layer from Keras: any layer as it is, and normalisation, which stacks."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KerasLayer(Kind):
-    """A Keras layer without its weights, as text; of a user's own class, the class too.
+    """A Keras layer without its weights, as text; for a user's own class, the class too.
 
-    It runs as it is, so Keras alone knows its arrays, and networks that have it are trained one
-    by one.
+    Only Keras knows its arrays, so networks that contain it are trained one by one.
     """
 
     kind: str | type  # the name in keras.layers, or a class that is not Keras's
     config: str  # JSON, without name and dtype
-    is_random: ClassVar[bool] = True  # for all that is known here; its bits are Keras's
+    is_random: ClassVar[bool] = True  # perhaps; its random bits are Keras's
     in_stacks: ClassVar[bool] = False
 
     @property
@@ -43,7 +42,7 @@ class KerasLayer(Kind):
         config = {**self.settings, **name_and_dtype}
         if not isinstance(cls, str):
             return cls.from_config(config)
-        # The text may come from a file of somebody else's.
+        # The text may come from somebody else's file.
         return made_safely({"module": "keras.layers", "class_name": cls, "config": config})
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
@@ -64,10 +63,10 @@ class KerasLayer(Kind):
 
 @dataclass(frozen=True)
 class BuiltKerasLayer(KerasLayer):
-    """A Keras layer that runs with arrays in the place of its own weights."""
+    """A Keras layer that runs with given arrays instead of its own weights."""
 
     layer: Any = field(compare=False)
-    seeds: list[tuple[Any, np.ndarray]] = field(compare=False)  # states and first values
+    seeds: list[tuple[Any, np.ndarray]] = field(compare=False)  # variables and initial values
 
     def reset(self) -> None:
         for variable, first in self.seeds:
@@ -110,7 +109,7 @@ class BuiltKerasLayer(KerasLayer):
 
 @dataclass(frozen=True)
 class Normalization(KerasLayer):
-    """Units shifted and scaled to mean 0 and variance 1, and then by learned numbers."""
+    """Units normalised to mean 0 and variance 1, then scaled and shifted by learned numbers."""
 
     is_random: ClassVar[bool] = False
     in_stacks: ClassVar[bool] = True
@@ -131,7 +130,7 @@ class Normalization(KerasLayer):
         return KerasLayer.built(self, width).arrays(width)
 
     def _gamma_and_beta(self, arrays: Sequence[Any]) -> tuple[Any, Any, list[Any]]:
-        """Those that there are, with an axis of rows, and the arrays after them."""
+        """Gamma and beta, or None, and the arrays after them, all with an axis for rows."""
         left = [array[..., None, :] for array in arrays]
         gamma = left.pop(0) if self.settings["scale"] else None
         beta = left.pop(0) if self.settings["center"] else None
@@ -161,7 +160,7 @@ class Normalization(KerasLayer):
 
 @dataclass(frozen=True)
 class BatchNormalization(Normalization):
-    """By the moments of a unit over a batch (Ioffe and Szegedy 2015)."""
+    """Each unit is normalised over the rows of a batch (Ioffe and Szegedy 2015)."""
 
     n_moments: ClassVar[int] = 2
 
@@ -172,10 +171,9 @@ class BatchNormalization(Normalization):
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
     ) -> Trained:
-        """Normalised by the moments of the rows that count.
+        """Normalise by the weighted moments of the batch, which Keras's layer does not compute.
 
-        Keras's own moments know no weights: here a row of weight 2 counts as two rows, and one
-        of weight 0, as those that fill up the last batch, as none.
+        A row of weight 2 counts as two rows. Rows that fill up the last batch have weight 0.
         """
         from skmlp._keras.tensorflow import tf
 
@@ -195,7 +193,7 @@ class BatchNormalization(Normalization):
 
 @dataclass(frozen=True)
 class LayerNormalization(Normalization):
-    """By the moments of a row over the units (Ba et al. 2016)."""
+    """Each row is normalised over its units (Ba et al. 2016)."""
 
     def _moments(self, left: Sequence[Any], x: Any) -> tuple[Any, Any]:
         if isinstance(x, np.ndarray):
@@ -206,7 +204,7 @@ class LayerNormalization(Normalization):
 
 
 def normalization_kind(layer: KerasLayer) -> KerasLayer:
-    """A layer of normalisation, as the kind that is known here if there is one."""
+    """A normalisation layer as one of the kinds above where possible, otherwise as it is."""
     if layer.kind == "BatchNormalization":
         return BatchNormalization(layer.kind, layer.config)
     if layer.kind == "LayerNormalization" and not layer.settings.get("rms_scaling"):

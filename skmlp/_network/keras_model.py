@@ -1,4 +1,4 @@
-"""From a frozen spec to a `keras.Model`, and the first values of its weights."""
+"""From a frozen spec to a `keras.Model`, and the initial values of its weights."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from skmlp._keras.tensorflow import keras
 from skmlp._network.kinds import Dense, Weights
 from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
 
-# Output activations without a gradient below zero, where an output that begins there stays; a
-# small bias lets it begin above (Goodfellow et al. 2016, "Deep Learning", section 8.4).
+# Output activations without a gradient below zero: an output that starts there stays there, so
+# a small bias starts it above (Goodfellow et al. 2016, "Deep Learning", section 8.4).
 DEAD_BELOW_ZERO = ("relu", "relu6")
 ALIVE = 0.1
 
@@ -22,12 +22,12 @@ ALIVE = 0.1
 def build_model(
     spec: NetworkSpec, regularizer: keras.regularizers.Regularizer | None = None
 ) -> keras.Model:
-    """The network in Keras's layers, its kernels all zero and under this regularizer.
+    """The network as a Keras model, with kernels of zero under this regularizer.
 
-    It is a `keras.Sequential` where there is one input and one output, and else a functional
-    model. Layers are named, so that building moves none of Keras's name counters, and seeded
-    or zero at first, since an unseeded Keras layer draws from Python's global generator. The
-    dtype is fixed against a global dtype policy.
+    With one input and one output it is a `keras.Sequential`, otherwise a functional model.
+    Layers are named, so that building does not advance Keras's name counters, and seeded or
+    zero, since an unseeded Keras layer draws from Python's global generator. The dtype is
+    explicit, so that a global dtype policy has no effect.
     """
 
     def keras_layer(layer: Layer) -> keras.layers.Layer:
@@ -48,8 +48,8 @@ def build_model(
 
 
 def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
-    """Kernels drawn by the initializer, with "auto" biases too, each with a seed of its own;
-    all else as Keras built it.
+    """Kernels drawn by the initializer, and biases too with "auto", each from its own seed;
+    other arrays as Keras built them.
     """
     layers = list(spec.layers())
     n_kernels = sum(isinstance(layer.kind, Dense) for layer in layers)
@@ -82,12 +82,12 @@ def _initializers(
     output_activation: str,
     seeds: tuple[int, int],
 ) -> tuple[keras.initializers.Initializer, keras.initializers.Initializer]:
-    """Those of a layer's kernel, of this shape, and bias."""
+    """Initializers of a layer's kernel, of this shape, and of its bias."""
     kernel_seed, bias_seed = seeds
     zeros = keras.initializers.Zeros()
     if initializer != "auto":
         return seeded_initializer(initializer, kernel_seed), zeros
-    if activation == "selu":  # LeCun's of 1998, for which Klambauer et al. 2017 derived selu
+    if activation == "selu":  # LeCun et al. 1998, as Klambauer et al. 2017 assume
         return keras.initializers.LecunNormal(kernel_seed), zeros
     if activation is None and output_activation in DEAD_BELOW_ZERO:
         small = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform", kernel_seed)
@@ -95,7 +95,7 @@ def _initializers(
     glorot = keras.initializers.GlorotUniform(kernel_seed)  # Glorot and Bengio 2010
     if activation is None:
         return glorot, zeros
-    # As the kernel's: the kinks of a layer of rectifiers then lie apart, not all at zero.
+    # The kernel's range, so that the kinks of a rectifier layer do not all lie at zero.
     bound = math.sqrt(6 / sum(shape))
     return glorot, keras.initializers.RandomUniform(-bound, bound, bias_seed)
 
@@ -107,7 +107,7 @@ def check_initializer(initializer: Any) -> None:
 
 
 def seeded_initializer(initializer: Any, seed: int) -> keras.initializers.Initializer:
-    """A new initializer with this seed, if it is one that draws.
+    """A new initializer, with this seed if it takes one.
 
     Raises ValueError for a name that Keras does not know.
     """

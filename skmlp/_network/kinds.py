@@ -1,9 +1,9 @@
-"""Kinds of layer; each class holds all that is known of its kind.
+"""Kinds of layer, one class each.
 
 A kind knows the shapes of its arrays, its Keras layer, its output in NumPy, and its output on
-tensors, after training and in it. Tensors may have a leading axis of networks that are trained
-together, in inputs and arrays alike, so axes are counted from the last one. TensorFlow is
-imported where a method needs it: a fitted estimator predicts without.
+tensors, during and after training. Inputs and arrays may have a leading axis of networks that
+are trained together, so axes are counted from the last. TensorFlow is imported inside the
+methods that need it, because fitted estimators predict without it.
 """
 
 from __future__ import annotations
@@ -35,33 +35,33 @@ class Batch(NamedTuple):
     """The rows of a step, as a layer in training sees them."""
 
     weight: tf.Tensor  # (..., rows)
-    bits: Callable[[tf.Tensor], tf.Tensor]  # random uint32 of the shape of the layer's input
-    rate: tf.Tensor | None  # (..., 1, 1), of a layer that drops units
+    bits: Callable[[tf.Tensor], tf.Tensor]  # random uint32 in the shape of the layer's input
+    rate: tf.Tensor | None  # (..., 1, 1), dropout rate of a layer that drops units
 
 
-# output and the new values of the arrays that are not trained
+# output, and new values of the arrays that are not trained
 Trained = tuple[Any, Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A layer without arrays that gives what it takes; kinds differ from it as they say."""
+    """The base class: a layer without arrays that returns its input."""
 
-    takes_bits: ClassVar[bool] = False  # random ones, in training
-    has_rate: ClassVar[bool] = False  # drops units at a rate known at run time only
+    takes_bits: ClassVar[bool] = False  # random bits, in training
+    has_rate: ClassVar[bool] = False  # drops units, at a rate passed at run time
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
 
     @property
     def is_random(self) -> bool:
-        """Whether the output in training may be another one for the same rows."""
+        """Whether the output in training may differ for the same rows."""
         return self.takes_bits
 
     def units(self, width: int) -> int:
-        """Units out, for an input of this width."""
+        """Number of output units, for an input of this width."""
         return width
 
     def shapes(self, width: int) -> list[Shape] | None:
-        """Shapes of the arrays; None where Keras alone knows them."""
+        """Shapes of the arrays; None if only Keras knows them."""
         return []
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
@@ -77,7 +77,7 @@ class Kind:
         return self
 
     def reset(self) -> None:
-        """Set all that is not in the arrays to what it was when built."""
+        """Reset all state outside the arrays to its value when built."""
 
     def arrays(self, width: int) -> list[Array]:
         """Arrays as they are built; kernels and biases are drawn later."""
@@ -96,7 +96,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Dense(Kind):
-    """A product with a kernel, and a bias if any."""
+    """A product with a kernel, plus a bias if any."""
 
     n_units: int
     use_bias: bool = True
@@ -190,7 +190,7 @@ class AlphaDropout(Dropout):
 
 @dataclass(frozen=True)
 class Rescaling(Kind):
-    """Standardised outputs in the units of the targets."""
+    """Standardised outputs converted to the units of the targets."""
 
     scale: tuple[float, ...]
     mean: tuple[float, ...]

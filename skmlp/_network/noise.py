@@ -1,8 +1,8 @@
-"""Random layers: what training does to their inputs, at rates known at run time only.
+"""Dropout and random slopes in training, with rates passed at run time.
 
-Random bits are what dropout costs on a CPU: a draw of TensorFlow's in every step takes longer
-than the step. Here the bits of a unit are a hash of where and when it is, a few integer
-operations that XLA fuses into the layer's own loop.
+Drawing random bits is the main cost of dropout on a CPU: with TensorFlow's generator it takes
+longer than the step itself. Here the bits of a unit are a hash of its place and step, a few
+integer operations that XLA fuses into the layer's own loop.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from skmlp._keras.tensorflow import tf
 
-# (inputs, rate, bits of shape like inputs) -> outputs
+# (inputs, rate, bits in the inputs' shape) -> outputs
 Noise = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 # Klambauer et al. 2017, section 2: selu's value far below zero, -scale * alpha.
@@ -19,9 +19,9 @@ SELU_FLOOR = -1.7580993408473766
 
 
 def random_bits(x: tf.Tensor, counters: Sequence[tf.Tensor]) -> tf.Tensor:
-    """A uint32 for every unit of a layer like x, told apart by `counters`.
+    """A random uint32 for each row and unit of x; `counters` tell layers and steps apart.
 
-    Counters are scalars, or (n, 1, 1) for n networks, whose inputs x is then: (n, rows, units).
+    Counters are scalars, or (n, 1, 1) for n networks with x of shape (n, rows, units).
     """
     shape = tf.shape(x)[-2:]
     low, high = tf.constant(0, tf.uint32), tf.constant(0x9E3779B9, tf.uint32)
@@ -33,9 +33,9 @@ def random_bits(x: tf.Tensor, counters: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def mixed(x: tf.Tensor) -> tf.Tensor:
-    """A bijective hash of uint32: each bit of x turns each bit of the hash half of the times.
+    """A bijective hash of uint32: flipping a bit of x flips each bit of the hash half the time.
 
-    It is "lowbias32" of https://github.com/skeeto/hash-prospector.
+    This is "lowbias32" from https://github.com/skeeto/hash-prospector.
     """
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         x = _folded(x, shift) * tf.constant(factor, tf.uint32)
@@ -65,7 +65,7 @@ def alpha_dropped_out(x: tf.Tensor, rate: tf.Tensor, bits: tf.Tensor) -> tf.Tens
 
 
 def random_leaks(low: float, high: float) -> Noise:
-    """Leaky rectifier with slopes uniform in [low, high) (Xu et al. 2015); has no rate."""
+    """Leaky rectifier with slopes uniform in [low, high) (Xu et al. 2015); ignores the rate."""
 
     def leak(x: tf.Tensor, _: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
         return tf.where(x >= 0, x, x * (low + (high - low) * uniform(bits)))

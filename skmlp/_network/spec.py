@@ -1,4 +1,4 @@
-"""What a network is: the frozen description that a fitted estimator keeps."""
+"""The frozen description of a network that a fitted estimator keeps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from skmlp._network.kinds import (
     Shape,
 )
 
-# A canonical name, the user's own function, or a layer.
+# A canonical name, the user's own function, or a Keras layer.
 Activation = str | Callable | KerasLayer
 
 
@@ -30,15 +30,15 @@ class Layer(NamedTuple):
 
     name: str  # in the Keras model
     kind: Kind
-    sources: tuple[str, ...]  # names of the layers or inputs that it takes
+    sources: tuple[str, ...]  # names of its input layers, or of the network's inputs
 
 
 def flow(
     layers: Iterable[Layer], inputs: Mapping[str, Any], run: Callable[..., Any]
 ) -> dict[str, Any]:
-    """What comes out of every input and layer, by name; `run(layer, *values)` is a layer's.
+    """Outputs of all inputs and layers, by name; `run(layer, *values)` computes a layer's.
 
-    Keras's symbols, the engine's tensors and NumPy's arrays all flow so.
+    Values may be Keras's symbols, the engine's tensors or NumPy's arrays.
     """
     values = dict(inputs)
     for layer in layers:
@@ -48,7 +48,7 @@ def flow(
 
 @dataclass(frozen=True)
 class TargetScaling:
-    """How standardised targets, which the network is trained on, become those of the user."""
+    """Converts between the user's targets and the standardised ones that the network learns."""
 
     mean: tuple[float, ...]  # (n_outputs,)
     scale: tuple[float, ...]  # (n_outputs,)
@@ -69,14 +69,13 @@ class TargetScaling:
 class NetworkSpec:
     """A multilayer perceptron without its weights, perhaps with a wide path beside it.
 
-    A hidden layer is a product, `normalization` if any, its activation, and dropout; the
-    output layer is linear and its `n_outputs` values are the raw outputs;
-    `output_activation` makes predictions of them, or, where it is linear, `target_scaling`.
-    Wide inputs go straight to the output layer; an auxiliary output sees the last hidden
-    layer alone.
+    A hidden layer is a product, `normalization` if any, its activation, and dropout. The
+    output layer is linear, and its `n_outputs` values are the raw outputs. Predictions are made
+    from them by `output_activation`, or by `target_scaling` if there is one. Wide inputs go
+    straight to the output layer; an auxiliary output sees only the last hidden layer.
     """
 
-    n_features: int  # of the hidden layers; with wide inputs and no hidden layer 0
+    n_features: int  # of the hidden layers; 0 with wide inputs and no hidden layer
     hidden_units: tuple[int, ...]
     activations: tuple[Activation, ...]  # one per hidden layer
     dropout: tuple[float, ...]  # one rate per hidden layer
@@ -89,12 +88,12 @@ class NetworkSpec:
     target_scaling: TargetScaling | None = None
 
     def shape(self) -> tuple[int, ...]:
-        """Units of every layer, from the features to the raw outputs."""
+        """Units of all layers, from the features to the raw outputs."""
         wide = (self.n_wide,) if self.n_wide else ()
         return (*wide, self.n_features, *self.hidden_units, self.n_outputs)
 
     def weighted(self) -> tuple[Any, ...]:
-        """Layers with weights, and the shapes of these: a warm start must have the same."""
+        """Layers with weights, and their shapes; these must be equal for a warm start."""
         shapes = [(la, la.kind.shapes(width)) for la, width in self.layers_and_widths()]
         return tuple(
             (layer.name, layer.kind if isinstance(layer.kind, KerasLayer) else of_layer)
@@ -103,14 +102,14 @@ class NetworkSpec:
         )
 
     def input_widths(self) -> dict[str, int]:
-        """Columns of each input, by name, in the order in which rows hold them."""
+        """Number of columns of each input, by name, in the order of the columns in a row."""
         if not self.n_wide:
             return {"features": self.n_features}
         widths = {"wide_input": self.n_wide, "deep_input": self.n_features}
         return {name: width for name, width in widths.items() if width}
 
     def inputs(self, X: Any) -> dict[str, Any]:
-        """The columns of rows, an array or tensor, that belong to each input."""
+        """Each input's columns of X, an array or tensor, by name."""
         if not self.n_wide:
             return {"features": X}
         starts = [0, *accumulate(self.input_widths().values())]
@@ -130,7 +129,7 @@ class NetworkSpec:
         return tuple(layer.sources[0] for layer in self.layers() if layer.name in self.outputs)
 
     def layers(self) -> Iterator[Layer]:
-        """All layers, each after those that it takes."""
+        """All layers, each after its sources."""
         *_, name = self.input_widths()
         if self.n_features:
             for layer, kind in self._hidden_layers():
@@ -154,7 +153,7 @@ class NetworkSpec:
         if self.input_dropout:
             yield "input_dropout", Dropout(self.input_dropout)
         normalization = self.normalization and normalization_kind(self.normalization)
-        # Batch normalisation would take a bias out again.
+        # Batch normalisation would cancel a bias.
         use_bias = not isinstance(normalization, BatchNormalization)
         settings = zip(self.hidden_units, self.activations, self.dropout, strict=True)
         for i, (units, activation, rate) in enumerate(settings, 1):
@@ -167,14 +166,14 @@ class NetworkSpec:
                 yield f"dropout_{i}", drop(rate)
 
     def n_weights(self) -> int:
-        """Numbers in all kernels."""
+        """Number of weights in all kernels."""
         widths = [self.n_features, *self.hidden_units]
-        hidden = sum(one * other for one, other in pairwise(widths))
+        hidden = sum(n_in * n_out for n_in, n_out in pairwise(widths))
         n_outputs = self.n_outputs * (1 + self.has_auxiliary)
         return hidden + n_outputs * (self.n_wide + widths[-1])
 
     def layers_and_widths(self) -> list[tuple[Layer, int]]:
-        """All layers with the width of their inputs together."""
+        """All layers, each with the total width of its inputs."""
         found = []
 
         def run(layer: Layer, *widths: int) -> int:
@@ -185,22 +184,22 @@ class NetworkSpec:
         return found
 
     def weight_shapes(self) -> list[list[Shape] | None]:
-        """Shapes of the arrays, layer by layer; None where Keras alone knows them."""
+        """Shapes of the arrays, layer by layer; None where only Keras knows them."""
         return [layer.kind.shapes(width) for layer, width in self.layers_and_widths()]
 
     def dropout_rates(self) -> list[float]:
-        """Rates of the layers that drop units, in their order."""
+        """Rates of the dropout layers, in order."""
         return [layer.kind.rate for layer in self.layers() if isinstance(layer.kind, Dropout)]
 
     def is_random(self) -> bool:
-        """Whether training draws anything but the order of the rows."""
+        """Whether training draws random numbers besides the order of the rows."""
         return any(layer.kind.is_random for layer in self.layers())
 
     def structure(self) -> NetworkSpec:
-        """The same with every positive dropout rate replaced by 0.5, and no target scaling.
+        """The same with all positive dropout rates set to 0.5, and no target scaling.
 
-        Rates are run-time values of a compiled program: only their places shape it. Targets
-        are scaled before it sees them.
+        A compiled program depends only on where there is dropout, since rates are passed at
+        run time. Targets are scaled before it sees them.
         """
         return replace(
             self,

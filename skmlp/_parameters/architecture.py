@@ -12,7 +12,7 @@ NORMALIZATIONS = {"batch": "BatchNormalization", "layer": "LayerNormalization"}
 
 @with_parameters
 class HiddenLayerSizes:
-    """The only parameter taken by position; groups that inherit it come after it."""
+    """The only positional parameter; groups that inherit it come after it."""
 
     hidden_layer_sizes: Any = parameter(
         default=(100,),
@@ -40,7 +40,7 @@ class ArchitectureParameters(HiddenLayerSizes):
         default=None,
         rule=[COUNT, None],
         types="int",
-        text="If set, the units of every hidden layer, at least 1. Useful in searches.",
+        text="If set, the units of each hidden layer, at least 1. Useful in searches.",
     )
     activation: Any = parameter(
         default="relu",
@@ -64,9 +64,9 @@ class ArchitectureParameters(HiddenLayerSizes):
         Initial values of the kernels: the name of a Keras initializer, or an object, whose
         seed is replaced by one derived from `random_state`. Biases start at zero. "auto" is
         Glorot's uniform initializer [3]_, from which the hidden layers' biases are drawn
-        too, as in scikit-learn's MLP; after "selu" it is LeCun's normal initializer [2]_. An
-        output layer that is rectified gets a tenth of Glorot's values and biases of 0.1,
-        because an output that starts below zero would stay there. For deep networks of
+        too, as in scikit-learn's MLP; after "selu" it is LeCun's normal initializer [2]_. A
+        rectified output layer gets a tenth of Glorot's values and biases of 0.1, because an
+        output that starts below zero would stay there. For deep networks of
         rectifiers "he_normal" may be better [1]_.
         """,
         takes_keras=True,

@@ -55,7 +55,7 @@ class OptimizerParameters:
         types="float",
         text="""
         Step size, above 0; `scipy.stats.loguniform(3e-4, 3e-2)` is a good space to search.
-        An optimizer object keeps its own rate where this is left at its default.
+        An optimizer object keeps its own learning rate if this is left at its default.
         """,
     )
     learning_rate_schedule: Any = parameter(
@@ -63,8 +63,8 @@ class OptimizerParameters:
         rule=[StrOptions(set(SCHEDULES)), callable, HasMethods("get_config"), None],
         types="str, callable, Keras schedule or None",
         text="""
-        How the rate changes from step to step (a step is a batch; t is the number of steps
-        made), as a factor of `learning_rate`:
+        How the learning rate changes from step to step (a step is a batch; t is the number of
+        steps made), as a factor of `learning_rate`:
 
         - "constant" or None: 1;
         - "exponential": ``decay_rate ** (t / decay_steps)``;
@@ -77,8 +77,8 @@ class OptimizerParameters:
           validation data the training loss) has not fallen by `tol` for half of
           `n_iter_no_change` epochs.
 
-        Or a function that gives the rate itself for an epoch's number, from 0; or an object
-        of `keras.optimizers.schedules`, which brings a rate of its own.
+        Or a function that returns the learning rate itself for an epoch's number, from 0; or
+        an object of `keras.optimizers.schedules`, which brings its own learning rate.
         """,
         takes_keras=True,
     )
@@ -96,7 +96,7 @@ class OptimizerParameters:
         types="int",
         text="""
         At least 1, counted from the fit's first step; None is one epoch's steps for
-        "exponential" and "inverse_time", and for others all steps after the warm-up.
+        "exponential" and "inverse_time", otherwise all steps after the warm-up.
         """,
     )
     warmup_steps: int | None = parameter(
@@ -104,8 +104,8 @@ class OptimizerParameters:
         rule=[COUNT_OR_ZERO, None],
         types="int",
         text="""
-        At least 0; None is a tenth of all steps of the fit for "warmup_cosine" and three
-        tenths for "one_cycle".
+        At least 0; None is a tenth of the fit's steps for "warmup_cosine" and three tenths
+        for "one_cycle".
         """,
     )
     momentum: float | None = parameter(
@@ -130,7 +130,7 @@ class OptimizerParameters:
         rule=[NOT_NEGATIVE, None],
         types="float",
         text="""
-        Share of every weight that a step subtracts, times the learning rate; None leaves the
+        Share of each weight that a step subtracts, times the learning rate; None leaves the
         optimizer's own.
         """,
     )

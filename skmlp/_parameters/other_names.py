@@ -1,4 +1,4 @@
-"""Parameter names of other libraries, so that an error can tell the name used here."""
+"""Parameter names of other libraries, so that an error can give the name used here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters that say what a network's outputs mean and which loss they minimise."""
+"""Parameters of a network's outputs: their meaning and their loss."""
 
 from typing import Any
 

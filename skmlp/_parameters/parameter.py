@@ -4,8 +4,8 @@ A class declares parameters as a dataclass declares fields, under `with_paramete
 
     epochs: int = parameter(default=200, rule=[COUNT], types="int", text="Passes ...")
 
-Order is a dataclass's too: parameters of the last base come first. But estimators are no
-dataclasses, because other libraries take these for plain values and would compare fitted
+Order is a dataclass's too: parameters of the last base come first. But estimators are not
+dataclasses, because other libraries treat dataclasses as plain values and would compare fitted
 estimators by their parameters alone.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: Any) -> Callable[[T], T]:
-        """Stands in for what only type checkers and editors read."""
+        """Stands in for a decorator that only type checkers and editors read."""
         return lambda decorator: decorator
 
 
@@ -35,9 +35,9 @@ else:
 class Parameter:
     """A parameter as an attribute of the class that declares it.
 
-    It has no `__set__`, so Python asks it only for a value that the estimator itself does not
-    have. In a loaded estimator that is a Keras object waiting as text: it is made, and is the
-    estimator's own from then on. A default is never taken here.
+    It has no `__set__`, so Python calls `__get__` only if the estimator lacks the attribute. In
+    a loaded estimator that is a Keras object saved as text, which is then made and stored on
+    the estimator. The default is never returned.
     """
 
     default: Any
@@ -89,19 +89,19 @@ def parameter(
 ) -> Any:
     """Declare a parameter of a class that `with_parameters` decorates.
 
-    `rule` is a list of scikit-learn's constraints, of which a value meets at least one;
-    `types` and `text` are its documentation. `takes_keras` says that the value may be, or
-    list, Keras objects, which are saved as text.
+    `rule` is a list of scikit-learn's constraints, at least one of which a value must meet;
+    `types` and `text` are documentation. `takes_keras` says that the value may be, or contain,
+    Keras objects, which are saved as text.
     """
     return Parameter(default, rule, types, cleandoc(text), takes_keras, kw_only)
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(parameter,))
 def with_parameters(cls: type[T]) -> type[T]:
-    """Class decorator that makes what follows from the parameters, inherited ones included.
+    """Class decorator that makes a class's code and documentation from its parameters.
 
-    These are the constructor, scikit-learn's table of rules, and the docstring's section of
-    parameters, which takes the place of `{parameters}`.
+    From the declared and inherited parameters it makes the constructor, scikit-learn's table
+    of rules, and the docstring's section of parameters, which replaces `{parameters}`.
     """
     parameters = parameters_of(cls)
     made: Any = cls
@@ -115,7 +115,7 @@ def with_parameters(cls: type[T]) -> type[T]:
 
 
 def _found(cls: type) -> dict[str, Parameter]:
-    """Parameters by name; one that is declared again keeps its place."""
+    """Parameters by name; a parameter that is declared again keeps its place."""
     found: dict[str, Parameter] = {}
     for base in reversed(cls.__mro__):
         attributes = vars(base).items()
@@ -127,7 +127,7 @@ parameters_of: Callable[[type], dict[str, Parameter]] = cache(_found)
 
 
 def _constructor(cls: type, parameters: dict[str, Parameter]) -> Callable[..., None]:
-    """The `__init__` of a dataclass with these fields: it stores each value, and no more."""
+    """The `__init__` of a dataclass with these fields: it only stores each value."""
     fields = [
         (name, declared.annotation, field(default=declared.default, kw_only=declared.kw_only))
         for name, declared in parameters.items()

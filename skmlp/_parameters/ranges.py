@@ -1,4 +1,4 @@
-"""Ranges of numbers that the rules of several parameters name."""
+"""Ranges of numbers that the rules of several parameters share."""
 
 from __future__ import annotations
 

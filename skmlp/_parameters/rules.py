@@ -1,4 +1,4 @@
-"""Checks that scikit-learn's rules cannot express, and the values parameters stand for."""
+"""Checks that scikit-learn's rules cannot express, and conversion of parameters' values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def hidden_units(
 ) -> tuple[int, ...]:
     """Units of each hidden layer.
 
-    `n_neurons` replaces every width. `n_hidden` replaces the depth: layers beyond those of
+    `n_neurons` replaces all widths. `n_hidden` replaces the depth: layers beyond those of
     `hidden_layer_sizes` are as wide as its last one.
     """
     units = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
@@ -99,8 +99,8 @@ def keras_layer(layer: Any) -> KerasLayer:
     text = json.dumps(_seeded(config), sort_keys=True)
     if "__lambda__" in text:
         raise ValueError(
-            "'activation' must not hold a Keras layer of a lambda, which Keras does not make "
-            f"again from text; got {cls.__name__}; give the function itself."
+            "'activation' must not hold a Keras layer of a lambda, which Keras cannot "
+            f"restore from text; got {cls.__name__}; give the function itself."
         )
     return KerasLayer(kind, text)
 

@@ -93,13 +93,12 @@ stop_reason_ : str
 NOTES = """\
 Notes
 -----
-With validation data, the weights of the best epoch are kept, and of the later one if two
-are equally good; without validation data, the weights of the last epoch. A loss that is not
-finite ends training with a `ConvergenceWarning`, and Ctrl-C ends it with a warning: both keep
-the best weights so far.
+With validation data, the weights of the best epoch are kept (the later of two equally good
+epochs); without it, those of the last epoch. A loss that is not finite ends training with a
+`ConvergenceWarning`, and Ctrl-C ends it with a warning: both keep the best weights so far.
 
-A compiled program is reused by every fit in the process that has the same network, batch size
-and optimizer, whatever its learning rate, penalties and dropout rates.
+A compiled program is reused by all fits in the process with the same network, batch size and
+optimizer; learning rate, penalties and dropout rates may differ.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""Parameters that say how long a fit trains, on which rows, and what it reports and keeps."""
+"""Parameters of a fit: how long it trains, on which rows, and what it reports and keeps."""
 
 from numbers import Real
 from os import PathLike
@@ -31,7 +31,7 @@ class TrainingParameters(OptimizerParameters):
         default=200,
         rule=[COUNT],
         types="int",
-        text="Passes over the training rows, at most.",
+        text="Maximum number of passes over the training rows.",
     )
     shuffle: bool = parameter(
         default=True,
@@ -48,7 +48,7 @@ class TrainingParameters(OptimizerParameters):
         validation data in `fit`, `validation_fraction` of the rows is held out. If False,
         the training loss is watched instead, unless `fit` is given validation data: then all
         epochs are run. Scores of held-out rows count from the epoch of the 100th step, or
-        from the one after `n_iter_no_change` epochs if that is earlier.
+        from epoch `n_iter_no_change` + 1 if that is earlier.
         """,
     )
     scoring: Any = parameter(
@@ -80,7 +80,7 @@ class TrainingParameters(OptimizerParameters):
         default=1e-4,
         rule=[NOT_NEGATIVE],
         types="float",
-        text="Least improvement that counts, of the training loss or the validation score.",
+        text="Smallest improvement that counts, of the training loss or the validation score.",
     )
     warm_start: bool = parameter(
         default=False,
@@ -96,10 +96,10 @@ class TrainingParameters(OptimizerParameters):
         types="str, Keras metric, list of these or None",
         text="""
         Names of scikit-learn scorers, and Keras metrics by name ("mse" and the like too) or
-        as objects, measured after every epoch and stored in `history_`: of the training rows
-        under the names given, of validation rows with "val_" before them. "acc" is
-        scikit-learn's "accuracy". Unlike in Keras, metrics of the training rows too are
-        measured after the epoch.
+        as objects, measured after every epoch and stored in `history_`: for training rows
+        under the given names, for validation rows with the prefix "val_". "acc" is
+        scikit-learn's "accuracy". Unlike in Keras, training rows too are measured after the
+        epoch.
         """,
         takes_keras=True,
     )
@@ -108,7 +108,7 @@ class TrainingParameters(OptimizerParameters):
         rule=[list, tuple, HasMethods(["on_epoch_end", "set_model"]), None],
         types="list of keras.callbacks.Callback",
         text="""
-        Called as by `keras.Model.fit`; each fit gets copies of its own. A callback with a
+        Called as by `keras.Model.fit`; each fit uses its own copies. A callback with a
         hook for batches makes epochs run batch by batch, which is slower. A fitted estimator
         is saved without its callbacks.
         """,
@@ -118,12 +118,12 @@ class TrainingParameters(OptimizerParameters):
         rule=[str, PathLike, None],
         types="str or path-like",
         text="""
-        Directory in which `fit` keeps its checkpoint, for one fit alone. An interrupted fit
-        that is run again with the same parameters and data resumes from it and ends with the
-        same bits. A checkpoint of other parameters or data is refused, and so are parameters
-        that cannot be compared. If another fit has put its checkpoint there meanwhile, or
-        the disk is full, `fit` warns and trains on. `load_checkpoint` reads the checkpoint,
-        during training too.
+        Directory for the checkpoint of one fit. If an interrupted fit is run again with the
+        same parameters and data, it resumes from the checkpoint and ends with the same bits.
+        A checkpoint of other parameters or data is refused, and so are parameters that
+        cannot be compared. If another fit saves its checkpoint there meanwhile, or the disk
+        is full, `fit` warns and trains on. `load_checkpoint` reads the checkpoint, during
+        training too.
         """,
     )
     checkpoint_every: int = parameter(

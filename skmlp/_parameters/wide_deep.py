@@ -61,7 +61,8 @@ class WideDeepParameters(HiddenLayerSizes):
         types="str, keras.optimizers.Optimizer or None",
         text="""
         Optimizer of the wide path's weights, such as "ftrl"; None is `optimizer`. A name
-        uses the learning rate and schedule of `optimizer`; an object keeps its own rate.
+        uses the learning rate and schedule of `optimizer`; an object keeps its own
+        learning rate.
         """,
         takes_keras=True,
     )
