@@ -26,7 +26,7 @@ from skmlp._engine.recipe import Numbers, Recipe
 from skmlp._engine.trained import TrainedArrays
 from skmlp._keras.tensorflow import keras, tf
 
-NUMBERS_OF_BLOCK = 65_536  # of X
+NUMBERS_OF_BLOCK = 2**18  # of X
 
 
 class Rows(NamedTuple):
@@ -137,7 +137,7 @@ class Program:
         first, last = batches
         begin = first * self.recipe.batch_size
         counts = [
-            [*span, n - begin, steps, *batches]
+            [*span, n - begin, steps, first, last - first]
             for span, n, steps in zip(spans, rows.n_rows, self.steps, strict=True)
         ]
         totals, rates, snapshots, *moments = self._run_batches(
@@ -195,10 +195,10 @@ class Program:
     def _trace_run_batches(self, X, y, weight, order, counts, numbers, rates):  # type: ignore[no-untyped-def]
         self.traces += 1
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
-        epoch, seed, n_rows, steps, first, last = tf.unstack(counts, axis=-1)
+        epoch, seed, n_rows, steps, first, n_batches = tf.unstack(counts, axis=-1)
         if self._lead:
-            first, last = first[0], last[0]  # all networks run the same batches
-        n_batches, size = last - first, self.recipe.batch_size
+            first, n_batches = first[0], n_batches[0]  # all networks run the same batches
+        size = self.recipe.batch_size
         n_in_block = min(self._batches_in_block(), order.shape[-1] // size)
 
         def block(start, totals, rates):  # type: ignore[no-untyped-def]
@@ -221,7 +221,10 @@ class Program:
             return tf.while_loop(lambda i, *_: i < end, batch, (start, totals, rates))
 
         begin = 0, tf.zeros((*self._lead, self.recipe.n_losses)), rates
-        _, totals, rates = tf.while_loop(lambda i, *_: i < n_batches, block, begin)
+        if n_in_block * size < order.shape[-1]:
+            _, totals, rates = tf.while_loop(lambda i, *_: i < n_batches, block, begin)
+        else:
+            _, totals, rates = block(*begin)
         return totals, rates, self._snapshot(), *self._trained.moments()
 
     def _trace_step(self, X, y, weight, n_in_batch, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
