@@ -26,7 +26,9 @@ from skmlp._engine.recipe import Numbers, Recipe
 from skmlp._engine.trained import TrainedArrays
 from skmlp._keras.tensorflow import keras, tf
 
-NUMBERS_OF_BLOCK = 2**18  # of X
+# Numbers of X
+NUMBERS_OF_BLOCK = 2**18
+NUMBERS_OF_SMALL_BATCH = 2**14
 
 
 class Rows(NamedTuple):
@@ -256,10 +258,12 @@ class Program:
         """Batches whose rows are gathered at once.
 
         XLA shares the gathering of each batch among threads if X is large, which takes longer
-        than a small step; a block of this size stays in the processor's cache.
+        than a small step. A large batch is gathered by itself: copying it once more out of a
+        block would cost more than it saves.
         """
         width = sum(self.recipe.network.input_widths().values())
-        return max(NUMBERS_OF_BLOCK // (self.n_members * self.recipe.batch_size * width), 1)
+        n_numbers = self.n_members * self.recipe.batch_size * width
+        return NUMBERS_OF_BLOCK // n_numbers if n_numbers <= NUMBERS_OF_SMALL_BATCH else 1
 
     def _slice(self, array: tf.Tensor, begin: Any, n_rows: int) -> tf.Tensor:
         """Some rows, behind the axis of networks if there is one."""
