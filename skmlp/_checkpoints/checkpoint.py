@@ -102,7 +102,7 @@ class Saved:
             check_learned(values, known)
         return values
 
-    def told(self) -> dict[str, Any]:
+    def of_calls(self) -> dict[str, Any]:
         """Whether there were validation data, and the history and scores of earlier calls."""
         return {name: self.facts[name] for name in ("has_validation", "earlier")}
 

@@ -10,7 +10,7 @@ from skmlp._engine.fit import Training
 from skmlp._engine.live_model import LiveModel
 from skmlp._keras.tensorflow import keras
 
-# hooks that Keras calls for every batch; the first two are old names
+# hooks that Keras calls for each batch; the first two are old names
 BATCH_HOOKS = (
     "on_batch_begin",
     "on_batch_end",

@@ -1,4 +1,4 @@
-"""Ways of clipping gradients: by their numbers, by the norm of each array, by that of all."""
+"""Ways of clipping gradients: by value, by the norm of each array, by the global norm."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from skmlp._keras.tensorflow import tf
 
 
 class Compiled:
-    """Calls the trace for its arguments' shapes; dtypes must be the same in every call.
+    """Calls the trace for its arguments' shapes; dtypes must be the same in all calls.
 
-    `tf.function` finds out by itself which trace fits, and takes longer than many a call.
+    `tf.function` looks up the trace by itself, which takes longer than many a call.
     """
 
     def __init__(self, function: Callable[..., Any], *, with_xla: bool) -> None:

@@ -1,4 +1,4 @@
-"""A fit that is ready to train, and those who watch it."""
+"""A fit that is ready to train, its watchers and its checkpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Measure = Callable[[EncodedData, np.ndarray], float]
 class Watcher(Protocol):
     """Sees training go by, and may ask it to stop."""
 
-    needs_model: bool  # a live Keras model: its network is trained by itself
+    needs_model: bool  # whether it sees a live Keras model; then no stack trains its fit
     wants_batches: bool
 
     def on_begin(self, training: Training) -> int: ...  # the first epoch to run
@@ -40,17 +40,17 @@ class Watcher(Protocol):
     def on_end(self, logs: dict[str, float]) -> None: ...
 
 
-class Saves(Protocol):
-    """Keeps what is needed to resume a fit."""
+class Checkpoint(Protocol):
+    """Saves the training state, to resume from it."""
 
-    def resume(self, training: Training) -> None: ...  # set the fit's state to what was kept
-    def after_epoch(self, training: Training) -> None: ...
+    def resume(self, training: Training) -> None: ...  # set the fit to the saved state
+    def after_epoch(self, training: Training) -> None: ...  # save, if it is time to
     def save(self, fitted: FittedNetwork) -> None: ...  # at the end
 
 
 @dataclass(eq=False)
 class Fit:
-    """A fit that is ready to train; training moves its state."""
+    """A fit that is ready to train. Training updates its state."""
 
     spec: NetworkSpec
     recipe: Recipe
@@ -58,20 +58,20 @@ class Fit:
     rows: EncodedData
     validation: EncodedData | None
     state: TrainingState
-    # Weights that training begins with, out of those that the layers were built with.
+    # (weights of layers as built) -> weights that training begins with
     first_weights: Callable[[Weights], Weights]
     epochs: int  # of this call
     shuffle: bool
     learning_rate: float
-    # Rate of an epoch, of the number of epochs before it and the plateau's factor; None
-    # leaves the last one.
+    # (epochs trained before, the plateau's factor) -> learning rate of the next epoch; None
+    # keeps the last one
     epoch_rate: Callable[[int, float], float] | None
     start_from_epoch: int  # the best epoch is sought, and patience counts, from this one
     score: Measure | None  # of the validation rows; None: minus their loss
     metrics: Mapping[str, Measure]  # of the training rows and of the validation rows
     metric_rows: EncodedData  # the training rows that metrics are measured on
     watchers: Sequence[Watcher] = ()
-    checkpoint: Saves | None = None
+    checkpoint: Checkpoint | None = None
 
     @property
     def n_batches(self) -> int:
@@ -79,11 +79,11 @@ class Fit:
         return -(-self.rows.n_rows // self.recipe.batch_size)
 
     def measured(self, rows: EncodedData, raw: np.ndarray) -> dict[str, float]:
-        """The metrics of rows whose raw outputs these are."""
+        """The metrics of rows, given their raw outputs."""
         return {name: measure(rows, raw) for name, measure in self.metrics.items()}
 
     def rate(self, epoch: int) -> float | None:
-        """Learning rate that an epoch of this call begins with; None: the last one."""
+        """Learning rate of an epoch of this call; None keeps the last one."""
         if self.epoch_rate is None:
             return None
         factor = self.state.plateau.factor if self.state.plateau else 1.0
@@ -92,14 +92,14 @@ class Fit:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """One of the fits that a program is training, as watchers and checkpoints see it."""
+    """A fit in a program, as its watchers and its checkpoint see it."""
 
     program: Program
     member: int
     fit: Fit
 
     def now(self) -> np.ndarray:
-        """A snapshot of the moment."""
+        """A snapshot of the program's values."""
         return self.program.snapshots()[self.member]
 
     def fitted(self, snapshot: np.ndarray) -> FittedNetwork:

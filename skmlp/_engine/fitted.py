@@ -20,7 +20,7 @@ class FittedNetwork:
     training: TrainingState = field(default_factory=lambda: TrainingState(seed=0))
 
     def at_rest(self) -> FittedNetwork:
-        """What an estimator holds: to predict, and to be resumed by the next call."""
+        """The part that an estimator keeps: to predict, and for the next call to resume."""
         n_numbers = sum(array.size for array in self.arrays)
         return replace(self, training=self.training.at_rest(n_numbers))
 

@@ -16,8 +16,8 @@ from skmlp._network.keras_model import build_model
 class LiveModel:
     """A Keras model and its optimizer, beside a program of one network.
 
-    While `looked_at`, both hold the program's state, and whatever is changed of it becomes the
-    program's. Where the wide path has an optimizer of its own, moments are not shown.
+    While `looked_at`, both hold the program's state, and the program takes over all changes.
+    Where the wide path has its own optimizer, moments are not shown.
     """
 
     def __init__(self, training: Training, loss_weights: Sequence[float]) -> None:
@@ -78,7 +78,7 @@ class LiveModel:
     def _with_numbers(
         self, snapshot: np.ndarray, arrays: Sequence[np.ndarray], averaged: bool
     ) -> np.ndarray:
-        """The snapshot with these arrays in the place of those that were shown."""
+        """The snapshot with the shown numbers replaced by these arrays."""
         n_trained, n_numbers = self._sizes()
         flat, left = [], list(arrays)
         for layer in self._program.recipe.network.layers():

@@ -26,9 +26,9 @@ def train(
     the validation rows; 4. keep the weights if they are the best so far; 5. tell the
     watchers; 6. ask whether to stop; 7. save.
 
-    The weights kept are the best epoch's if there are validation rows, or if training broke
-    off; else the last's. The best are those of the lowest training loss or the highest
-    validation score; of two equal epochs, the later one's. A fit whose state has begun resumes.
+    The best epoch's weights are kept if there are validation rows, or if training broke off;
+    otherwise the last epoch's. The best epoch has the highest validation score or the lowest
+    training loss; of two equal epochs, the later wins. A fit whose state has begun resumes.
 
     `should_continue` is asked before each epoch. If it says no, the networks of unfinished fits
     are missing from the result.
@@ -89,7 +89,7 @@ class _Loop:
         scores = self._validate()
         for k in self._going():
             fit, logs = self._fits[k], self._logs[k]
-            # Every watcher hears of the epoch, also when one has asked to stop.
+            # All watchers hear of the epoch, even if one has asked to stop.
             asked = [watcher.on_epoch_end(self._epochs[k], logs) for watcher in fit.watchers]
             fit.state.after_epoch(
                 logs,

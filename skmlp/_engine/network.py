@@ -16,8 +16,7 @@ from skmlp._network.spec import Layer, NetworkSpec, flow
 class Network:
     """The layers of a spec with the arrays that they have before training.
 
-    In a vector the numbers that are trained come first, in the order of the layers, and then
-    those that are not.
+    In a vector, trained numbers come first, in the order of the layers, then untrained ones.
     """
 
     def __init__(self, spec: NetworkSpec) -> None:
@@ -57,7 +56,7 @@ class Network:
         return self._trained.index(self._indices[layer][0])
 
     def reset(self) -> None:
-        """Set states of random layers of the user's own to what they were when built."""
+        """Reset the seeds of the user's own random layers."""
         for layer in self._layers:
             layer.kind.reset()
 
@@ -109,7 +108,7 @@ class Network:
     ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """Raw outputs of a batch, and the new values of the arrays that are not trained.
 
-        `when` tells the batch apart from all others: integers, (..., 1, 1) or ().
+        `when` identifies the batch: integers, (..., 1, 1) or ().
         """
         moved = dict(zip(self._untrained, untrained, strict=True))
 

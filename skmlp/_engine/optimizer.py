@@ -19,8 +19,8 @@ State = tuple[np.ndarray, ...]
 class Optimizer:
     """Steps the variables that hold arrays of these shapes; it owns them.
 
-    `state` and `load` give and take what it keeps between steps, network by network; () is
-    what it keeps before the first step.
+    `state` reads and `load` sets the arrays that it keeps between steps, for each network; ()
+    stands for those before the first step.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class Optimizer:
         raise NotImplementedError
 
     def has_moved(self, steps: tf.Tensor) -> tf.Tensor:
-        """Whether variables had moved before the step that follows `steps` others, (...,)."""
+        """Whether an earlier step has moved the variables, (...,)."""
         return steps > 0
 
     def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
-        """Set what it keeps after so many steps, (networks,)."""
+        """Set the state of each network after `steps` steps, (networks,)."""
         raise NotImplementedError
 
     def state(self, member: int) -> State:
@@ -60,7 +60,7 @@ class Optimizer:
         return []
 
     def keep(self, moments: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Take the values of `moments` after an epoch from a list; returns what is left."""
+        """Take the moments after an epoch off the front of a list; returns the rest."""
         return moments
 
     def finish(self) -> bool:
@@ -117,7 +117,7 @@ class ElementwiseOptimizer(Optimizer):
 class ArraywiseOptimizer(Optimizer):
     """Any optimizer of one network, with a variable for each array.
 
-    The state is that of the optimizer, apart from its number of steps and learning rate.
+    The state is the optimizer's own, without its number of steps and learning rate.
     """
 
     def __init__(self, build: Build, shapes: Sequence[Shape], lead: Shape) -> None:
@@ -148,7 +148,7 @@ class ArraywiseOptimizer(Optimizer):
 
 
 def with_steps_of_members(optimizer: keras.optimizers.Optimizer) -> Any:
-    """The optimizer, with a count of steps for each network in the place of its own one."""
+    """The optimizer with a count of steps for each network, instead of its own count."""
 
     class OfMembers(type(optimizer)):  # type: ignore[misc]
         steps: Any = 0

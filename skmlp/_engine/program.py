@@ -5,7 +5,7 @@ whole epoch, a loop over batches, is one compiled function, so only arithmetic i
 All that differs between fits of one network enters as a run-time value: weights and learning
 rate are variables; rows, their order, penalties, dropout rates and seed are arguments.
 
-Many networks are trained as one with a leading axis in every array, since a step of a small
+Many networks are trained as one with a leading axis in all arrays, since a step of a small
 network is mostly the cost of starting its operations. One network has no such axis: its
 products are plain ones, which are faster. All axes are therefore counted from the last one, and
 the functions here are the same for one network and for many.
@@ -92,7 +92,7 @@ class Program:
         return np.reshape(self._snapshot().numpy(), (self.n_members, -1))
 
     def load_optimizer(self, states: Sequence[State]) -> None:
-        """Set each network's number of steps and what its optimizers keep; () is fresh."""
+        """Set each network's number of steps and optimizer state; () is a fresh one."""
         self.steps = np.array([state[0] if state else 0 for state in states], np.int32)
         self._trained.load(self.steps, [state[1:] for state in states])
 
@@ -107,7 +107,7 @@ class Program:
         return self._trained.finish()
 
     def place(self, rows: Sequence[EncodedData]) -> Rows:
-        """Put each network's rows on the device; those that are the same object once."""
+        """Put each network's rows on the device; rows that are one object, only once."""
         distinct = list(dict.fromkeys(rows))
         ends = np.cumsum([data.n_rows for data in distinct]).tolist()
         starts = dict(zip(distinct, [0, *ends], strict=False))
@@ -192,7 +192,7 @@ class Program:
         packed = np.stack([numbers.packed() for numbers in of_members])
         return tf.constant(packed.reshape(*self._lead, -1))
 
-    # What is traced
+    # Traced functions
 
     def _trace_run_batches(self, X, y, weight, order, counts, numbers, rates):  # type: ignore[no-untyped-def]
         self.traces += 1
@@ -209,7 +209,7 @@ class Program:
             gathered = [tf.gather(array, index) for array in (X, y, weight)]
 
             def batch(i, totals, rates):  # type: ignore[no-untyped-def]
-                # 2. Take the batch's; what fills up the last one has weight zero.
+                # 2. Take the batch's rows; those that fill up the last batch have weight zero.
                 begin = (i - start) * size if n_in_block > 1 else 0
                 X, y, weight = (self._slice(array, begin, size) for array in gathered)
                 n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)

@@ -1,4 +1,4 @@
-"""What a program is compiled for, and the numbers that it takes at run time."""
+"""Recipes, for which programs are compiled, and the numbers that they take at run time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Group:
 
     has_l1: bool
     has_l2: bool
-    build_optimizer: Build | None = field(compare=False)  # None: that of the first group
+    build_optimizer: Build | None = field(compare=False)  # None: the first group's
     is_elementwise: bool = True  # whether its optimizer treats all numbers alike
     optimizer: str = ""  # its class, by name
     layer: str = ""
@@ -38,7 +38,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a program is compiled for. Recipes with equal keys share programs."""
+    """All that is compiled into a program. Recipes with equal keys share programs."""
 
     key: Hashable
     network: NetworkSpec = field(compare=False)  # its structure, which is part of the key

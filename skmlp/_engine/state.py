@@ -30,8 +30,8 @@ class TrainingState:
     plateau: Plateau | None = None
     learning_rate: float | None = None  # of the last step; None before the first
     best: Any = None
-    # A training loss is that of the weights on the way through its epoch: one bad step at
-    # the end does not show in it. The weights that entered the best epoch are safe.
+    # A training loss is measured on the way through its epoch, so a bad last step does not
+    # show in it. The weights that entered the best epoch are safe.
     safe: Any = None
     kept: Any = None  # at the end of training
     best_value: float = math.inf
@@ -109,7 +109,7 @@ class TrainingState:
         )
 
     def at_rest(self, n_numbers: int) -> TrainingState:
-        """What the next call resumes, of a network with so many numbers.
+        """The part that the next call resumes; the network has `n_numbers` numbers.
 
         After a loss that was not finite the optimizer's moments are not finite either.
         """

@@ -1,4 +1,4 @@
-"""What is decided between epochs, and why: pure values, tested with lists of floats."""
+"""Decisions between epochs as pure values, tested with lists of floats."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class StopReason(Enum):
-    """Why training ended; the value is what the user reads."""
+    """Why training ended; users read the value."""
 
     EPOCHS = "All epochs were run; raise 'epochs' if the loss was still falling."
     NO_IMPROVEMENT = (

@@ -78,7 +78,7 @@ class ValidationRows:
 
 
 def losses_of_outputs(recipe: Recipe, losses: Sequence[float]) -> dict[str, float]:
-    """What Keras logs of a model with several outputs: each one's loss, without penalty."""
+    """Losses of the outputs without penalty, if there are several, as Keras logs them."""
     outputs = recipe.network.outputs
     return {f"{name}_loss": loss for name, loss in zip(outputs, losses[1:], strict=False)}
 

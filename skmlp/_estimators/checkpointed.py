@@ -73,7 +73,7 @@ class CheckpointedNetwork(NetworkEstimator):
             forget(self)
             for name, value in saved.learned(self._learned_from_data).items():
                 setattr(self, name, value)
-            self._keep(saved.fitted(self._spec()), **saved.told())
+            self._keep(saved.fitted(self._spec()), **saved.of_calls())
         return self
 
     def _saved(self) -> Saved | None:

@@ -30,7 +30,7 @@ SHORT_NAMES = {
 
 
 def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str, Measure]:
-    """What the parameter `metrics` asks to be measured after every epoch, by name."""
+    """The measures that the parameter `metrics` lists, by name."""
     if metrics is None:
         return {}
     several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
@@ -38,7 +38,7 @@ def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str,
 
 
 def keras_metrics(metrics: Any, spec: NetworkSpec) -> list[keras.metrics.Metric]:
-    """New objects of those that are Keras's."""
+    """New objects of the Keras metrics among them."""
     several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
     return [
         _keras_metric(one, spec) for one in several if one is not None and not _scorer_name(one)
@@ -86,7 +86,7 @@ def _metric_class(name: str, spec: NetworkSpec) -> type:
 def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
     """A scikit-learn scorer, by name or as a callable (estimator, X, y).
 
-    It scores a copy of the estimator that takes raw outputs in the place of rows, so that
+    It scores a copy of the estimator that takes raw outputs instead of rows, so that
     nothing is computed twice.
     """
     try:

@@ -1,4 +1,4 @@
-"""From a job to what the engine trains: a recipe, numbers and a state, in a `Fit`."""
+"""A job turned into a `Fit`, which the engine trains: a recipe, numbers and a state."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
 
 
 def _optimizers(job: Job) -> tuple[OptimizerRecipe, OptimizerRecipe | None]:
-    """The optimizer, and that of the wide path, if any.
+    """The optimizer, and the wide path's own if it has one.
 
     Given by name, the wide path's optimizer has the learning rate of the first; an object keeps
     its own.

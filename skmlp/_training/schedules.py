@@ -1,4 +1,4 @@
-"""From `learning_rate_schedule` and its numbers to what the engine runs."""
+"""The parameter `learning_rate_schedule` and its numbers as the engine runs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, OptimizerRecipe
 from skmlp._keras.tensorflow import keras, tf
 from skmlp._training.job import Job
 
-# What a schedule takes where nothing is given; see the documentation of the parameters.
+# Defaults of the schedules; see the documentation of the parameters.
 DECAY_RATE = {"exponential": 0.96, "inverse_time": 0.1, "plateau": 0.2}
 WARMUP_SHARE = {"warmup_cosine": 0.1, "one_cycle": 0.3}
 DECAYS_PER_EPOCH = ("exponential", "inverse_time")
@@ -22,7 +22,7 @@ DECAYS_PER_EPOCH = ("exponential", "inverse_time")
 
 @dataclass(frozen=True)
 class RateSchedule:
-    """Learning rates by step, by epoch, or by what training comes to; or constant."""
+    """Learning rates by step, by epoch, or by the loss; or constant."""
 
     key: Hashable = None
     by_step: Schedule | None = None
@@ -31,7 +31,7 @@ class RateSchedule:
     decay_rate: float = 1.0
     decay_steps: float = 1.0
     warmup_steps: float = 0.0
-    spans_fit: bool = False  # its length is that of the fit, so it begins with the fit
+    spans_fit: bool = False  # as long as the fit, so it begins with the fit
 
 
 def rate_schedule(job: Job, optimizer: OptimizerRecipe, *, n_steps: int) -> RateSchedule:

@@ -23,7 +23,7 @@ MAX_WEIGHTS = 50_000  # of a network: a larger one's step is arithmetic, not ove
 
 
 class Stack(NamedTuple):
-    """Fits to train as one, in a program that may have room for more; one by itself."""
+    """Fits to train as one, in a program with room for `n_members`, or a single fit."""
 
     fits: list[Fit]
     n_members: int

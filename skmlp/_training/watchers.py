@@ -1,4 +1,4 @@
-"""What a fit shows while it runs: a bar over epochs, and scikit-learn's callbacks."""
+"""Bars over epochs and fits, and scikit-learn's callbacks."""
 
 from __future__ import annotations
 
@@ -157,22 +157,22 @@ class ScikitLearnCallbacks(EpochWatcher):
 
     def __init__(self, estimator: Any, job: Any, data: dict[str, Any]) -> None:
         self._job = job
-        self._told = {"estimator": estimator, **data}
+        self._arguments = {"estimator": estimator, **data}
         self._fit = estimator._init_callback_context(max_subtasks=job.epochs)
-        self._fit.call_on_fit_task_begin(**self._told)
+        self._fit.call_on_fit_task_begin(**self._arguments)
 
     def on_begin(self, training: Any) -> int:
-        self._told["reconstruction_attributes"] = lambda: {
+        self._arguments["reconstruction_attributes"] = lambda: {
             "_state": training.fitted(training.now()).at_rest()
         }
         return 0
 
     def on_epoch_begin(self, epoch: int) -> None:
         self._epoch = self._fit.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(**self._told)
+        self._epoch.call_on_fit_task_begin(**self._arguments)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
-        return self._epoch.call_on_fit_task_end(**self._told)
+        return self._epoch.call_on_fit_task_end(**self._arguments)
 
     def on_end(self, logs: dict[str, float]) -> None:
-        self._fit.call_on_fit_task_end(**self._told)
+        self._fit.call_on_fit_task_end(**self._arguments)
