@@ -180,6 +180,23 @@ def test_every_optimizer_of_keras_trains(name):
     assert losses[-1] < losses[0]
 
 
+class SeesPaths(keras.optimizers.SGD):
+    """An optimizer of the user's, who may treat layers differently."""
+
+    seen = ()
+
+    def build(self, variables):
+        type(self).seen = [variable.path for variable in variables]
+        super().build(variables)
+
+
+def test_an_optimizer_of_the_user_s_sees_the_paths_of_the_keras_model():
+    regressor = clone(REGRESSOR).set_params(optimizer=SeesPaths(0.01), epochs=1).fit(X, Y)
+    model_paths = [variable.path for variable in regressor.model_.trainable_variables]
+    regressor.fit(X, Y)
+    assert SeesPaths.seen == model_paths
+
+
 def test_an_optimizer_object_keeps_its_settings_and_is_never_changed():
     optimizer = keras.optimizers.SGD(0.02, momentum=0.5)
     config = optimizer.get_config()

@@ -27,7 +27,10 @@ class Network:
         for layer, width in spec.layers_and_widths():
             kind = layer.kind.built(width)
             start = len(self.arrays)
-            self.arrays += kind.arrays(width)
+            self.arrays += [
+                array._replace(name=f"{layer.name}/{array.name}")
+                for array in kind.arrays(width)
+            ]
             self._layers.append(layer._replace(kind=kind))
             self._indices[layer.name] = list(range(start, len(self.arrays)))
         self._trained = [i for i, array in enumerate(self.arrays) if array.is_trained]

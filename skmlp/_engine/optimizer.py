@@ -24,14 +24,13 @@ class Optimizer:
     """
 
     def __init__(
-        self, build: Build, shapes: Sequence[Shape], lead: Shape, *, is_elementwise: bool
+        self, shapes: Sequence[Shape], lead: Shape, paths: Sequence[str] | None = None
     ) -> None:
-        self.packing = Packing(shapes, lead, packs=is_elementwise)
+        self.packing = Packing(shapes, lead, packs=paths is None)
         self._lead = lead
-        self.variables = [
-            keras.Variable(np.zeros(shape, np.float32), name="trained")
-            for shape in self.packing.variable_shapes
-        ]
+        shapes = self.packing.variable_shapes
+        paths = paths or ["trained/packed"] * len(shapes)
+        self.variables = [_variable(*pair) for pair in zip(shapes, paths, strict=True)]
 
     _fresh: State
 
@@ -76,7 +75,7 @@ class ElementwiseOptimizer(Optimizer):
     """
 
     def __init__(self, build: Build, shapes: Sequence[Shape], lead: Shape) -> None:
-        super().__init__(build, shapes, lead, is_elementwise=True)
+        super().__init__(shapes, lead)
         self._optimizer = with_steps_of_members(build())
         self._optimizer.build(self.variables)
         # the first two are the optimizer's own count of steps and learning rate
@@ -117,12 +116,15 @@ class ElementwiseOptimizer(Optimizer):
 class ArraywiseOptimizer(Optimizer):
     """Any optimizer of one network, with a variable for each array.
 
-    The state is the optimizer's own, without its number of steps and learning rate.
+    The variables have the paths of the Keras model's, by which an optimizer may treat layers
+    differently. The state is the optimizer's own, without number of steps and learning rate.
     """
 
-    def __init__(self, build: Build, shapes: Sequence[Shape], lead: Shape) -> None:
+    def __init__(
+        self, build: Build, shapes: Sequence[Shape], lead: Shape, paths: Sequence[str]
+    ) -> None:
         assert lead == ()
-        super().__init__(build, shapes, lead, is_elementwise=False)
+        super().__init__(shapes, lead, paths)
         self._optimizer = build()
         self._optimizer.build(self.variables)
         self._steps, _, *self._state = self._optimizer.variables
@@ -145,6 +147,12 @@ class ArraywiseOptimizer(Optimizer):
     def finish(self) -> bool:
         self._optimizer.finalize_variable_values(self.variables)
         return self._optimizer.use_ema
+
+
+def _variable(shape: Shape, path: str) -> keras.Variable:
+    layer, _, name = path.rpartition("/")
+    with keras.name_scope(layer):
+        return keras.Variable(np.zeros(shape, np.float32), name=name)
 
 
 def with_steps_of_members(optimizer: keras.optimizers.Optimizer) -> Any:

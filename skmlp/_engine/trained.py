@@ -36,7 +36,7 @@ class TrainedArrays:
         for i, array in enumerate(network.trained):
             self._pieces += [(i, *piece) for piece in self._split(i, array.initial.shape)]
         self._optimizers = [
-            self._optimizer(group, [shape for _, shape, own in self._pieces if own == k])
+            self._optimizer(group, [piece for piece in self._pieces if piece[2] == k])
             for k, group in enumerate(self._groups)
         ]
         self.variables = [v for optimizer in self._optimizers for v in optimizer.variables]
@@ -58,10 +58,13 @@ class TrainedArrays:
                 return [piece for piece in pieces if piece[0][0]]
         return [(shape, 0)]
 
-    def _optimizer(self, group: Group, shapes: Sequence[Shape]) -> Optimizer:
-        kind = ElementwiseOptimizer if group.is_elementwise else ArraywiseOptimizer
+    def _optimizer(self, group: Group, pieces: Sequence[tuple[int, Shape, int]]) -> Optimizer:
         assert group.build_optimizer is not None
-        return kind(group.build_optimizer, shapes, self._lead)
+        shapes = [shape for _, shape, _ in pieces]
+        if group.is_elementwise:
+            return ElementwiseOptimizer(group.build_optimizer, shapes, self._lead)
+        paths = [self._network.trained[i].name for i, _, _ in pieces]
+        return ArraywiseOptimizer(group.build_optimizer, shapes, self._lead, paths)
 
     # Values in and out
 

@@ -79,6 +79,7 @@ class BuiltKerasLayer(KerasLayer):
                 is_trained=variable.trainable,
                 is_penalised=variable.trainable and variable.name == "kernel",
                 constraint=variable.constraint,
+                name=variable.name,
             )
             for variable in self.layer.weights
         ]

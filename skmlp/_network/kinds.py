@@ -29,6 +29,7 @@ class Array(NamedTuple):
     is_trained: bool = True
     is_penalised: bool = False  # by l1 and l2
     constraint: Callable | None = None  # Keras's, applied after each step
+    name: str = "weight"  # as Keras's layer has it
 
 
 class Batch(NamedTuple):
@@ -120,7 +121,8 @@ class Dense(Kind):
 
     def arrays(self, width: int) -> list[Array]:
         kernel, *bias = super().arrays(width)
-        return [kernel._replace(is_penalised=True), *bias]
+        kernel = kernel._replace(is_penalised=True, name="kernel")
+        return [kernel, *(array._replace(name="bias") for array in bias)]
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         return self.tensor(arrays, *inputs)
