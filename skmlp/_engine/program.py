@@ -111,10 +111,15 @@ class Program:
         distinct = list(dict.fromkeys(rows))
         ends = np.cumsum([data.n_rows for data in distinct]).tolist()
         starts = dict(zip(distinct, [0, *ends], strict=False))
-        arrays = ((data.X, data.y, data.unit_weight()) for data in distinct)
-        X, y, weight = map(list, zip(*arrays, strict=True))
+        arrays = zip(*((data.X, data.y, data.unit_weight()) for data in distinct), strict=True)
+        X, y, weight = (
+            tf.constant(padded(sets, row, self.capacity))
+            for sets, row in zip(arrays, padding_of(distinct[0]), strict=True)
+        )
         return Rows(
-            *padded(X, y, weight, self.capacity),
+            X,
+            y,
+            weight,
             [starts[data] for data in rows],
             [data.n_rows for data in rows],
         )
@@ -308,18 +313,12 @@ class Program:
         return tf.concat([trained, *flat, *averages], axis=-1)
 
 
-def padded(
-    X: Sequence[np.ndarray],
-    y: Sequence[np.ndarray],
-    weight: Sequence[np.ndarray],
-    capacity: int,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Rows on the device, one set after the other, and copies of the first row.
+def padding_of(data: EncodedData) -> tuple[Any, Any, Any]:
+    """X, y and weight of a row of padding: the first row, kept out of all sums by weight 0."""
+    return data.X[0], data.y[0], np.float32(0)
 
-    The copies' weight of zero keeps them out of all sums.
-    """
-    n_padding = capacity - sum(map(len, X))
-    copies = [np.broadcast_to(rows[0][0], (n_padding, *rows[0].shape[1:])) for rows in (X, y)]
-    no_weight = np.zeros(n_padding, np.float32)
-    padding = zip((X, y, weight), (*copies, no_weight), strict=True)
-    return tuple(tf.constant(np.concatenate([*sets, filler])) for sets, filler in padding)
+
+def padded(sets: Sequence[np.ndarray], row: Any, n_rows: int) -> np.ndarray:
+    """Rows, one set after the other, and copies of `row` up to `n_rows`."""
+    n_copies = n_rows - sum(map(len, sets))
+    return np.concatenate([*sets, np.broadcast_to(row, (n_copies, *np.shape(row)))])

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skmlp._data.encoded import EncodedData
 from skmlp._engine.capacity import rounded_up
 from skmlp._engine.fit import Fit, Watcher
-from skmlp._engine.program import Program
+from skmlp._engine.program import Program, padded, padding_of
 from skmlp._engine.recipe import Recipe
 from skmlp._keras.tensorflow import tf
 
@@ -38,13 +37,20 @@ class ValidationRows:
         size = min(MAX_ROWS, MAX_ROWS_OF_ALL // len(sets))
         if any(watcher.wants_batches for fit in fits for watcher in fit.watchers):
             size = program.recipe.batch_size
-        n_rows = max(self._n_rows)
-        capacity = min(size, rounded_up(int(n_rows)))
+        n_rows = int(max(self._n_rows))
+        capacity = min(size, rounded_up(n_rows))
+        arrays = [(data.X, data.y, data.unit_weight()) for data in distinct]
+        paddings = [padding_of(data) for data in distinct]
         for start in range(0, n_rows, size):
-            several = [
-                _chunk(data, start, min(start + size, n_rows), capacity) for data in distinct
+            parts = [
+                [
+                    padded([array[start : start + size]], row, capacity)
+                    for array, row in zip(of_set, padding, strict=True)
+                ]
+                for of_set, padding in zip(arrays, paddings, strict=True)
             ]
-            self._chunks.append((*map(_stacked, zip(*several, strict=True)), which))
+            chunk = (tf.constant(np.stack(sets)) for sets in zip(*parts, strict=True))
+            self._chunks.append((*chunk, which))
 
     def __bool__(self) -> bool:
         return bool(self._chunks)
@@ -81,18 +87,3 @@ def losses_of_outputs(recipe: Recipe, losses: Sequence[float]) -> dict[str, floa
     """Losses of the outputs without penalty, if there are several, as Keras logs them."""
     outputs = recipe.network.outputs
     return {f"{name}_loss": loss for name, loss in zip(outputs, losses[1:], strict=False)}
-
-
-def _chunk(data: EncodedData, start: int, end: int, capacity: int) -> tuple[np.ndarray, ...]:
-    """Rows of a set and copies of its first one, whose weight of zero keeps them out."""
-    index = np.zeros(capacity, dtype=np.intp)
-    end = max(min(end, data.n_rows), start)
-    own = slice(0, max(end - start, 0))
-    index[own] = np.arange(start, end)
-    weight = np.zeros(capacity, np.float32)
-    weight[own] = data.unit_weight()[start:end]
-    return data.X[index], data.y[index], weight
-
-
-def _stacked(arrays: Sequence[np.ndarray]) -> tf.Tensor:
-    return tf.constant(np.stack(arrays))

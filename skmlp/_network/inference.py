@@ -70,9 +70,9 @@ def _outputs(
     the result is float64, products are computed in float64, and a row's prediction does not
     depend on the rows beside it. Otherwise they are computed in float32, as in training.
     """
-    layers = list(spec.layers())
-    arrays = {layer.name: of_layer for layer, of_layer in zip(layers, weights, strict=True)}
-    layers = _needed_for(name, layers)
+    all_layers = spec.layers()
+    arrays = {layer.name: of_layer for layer, of_layer in zip(all_layers, weights, strict=True)}
+    layers = _needed_for(name, all_layers)
     n_samples = X.shape[0]
     widths = [layer.kind.n_units for layer in layers if isinstance(layer.kind, Dense)]
     rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths))

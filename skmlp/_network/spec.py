@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -128,8 +129,11 @@ class NetworkSpec:
         """Names of the layers whose outputs the prediction layers activate."""
         return tuple(layer.sources[0] for layer in self.layers() if layer.name in self.outputs)
 
-    def layers(self) -> Iterator[Layer]:
+    def layers(self) -> tuple[Layer, ...]:
         """All layers, each after its sources."""
+        return _layers(self)
+
+    def _made_layers(self) -> Iterator[Layer]:
         *_, name = self.input_widths()
         if self.n_features:
             for layer, kind in self._hidden_layers():
@@ -207,3 +211,9 @@ class NetworkSpec:
             input_dropout=0.5 * (self.input_dropout > 0),
             target_scaling=None,
         )
+
+
+@lru_cache(maxsize=128)
+def _layers(spec: NetworkSpec) -> tuple[Layer, ...]:
+    """Made once for a network: for one row, making them takes as long as running them."""
+    return tuple(spec._made_layers())
