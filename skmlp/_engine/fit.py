@@ -113,8 +113,12 @@ class Training:
 
     def weights(self, snapshot: np.ndarray) -> Weights:
         """Weights to predict with: the averages, where there are any."""
+        return self.program.network.weights(self.numbers(snapshot, averaged=True))
+
+    def numbers(self, snapshot: np.ndarray, *, averaged: bool) -> np.ndarray:
+        """A snapshot's weights, or their averages if asked for and there are any."""
         network = self.program.network
         numbers, averages = np.split(snapshot, [network.n_numbers])
-        if averages.size:
-            numbers = np.concatenate([averages, numbers[network.n_trained :]])
-        return network.weights(numbers)
+        if averaged and averages.size:
+            return np.concatenate([averages, numbers[network.n_trained :]])
+        return numbers

@@ -57,7 +57,7 @@ class LiveModel:
     def looked_at(self, *, averaged: bool) -> Iterator[keras.Model]:
         """Show the averages of the weights, if there are any and they are asked for."""
         snapshot = self._training.now()
-        shown = self._numbers(snapshot, averaged)
+        shown = self._training.numbers(snapshot, averaged=averaged)
         arrays = [a for of_layer in self._program.network.weights(shown) for a in of_layer]
         assign(self._weights, arrays)
         state = self._program.optimizer_state(0)
@@ -68,32 +68,17 @@ class LiveModel:
             self._program.restore([self._with_numbers(snapshot, changed, averaged)])
         self._take_optimizer(state)
 
-    def _numbers(self, snapshot: np.ndarray, averaged: bool) -> np.ndarray:
-        n_trained, n_numbers = self._sizes()
-        numbers, averages = np.split(snapshot, [n_numbers])
-        if averaged and averages.size:
-            return np.concatenate([averages, numbers[n_trained:]])
-        return numbers
-
     def _with_numbers(
         self, snapshot: np.ndarray, arrays: Sequence[np.ndarray], averaged: bool
     ) -> np.ndarray:
         """The snapshot with the shown numbers replaced by these arrays."""
-        n_trained, n_numbers = self._sizes()
-        flat, left = [], list(arrays)
-        for layer in self._program.recipe.network.layers():
-            n = len(self.model.get_layer(layer.name).weights)
-            flat.append(tuple(left[:n]))
-            left = left[n:]
-        numbers = self._program.network.flat(tuple(flat))
-        old, averages = np.split(snapshot, [n_numbers])
-        if averaged and averages.size:
-            return np.concatenate([old[:n_trained], numbers[n_trained:], numbers[:n_trained]])
-        return np.concatenate([numbers, averages])
-
-    def _sizes(self) -> tuple[int, int]:
         network = self._program.network
-        return network.n_trained, network.n_numbers
+        numbers = network.flat((tuple(arrays),))
+        old, averages = np.split(snapshot, [network.n_numbers])
+        if averaged and averages.size:
+            trained, untrained = np.split(numbers, [network.n_trained])
+            return np.concatenate([old[: network.n_trained], untrained, trained])
+        return np.concatenate([numbers, averages])
 
     def _show_optimizer(self, state: State) -> None:
         steps, *moments = state

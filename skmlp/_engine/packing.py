@@ -4,13 +4,12 @@ A step of a small network is mostly the cost of starting its operations, and an 
 some for each variable. Arrays of up to 4,096 numbers therefore share one variable, of which
 the layers see slices; larger ones keep their own, since their slices would be copied.
 
-All is written for NumPy's arrays and for tensors: `ops` is the module, and arrays may have a
-leading axis of networks.
+Arrays may have a leading axis of networks; `ops` is their module, NumPy or TensorFlow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,12 +38,14 @@ class Packing:
             shapes.append((sum(self._sizes[i] for i in self._small),))
         return [(*self._lead, *shape) for shape in shapes]
 
-    def arrays(self, values: Sequence[Any], ops: Any = tf) -> list[Any]:
+    def arrays(self, values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """Arrays out of the variables' values."""
         if not self._small:
             return list(values)
         *large, packed = values
-        small = self._shaped(_split(packed, [self._sizes[i] for i in self._small], ops), ops)
+        parts = tf.split(packed, [self._sizes[i] for i in self._small], axis=-1)
+        shapes = [(*self._lead, *self._shapes[i]) for i in self._small]
+        small = [tf.reshape(*pair) for pair in zip(parts, shapes, strict=True)]
         by_index = dict(zip([*self._large, *self._small], [*large, *small], strict=True))
         return [by_index[i] for i in range(len(self._shapes))]
 
@@ -55,29 +56,17 @@ class Packing:
             return large
         return [*large, self._flat([arrays[i] for i in self._small], ops)]
 
-    def vector(self, values: Sequence[Any], ops: Any = tf) -> Any:
+    def vector(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
         """All numbers, (..., n), in the order of the arrays."""
-        if not self._large:
-            return values[0]
-        return self._flat(self.arrays(values, ops), ops)
+        return self._flat(self.arrays(values), tf) if self._large else values[0]
 
     def of_vector(self, vector: np.ndarray) -> list[np.ndarray]:
         """The variables' values out of a vector."""
         if not self._large:
             return [vector]
-        parts = _split(vector, self._sizes, np)
-        shaped = [
-            part.reshape(*self._lead, *shape)
-            for part, shape in zip(parts, self._shapes, strict=True)
-        ]
-        return self.values(shaped, np)
-
-    def _shaped(self, parts: Iterable[Any], ops: Any) -> list[Any]:
-        shapes = [self._shapes[i] for i in self._small]
-        return [
-            ops.reshape(part, (*self._lead, *shape))
-            for part, shape in zip(parts, shapes, strict=True)
-        ]
+        parts = np.split(vector, np.cumsum(self._sizes)[:-1], axis=-1)
+        shapes = [(*self._lead, *shape) for shape in self._shapes]
+        return self.values([np.reshape(*pair) for pair in zip(parts, shapes, strict=True)], np)
 
     def _flat(self, arrays: Sequence[Any], ops: Any) -> Any:
         return joined([ops.reshape(array, (*self._lead, -1)) for array in arrays], -1, ops)
@@ -88,9 +77,3 @@ def joined(arrays: Sequence[Any], axis: int, ops: Any = tf) -> Any:
     if len(arrays) == 1:
         return arrays[0]
     return np.concatenate(arrays, axis) if ops is np else tf.concat(arrays, axis)
-
-
-def _split(vector: Any, sizes: Sequence[int], ops: Any) -> list[Any]:
-    if ops is np:
-        return np.split(vector, np.cumsum(sizes)[:-1], axis=-1)
-    return tf.split(vector, sizes, axis=-1)

@@ -78,7 +78,7 @@ class TrainedArrays:
     def arrays(self, values: Sequence[Any]) -> list[Any]:
         """The arrays, (..., *shape), in the order of the network."""
         of_array: dict[int, list[Any]] = {}
-        for (i, _, _), piece in zip(self._pieces, self._ordered(values, tf), strict=True):
+        for (i, _, _), piece in zip(self._pieces, self._ordered(values), strict=True):
             of_array.setdefault(i, []).append(piece)
         return [joined(pieces, len(self._lead)) for pieces in of_array.values()]
 
@@ -125,10 +125,10 @@ class TrainedArrays:
         start = sum(sizes[:k])
         return tuple(state[start : start + sizes[k]])
 
-    def _ordered(self, values: Sequence[Any], ops: Any) -> list[Any]:
+    def _ordered(self, values: Sequence[Any]) -> list[Any]:
         """The pieces, in the order of the arrays."""
         pieces = [
-            optimizer.packing.arrays(own, ops)
+            optimizer.packing.arrays(own)
             for optimizer, own in zip(self._optimizers, self._split_up(values), strict=True)
         ]
         return [pieces[k].pop(0) for _, _, k in self._pieces]
@@ -141,7 +141,7 @@ class TrainedArrays:
     def _vector(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
         if len(self._optimizers) == 1:
             return self._optimizers[0].packing.vector(values)
-        pieces = self._ordered(values, tf)
+        pieces = self._ordered(values)
         return joined([tf.reshape(piece, (*self._lead, -1)) for piece in pieces], -1)
 
     def _of_vector(self, vectors: np.ndarray) -> list[np.ndarray]:
@@ -152,11 +152,9 @@ class TrainedArrays:
         values = []
         for k, optimizer in enumerate(self._optimizers):
             own = [
-                part.reshape(*self._lead, *shape)
-                for part, (_, shape, of) in zip(parts, self._pieces, strict=True)
-                if of == k
+                part for part, piece in zip(parts, self._pieces, strict=True) if piece[2] == k
             ]
-            values += optimizer.packing.values(own, np)
+            values += optimizer.packing.of_vector(np.concatenate(own, axis=-1))
         return values
 
     # A step

@@ -59,10 +59,10 @@ class StackTrainer:
         Only fits without watchers leave this process.
         """
         fits = [arrival.item.fit for arrival in arrivals]
-        share_rows(fits)
         arrival_of = dict(zip(fits, arrivals, strict=True))
         here = fits if self._backend is None else [fit for fit in fits if fit.watchers]
         there = [fit for fit in fits if fit not in here]
+        share_rows(here)
         if there:
             self._train_there(self._stacks(there, arrival_of), arrival_of)
         with parallel_config(backend="threading", n_jobs=self._n_workers):
