@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ class Network:
     ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         """Raw outputs of a batch, and the new values of the arrays that are not trained.
 
-        `when` identifies the batch: integers, (..., 1, 1) or ().
+        `when` identifies the batch: integers, (...,) or ().
         """
         moved = dict(zip(self._untrained, untrained, strict=True))
 
@@ -124,8 +125,7 @@ class Network:
         def batch_of(name: str) -> Batch:
             bits: Callable = _no_bits
             if name in self._drawing:
-                counters = [*when, self._drawing.index(name)]
-                bits = lambda x: random_bits(x, counters)  # noqa: E731
+                bits = partial(random_bits, counters=[*when, self._drawing.index(name)])
             rate = None
             if name in self._dropping:
                 rate = dropout[..., self._dropping.index(name), None, None]

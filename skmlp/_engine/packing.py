@@ -45,7 +45,10 @@ class Packing:
         *large, packed = values
         parts = tf.split(packed, [self._sizes[i] for i in self._small], axis=-1)
         shapes = [(*self._lead, *self._shapes[i]) for i in self._small]
-        small = [tf.reshape(*pair) for pair in zip(parts, shapes, strict=True)]
+        small = [
+            part if part.shape == shape else tf.reshape(part, shape)
+            for part, shape in zip(parts, shapes, strict=True)
+        ]
         by_index = dict(zip([*self._large, *self._small], [*large, *small], strict=True))
         return [by_index[i] for i in range(len(self._shapes))]
 

@@ -22,7 +22,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.compiled import Compiled
 from skmlp._engine.network import Network
 from skmlp._engine.optimizer import State, assign
-from skmlp._engine.recipe import Numbers, Recipe
+from skmlp._engine.recipe import Numbers, Recipe, beside
 from skmlp._engine.trained import TrainedArrays
 from skmlp._keras.tensorflow import keras, tf
 
@@ -218,12 +218,14 @@ class Program:
                 begin = (i - start) * size if n_in_block > 1 else 0
                 X, y, weight = (self._slice(array, begin, size) for array in gathered)
                 n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)
-                when = seed[..., None, None], epoch[..., None, None], first + i
+                when = seed, epoch, first + i
                 reported, rates = self._trace_step(
                     X, y, weight, n_in_batch, when, rates, steps + i, numbers
                 )
                 return i + 1, totals + reported, rates
 
+            if n_in_block == 1:
+                return batch(start, totals, rates)
             end = tf.minimum(start + n_in_block, n_batches)
             return tf.while_loop(lambda i, *_: i < end, batch, (start, totals, rates))
 
@@ -238,6 +240,7 @@ class Program:
         """One batch: losses times its number of rows, and the learning rates of the step."""
         # 3. Forward: the rows' mean loss, a short last batch by its true size. Networks share
         # nothing, so the gradient of the sum of their losses is each one's.
+        share = weight / beside(n_in_batch, weight)
         values = self._trained.values()
         untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
         with tf.GradientTape() as tape:
@@ -246,18 +249,17 @@ class Program:
             raw, moved = self.network.outputs_in_training(
                 X, trained, untrained, weight, numbers.dropout, when
             )
-            losses = self._losses(y, raw, weight, numbers) / n_in_batch[..., None]
-            loss = losses[..., 0] + self._trained.penalty(trained, numbers)
-            total = tf.reduce_sum(loss)
+            total, *parts = self._losses(y, raw, share, numbers)
+            loss = total + self._trained.penalty(trained, numbers)
         # 4. Backward and update.
-        gradients = tape.gradient(total, values, unconnected_gradients="zero")
+        gradients = tape.gradient(loss, values, unconnected_gradients="zero")
         schedule = self.recipe.groups[0].schedule
         if schedule is not None:
             rates = schedule(steps, numbers)
         self._trained.step(gradients, rates, steps, numbers)
         assign(self._untrained, moved)
-        reported = tf.concat([loss[..., None], losses[..., 1:]], axis=-1)
-        return reported * n_in_batch[..., None], rates
+        reported = tf.stack([loss, *parts], axis=-1)
+        return reported * beside(n_in_batch, reported), rates
 
     def _batches_in_block(self) -> int:
         """Batches whose rows are gathered at once.
@@ -284,26 +286,30 @@ class Program:
         untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
         raw = self.network.outputs(X, trained, untrained)
         losses = self._losses(y, raw, weight, numbers)
-        return losses, self._trained.penalty(trained, numbers), raw[0]
+        return tf.stack(losses, axis=-1), self._trained.penalty(trained, numbers), raw[0]
 
     def _losses(
         self, y: tf.Tensor, raw: Sequence[tf.Tensor], weight: tf.Tensor, numbers: Numbers
-    ) -> tf.Tensor:
-        """Sums of the rows' losses, without penalty, (..., n_losses)."""
-        n_outputs = self.recipe.network.n_outputs
-        flat_y = tf.reshape(y, [-1, *y.shape[len(self._lead) + 1 :]]) if self._lead else y
+    ) -> list[tf.Tensor]:
+        """Sums of the rows' losses, without penalty, each (...,): the total, then one per
+        output if there are several.
+        """
         losses = []
         for output in raw:
-            flat = tf.reshape(output, [-1, n_outputs]) if self._lead else output
-            of_rows = self.recipe.loss_on_raw(flat_y, flat)
-            losses.append(
-                tf.reduce_sum(tf.reshape(of_rows, tf.shape(weight)) * weight, axis=-1)
-            )
+            of_rows = self._losses_of_rows(y, output)
+            losses.append(tf.reduce_sum(of_rows * weight, axis=-1))
         if len(losses) == 1:
-            return losses[0][..., None]
+            return losses
         parts = tf.stack(losses, axis=-1)
-        total = tf.reduce_sum(numbers.loss_weights * parts, axis=-1, keepdims=True)
-        return tf.concat([total, parts], axis=-1)
+        return [tf.reduce_sum(numbers.loss_weights * parts, axis=-1), *losses]
+
+    def _losses_of_rows(self, y: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
+        """Losses, (..., rows)."""
+        if not self._lead:
+            return self.recipe.loss_on_raw(y, raw)
+        y = tf.reshape(y, [-1, *y.shape[len(self._lead) + 1 :]])
+        losses = self.recipe.loss_on_raw(y, tf.reshape(raw, [-1, raw.shape[-1]]))
+        return tf.reshape(losses, tf.shape(raw)[:-1])
 
     def _snapshot(self) -> tf.Tensor:
         """Vectors, (..., n_values)."""

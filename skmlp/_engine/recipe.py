@@ -93,6 +93,8 @@ class Numbers(NamedTuple):
 def beside(values: Any, array: Any) -> tf.Tensor:
     """A number for each network, (...,), in the rank of their arrays, (..., *shape)."""
     lead = len(values.shape)
+    if lead == 0:
+        return values
     return tf.reshape(values, [*values.shape, *[1] * (len(array.shape) - lead)])
 
 

@@ -191,9 +191,13 @@ class TrainedArrays:
         for k, optimizer in enumerate(self._optimizers):
             optimizer.step(clipped[k], self._rates_of(k, rates, steps, numbers), steps)
         self._constrain()
-        # Averages begin at the weights after the first step.
+        if self._averages:
+            self._move_averages(steps, numbers)
+
+    def _move_averages(self, steps: tf.Tensor, numbers: Numbers) -> None:
+        """Averages begin at the weights after the first step."""
         decay = tf.where(self._optimizers[0].has_moved(steps), numbers.ema_decay, 0.0)
-        for average, variable in zip(self._averages, self.variables, strict=False):
+        for average, variable in zip(self._averages, self.variables, strict=True):
             share = beside(decay, variable)
             average.assign(share * average.value + (1 - share) * variable.value)
 

@@ -104,7 +104,9 @@ def _per_row(
         if y.shape.rank == 1:
             y = y[:, None] if takes_indices else tf.one_hot(y, n_outputs)
         losses = tf.convert_to_tensor(value(y, activate(raw)))
-        return tf.reduce_mean(tf.reshape(losses, (tf.shape(raw)[0], -1)), axis=1)
+        if losses.shape.rank != 1:
+            losses = tf.reduce_mean(tf.reshape(losses, (tf.shape(raw)[0], -1)), axis=1)
+        return losses
 
     return on_raw
 

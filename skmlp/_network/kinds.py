@@ -130,7 +130,8 @@ class Dense(Kind):
     def tensor(self, arrays: Sequence[Any], *inputs: Any) -> Any:
         output = inputs[0] @ arrays[0]
         if self.use_bias:
-            output += arrays[1][..., None, :]
+            bias = arrays[1]
+            output += bias if len(bias.shape) == 1 else bias[..., None, :]
         return output
 
 

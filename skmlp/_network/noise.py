@@ -21,12 +21,13 @@ SELU_FLOOR = -1.7580993408473766
 def random_bits(x: tf.Tensor, counters: Sequence[tf.Tensor]) -> tf.Tensor:
     """A random uint32 for each row and unit of x; `counters` tell layers and steps apart.
 
-    Counters are scalars, or (n, 1, 1) for n networks with x of shape (n, rows, units).
+    Counters are scalars, or (n,) for n networks with x of shape (n, rows, units).
     """
     shape = tf.shape(x)[-2:]
     low, high = tf.constant(0, tf.uint32), tf.constant(0x9E3779B9, tf.uint32)
     for counter in counters:
         counter = tf.cast(counter, tf.uint32)
+        counter = counter[:, None, None] if counter.shape.rank else counter
         low, high = mixed(tf.bitwise.bitwise_xor(low, counter)), mixed(high + counter)
     units = tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
     return mixed(tf.bitwise.bitwise_xor(mixed(units + low), high))
