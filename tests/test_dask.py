@@ -81,10 +81,10 @@ def test_what_is_sent_is_parameters_and_rows_once(monkeypatch):
     sent = []
     train = StackTrainer._train_here
 
-    def sending(self, stack, arrivals, is_open):
+    def sending(self, stack, arrivals, *rest):
         jobs = with_shared_rows([arrival.item.job for arrival in arrivals])
         sent.append(cloudpickle.dumps((jobs, [fit.state for fit in stack.fits])))
-        return train(self, stack, arrivals, is_open)
+        return train(self, stack, arrivals, *rest)
 
     monkeypatch.setattr(StackTrainer, "_train_here", sending)
     rows = np.tile(X, (40, 1))

@@ -36,6 +36,11 @@ def train(
     return _Loop(program, fits).run(should_continue)
 
 
+def rehearse(program: Program, fits: Sequence[Fit]) -> None:
+    """Call all that `train` calls, once, so that it is compiled: one batch of one epoch."""
+    _Loop(program, fits).rehearse()
+
+
 class _Loop:
     """Fits in a program, and how far each has come.
 
@@ -73,6 +78,14 @@ class _Loop:
                 fit.state.reason = fit.state.reason or StopReason.INTERRUPTED
             self._end()
         return [self._ended[k] for k in sorted(self._ended)]
+
+    def rehearse(self) -> None:
+        epochs = [0] * self._program.n_members
+        spans = list(zip(epochs, self._seeds, strict=True))
+        orders = self._orders(epochs)
+        self._program.run_batches(self._rows, orders, spans, (0, 1), self._numbers)
+        if self._validation:
+            self._validation.measure(self._numbers, ())
 
     def _going(self) -> list[int]:
         return [k for k in range(len(self._fits)) if k not in self._ended]

@@ -54,6 +54,11 @@ class ProgramStore:
             if not failed_in_tensorflow and program.is_sound():
                 self._give_back(program)
 
+    def has(self, key: Hashable, n_rows: int) -> bool:
+        """Whether a program is idle that `lend` would lend."""
+        with self._lock:
+            return self._find(key, n_rows) is not None
+
     def clear(self) -> None:
         with self._lock:
             self._idle.clear()
@@ -69,11 +74,16 @@ class ProgramStore:
 
     def _take(self, key: Hashable, n_rows: int) -> Any | None:
         with self._lock:
-            for program in reversed(self._idle):
-                fits = n_rows < program.capacity <= 2 * capacity_for(n_rows)
-                if fits and program.key == key:
-                    self._idle.remove(program)
-                    return program
+            program = self._find(key, n_rows)
+            if program is not None:
+                self._idle.remove(program)
+            return program
+
+    def _find(self, key: Hashable, n_rows: int) -> Any | None:
+        for program in reversed(self._idle):
+            fits = n_rows < program.capacity <= 2 * capacity_for(n_rows)
+            if fits and program.key == key:
+                return program
         return None
 
     def _build(self, key: Hashable, n_rows: int) -> Any:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from skmlp._checkpoints.checkpoint import digest
 from skmlp._data.encoded import EncodedData
+from skmlp._engine.capacity import LARGE
 from skmlp._engine.fit import Fit, Training
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._engine.loop import has_live_model, train
+from skmlp._engine.loop import has_live_model, rehearse, train
+from skmlp._engine.recipe import Recipe
 from skmlp._engine.stopping import StopReason
 from skmlp._engine.store import STORE
 from skmlp._keras.optimizers import ELEMENTWISE
@@ -27,6 +30,16 @@ class Stack(NamedTuple):
 
     fits: list[Fit]
     n_members: int
+
+    @property
+    def key(self) -> tuple[Recipe, int]:
+        """Stacks with equal keys share programs."""
+        return self.fits[0].recipe, self.n_members
+
+    @property
+    def n_rows(self) -> int:
+        """Distinct rows of all fits."""
+        return sum(data.n_rows for data in {fit.rows for fit in self.fits})
 
 
 def stack_key(fit: Fit) -> Hashable:
@@ -70,8 +83,8 @@ def train_fits(
 
     `should_continue` is asked before each epoch. Raises SearchEndedError if it says no.
     """
-    n_rows = sum(data.n_rows for data in {fit.rows for fit in fits})
-    with STORE.lend((fits[0].recipe, n_members), n_rows) as program:
+    stack = Stack(list(fits), n_members)
+    with STORE.lend(stack.key, stack.n_rows) as program:
         for k, fit in enumerate(fits):
             if fit.checkpoint:
                 fit.checkpoint.resume(Training(program, k, fit))
@@ -83,6 +96,27 @@ def train_fits(
         if fit.checkpoint and network.training.reason is not StopReason.INTERRUPTED:
             fit.checkpoint.save(network)
     return fitted
+
+
+def compile_program(stack: Stack) -> None:
+    """Leave a compiled program for a stack in the store, without a trace in its fits.
+
+    Many rows are not placed a second time: training on them takes longer than compiling.
+    """
+    if stack.n_rows > LARGE or STORE.has(stack.key, stack.n_rows):
+        return
+    fits = [
+        replace(
+            fit,
+            state=replace(fit.state),
+            first_weights=lambda weights: weights,
+            watchers=(),
+            checkpoint=None,
+        )
+        for fit in stack.fits
+    ]
+    with STORE.lend(stack.key, stack.n_rows) as program:
+        rehearse(program, fits)
 
 
 def share_rows(fits: Sequence[Fit]) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, cpu_count, delayed, parallel_config
 
 from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
+from skmlp._training.ahead import AheadCompiler
 from skmlp._training.calls import Task
 from skmlp._training.job import Job
 from skmlp._training.meeting import Arrival
@@ -65,12 +66,17 @@ class StackTrainer:
         share_rows(here)
         if there:
             self._train_there(self._stacks(there, arrival_of), arrival_of)
-        with parallel_config(backend="threading", n_jobs=self._n_workers):
+        stacks = self._stacks(here, arrival_of)
+        has_free_processor = self._n_workers < cpu_count()
+        with (
+            AheadCompiler(stacks if has_free_processor else []) as ahead,
+            parallel_config(backend="threading", n_jobs=self._n_workers),
+        ):
             Parallel()(
                 delayed(self._train_here)(
-                    stack, [arrival_of[fit] for fit in stack.fits], is_open
+                    stack, [arrival_of[fit] for fit in stack.fits], is_open, ahead
                 )
-                for stack in self._stacks(here, arrival_of)
+                for stack in stacks
             )
 
     def _stacks(
@@ -94,10 +100,12 @@ class StackTrainer:
         stack: Stack,
         arrivals: Sequence[Arrival[ReadyFit]],
         is_open: Callable[[], bool],
+        ahead: AheadCompiler,
     ) -> None:
         try:
             if not is_open():
                 return
+            ahead.begin(stack)
             should_continue = partial(self._after_epoch, arrivals, is_open)
             results = train_fits(stack.fits, stack.n_members, should_continue)
         except BaseException as error:
