@@ -3,6 +3,8 @@
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.saved_types import skops_trusted_types
+from skmlp._estimators.tabular_classifier import TabularClassifier
+from skmlp._estimators.tabular_regressor import TabularRegressor
 from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 
@@ -11,6 +13,8 @@ __version__ = "0.1.0"
 __all__ = [
     "MLPClassifier",
     "MLPRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
     "WideDeepClassifier",
     "WideDeepRegressor",
     "__version__",

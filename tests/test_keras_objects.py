@@ -12,7 +12,7 @@ from skmlp._keras.losses import row_loss
 from skmlp._keras.objects import find_class
 from skmlp._keras.optimizers import optimizer_recipe
 from skmlp._network.keras_model import seeded_initializer
-from skmlp._network.spec import NetworkSpec
+from skmlp._network.mlp import MLPSpec
 from skmlp._training.metrics import SHORT_NAMES, named_measures
 
 N_ROWS, EPOCHS = 75, 5  # with batches of 32 the last of 3 batches has 11 rows
@@ -128,7 +128,7 @@ def test_offered_initializers_draw_and_optimizers_are_made():
 
 def test_offered_metrics_measure():
     names = set(offered("metrics")) - set(get_scorer_names())
-    spec = NetworkSpec(4, (), (), (), 3, "softmax")
+    spec = MLPSpec(4, (), (), (), 3, "softmax")
     target = np.arange(6, dtype=np.int32) % 3
     raw = RNG.normal(size=(6, 3)).astype(np.float32)
     data = EncodedData(np.zeros((6, 4), np.float32), target, np.ones(6, np.float32))

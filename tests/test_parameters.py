@@ -7,7 +7,7 @@ import pytest
 from skmlp import MLPRegressor
 from skmlp._network.activation_kinds import canonical
 from skmlp._network.keras_model import initial_weights
-from skmlp._network.spec import NetworkSpec
+from skmlp._network.mlp import MLPSpec
 from skmlp._parameters.rules import hidden_units
 from skmlp._training.preparation import automatic_batch_size
 
@@ -54,7 +54,7 @@ def test_automatic_initial_weights_of_selu():
 
 
 def automatic_weights(activation, seed, initializer="auto", output_activation="linear"):
-    spec = NetworkSpec(200, (300,), (canonical(activation),), (0.0,), 100, output_activation)
+    spec = MLPSpec(200, (300,), (canonical(activation),), (0.0,), 100, output_activation)
     dense = [
         (np.zeros(shape, np.float32), np.zeros(shape[1], np.float32))
         for shape in ((200, 300), (300, 100))

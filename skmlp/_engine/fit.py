@@ -70,13 +70,19 @@ class Fit:
     score: Measure | None  # of the validation rows; None: minus their loss
     metrics: Mapping[str, Measure]  # of the training rows and of the validation rows
     metric_rows: EncodedData  # the training rows that metrics are measured on
+    index: np.ndarray | None = None  # of the rows that it trains on; None: all
     watchers: Sequence[Watcher] = ()
     checkpoint: Checkpoint | None = None
 
     @property
+    def n_rows(self) -> int:
+        """Rows that it trains on."""
+        return self.rows.n_rows if self.index is None else len(self.index)
+
+    @property
     def n_batches(self) -> int:
         """Batches of an epoch."""
-        return -(-self.rows.n_rows // self.recipe.batch_size)
+        return -(-self.n_rows // self.recipe.batch_size)
 
     def measured(self, rows: EncodedData, raw: np.ndarray) -> dict[str, float]:
         """The metrics of rows, given their raw outputs."""

@@ -53,6 +53,7 @@ class _Loop:
         filled = [*fits, *[fits[-1]] * (program.n_members - len(fits))]
         _load(program, filled)
         self._rows = program.place([fit.rows for fit in filled])
+        self._rows = self._rows._replace(n_rows=[fit.n_rows for fit in filled])
         self._validation = ValidationRows(program, filled)
         self._numbers = program.numbers([fit.numbers for fit in filled])
         self._seeds = [fit.state.seed for fit in filled]
@@ -180,6 +181,7 @@ class _Loop:
         for k in self._going():
             fit, n_rows = self._fits[k], self._rows.n_rows[k]
             order = drawn_order(fit.state.seed, epochs[k], n_rows, shuffle=fit.shuffle)
+            order = order if fit.index is None else fit.index[order]
             orders[k, :n_rows] = self._rows.offsets[k] + order
         return orders
 

@@ -39,8 +39,16 @@ class Optimizer:
         """Arrays of the state."""
         return len(self._fresh)
 
-    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor, steps: tf.Tensor) -> None:
-        """Move the variables; learning rates and steps made before are (...,)."""
+    def step(
+        self,
+        gradients: Sequence[tf.Tensor],
+        rates: tf.Tensor,
+        steps: tf.Tensor,
+        fading: tf.Tensor | None = None,
+    ) -> None:
+        """Move the variables; learning rates, steps made before and factors of weight decay
+        are (...,).
+        """
         raise NotImplementedError
 
     def has_moved(self, steps: tf.Tensor) -> tf.Tensor:
@@ -71,11 +79,21 @@ class ElementwiseOptimizer(Optimizer):
     """An optimizer that treats all numbers alike, so that they may lie anywhere.
 
     Each network has its own number of steps and learning rate. The state is moments, each a
-    vector of all numbers in the order of the arrays.
+    vector of all numbers in the order of the arrays. `rate_factors` multiply the learning rate
+    of each array, and `decay_factors` its weight decay.
     """
 
-    def __init__(self, build: Build, shapes: Sequence[Shape], lead: Shape) -> None:
+    def __init__(
+        self,
+        build: Build,
+        shapes: Sequence[Shape],
+        lead: Shape,
+        rate_factors: Sequence[float],
+        decay_factors: Sequence[float],
+    ) -> None:
         super().__init__(shapes, lead)
+        self._rate_factors = self.packing.spread(rate_factors)
+        self._decay_factors = self.packing.spread(decay_factors)
         self._optimizer = with_steps_of_members(build())
         self._optimizer.build(self.variables)
         # the first two are the optimizer's own count of steps and learning rate
@@ -84,12 +102,22 @@ class ElementwiseOptimizer(Optimizer):
         self._kept: list[tf.Tensor] = []  # moments after the last epoch
         self._fresh = self.state(0)
 
-    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor, steps: tf.Tensor) -> None:
+    def step(
+        self,
+        gradients: Sequence[tf.Tensor],
+        rates: tf.Tensor,
+        steps: tf.Tensor,
+        fading: tf.Tensor | None = None,
+    ) -> None:
         decay = self._optimizer.weight_decay
-        for gradient, variable in zip(gradients, self.variables, strict=True):
-            rate = beside(rates, variable)
+        factors = zip(self._rate_factors, self._decay_factors, strict=True)
+        updates = zip(gradients, self.variables, factors, strict=True)
+        for gradient, variable, (rate_factor, decay_factor) in updates:
+            rate = times(beside(rates, variable), rate_factor)
             if decay is not None:
-                variable.assign(variable - variable * decay * rate)
+                share = times(rate * decay, decay_factor)
+                share = share if fading is None else share * beside(fading, variable)
+                variable.assign(variable - variable * share)
             self._optimizer.steps = beside(steps, variable)
             self._optimizer.update_step(gradient, variable, rate)
 
@@ -130,7 +158,14 @@ class ArraywiseOptimizer(Optimizer):
         self._steps, _, *self._state = self._optimizer.variables
         self._fresh = tuple(variable.value.numpy() for variable in self._state)
 
-    def step(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor, steps: tf.Tensor) -> None:
+    def step(
+        self,
+        gradients: Sequence[tf.Tensor],
+        rates: tf.Tensor,
+        steps: tf.Tensor,
+        fading: tf.Tensor | None = None,
+    ) -> None:
+        assert fading is None
         self._optimizer.learning_rate.assign(rates)
         self._optimizer.apply(gradients, self.variables)
 
@@ -190,6 +225,11 @@ def by_kind(moments: Sequence[Any], places: Sequence[tuple[int, int]]) -> list[l
     for (kind, owner), moment in zip(places, moments, strict=True):
         found[kind][owner] = moment
     return [[of_kind[i] for i in range(len(of_kind))] for of_kind in found.values()]
+
+
+def times(value: tf.Tensor, factor: Any) -> tf.Tensor:
+    """The product; without an operation where the factor is 1."""
+    return value if np.isscalar(factor) and factor == 1 else value * factor
 
 
 def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:

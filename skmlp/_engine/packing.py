@@ -59,6 +59,19 @@ class Packing:
             return large
         return [*large, self._flat([arrays[i] for i in self._small], ops)]
 
+    def spread(self, factors: Sequence[float]) -> list[Any]:
+        """A factor for each array as factors of the variables: a number, or a vector, (n,), of
+        the numbers that share a variable.
+        """
+        spread: list[Any] = [factors[i] for i in self._large]
+        if self._small:
+            packed = [factors[i] for i in self._small]
+            sizes = [self._sizes[i] for i in self._small]
+            is_one = len(set(packed)) == 1
+            of_numbers = np.repeat(packed, sizes).astype(np.float32)
+            spread.append(packed[0] if is_one else of_numbers)
+        return spread
+
     def vector(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
         """All numbers, (..., n), in the order of the arrays."""
         return self._flat(self.arrays(values), tf) if self._large else values[0]

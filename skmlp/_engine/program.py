@@ -23,6 +23,7 @@ from skmlp._engine.compiled import Compiled
 from skmlp._engine.network import Network
 from skmlp._engine.optimizer import State, assign
 from skmlp._engine.recipe import Numbers, Recipe, beside
+from skmlp._engine.schedules import flat_cosine
 from skmlp._engine.trained import TrainedArrays
 from skmlp._keras.tensorflow import keras, tf
 
@@ -241,13 +242,19 @@ class Program:
         # 3. Forward: the rows' mean loss, a short last batch by its true size. Networks share
         # nothing, so the gradient of the sum of their losses is each one's.
         share = weight / beside(n_in_batch, weight)
+        fading, dropout = None, numbers.dropout
+        if self.recipe.fades:
+            fading = flat_cosine(
+                tf.cast(steps, tf.float32) - numbers.first_step, numbers.decay_steps
+            )
+            dropout *= fading[..., None]
         values = self._trained.values()
         untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
         with tf.GradientTape() as tape:
             tape.watch(values)
             trained = self._trained.arrays(values)
             raw, moved = self.network.outputs_in_training(
-                X, trained, untrained, weight, numbers.dropout, when
+                X, trained, untrained, weight, dropout, when
             )
             total, *parts = self._losses(y, raw, share, numbers)
             loss = total + self._trained.penalty(trained, numbers)
@@ -256,7 +263,7 @@ class Program:
         schedule = self.recipe.groups[0].schedule
         if schedule is not None:
             rates = schedule(steps, numbers)
-        self._trained.step(gradients, rates, steps, numbers)
+        self._trained.step(gradients, rates, steps, numbers, fading)
         assign(self._untrained, moved)
         reported = tf.stack([loss, *parts], axis=-1)
         return reported * beside(n_in_batch, reported), rates

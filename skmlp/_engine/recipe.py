@@ -50,6 +50,9 @@ class Recipe:
     batch_size: int
     clipping: str | None  # "clipvalue", "clipnorm", "global_clipnorm"
     has_ema: bool
+    # Dropout rates and weight decay are constant for half of the schedule's steps, and then
+    # fall to 0 along half a cosine wave.
+    fades: bool = False
 
     @property
     def n_losses(self) -> int:

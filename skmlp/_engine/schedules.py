@@ -54,6 +54,17 @@ def one_cycle(
     )
 
 
+def coslog4(step: tf.Tensor, rate: tf.Tensor, steps: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    """Four waves of growing length (Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491)."""
+    n_waves = tf.math.log(1 + 15 * tf.clip_by_value(step / steps, 0.0, 1.0)) / math.log(2)
+    return 0.5 * (1 - tf.cos(2 * math.pi * n_waves))
+
+
+def flat_cosine(step: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+    """1 for half of the steps, then down as `cosine`."""
+    return _half_wave(2 * step / steps - 1)
+
+
 def _half_wave(progress: tf.Tensor) -> tf.Tensor:
     """From 1 at no progress to 0 at 1 and after."""
     return 0.5 * (1 + tf.cos(math.pi * tf.clip_by_value(progress, 0.0, 1.0)))
@@ -65,4 +76,5 @@ SCHEDULES: dict[str, Schedule] = {
     "cosine": cosine,
     "warmup_cosine": warmup_cosine,
     "one_cycle": one_cycle,
+    "coslog4": coslog4,
 }

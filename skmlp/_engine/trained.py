@@ -61,9 +61,16 @@ class TrainedArrays:
     def _optimizer(self, group: Group, pieces: Sequence[tuple[int, Shape, int]]) -> Optimizer:
         assert group.build_optimizer is not None
         shapes = [shape for _, shape, _ in pieces]
+        arrays = [self._network.trained[i] for i, _, _ in pieces]
         if group.is_elementwise:
-            return ElementwiseOptimizer(group.build_optimizer, shapes, self._lead)
-        paths = [self._network.trained[i].name for i, _, _ in pieces]
+            return ElementwiseOptimizer(
+                group.build_optimizer,
+                shapes,
+                self._lead,
+                rate_factors=[array.rate_factor for array in arrays],
+                decay_factors=[float(array.decays) for array in arrays],
+            )
+        paths = [array.name for array in arrays]
         return ArraywiseOptimizer(group.build_optimizer, shapes, self._lead, paths)
 
     # Values in and out
@@ -182,14 +189,16 @@ class TrainedArrays:
         rates: tf.Tensor,
         steps: tf.Tensor,
         numbers: Numbers,
+        fading: tf.Tensor | None,
     ) -> None:
         """Move the arrays against their clipped gradients, and the averages after them.
 
-        Learning rates and numbers of steps before this one are (...,).
+        Learning rates, numbers of steps before this one and factors of weight decay are (...,).
         """
         clipped = self._split_up(self._clipped(gradients, numbers.clip))
         for k, optimizer in enumerate(self._optimizers):
-            optimizer.step(clipped[k], self._rates_of(k, rates, steps, numbers), steps)
+            own_rates = self._rates_of(k, rates, steps, numbers)
+            optimizer.step(clipped[k], own_rates, steps, fading)
         self._constrain()
         if self._averages:
             self._move_averages(steps, numbers)

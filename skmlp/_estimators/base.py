@@ -26,6 +26,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.checkpointed import CheckpointedNetwork
 from skmlp._network.activations import numpy_activation
+from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.fit_arguments import (
     as_list,
@@ -322,11 +323,11 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
     def _hidden_units(self) -> tuple[int, ...]:
         return hidden_units(self.hidden_layer_sizes, self.n_hidden, self.n_neurons)
 
-    def _spec(self) -> NetworkSpec:
+    def _spec(self) -> MLPSpec:
         """The network that the parameters describe, for the learned targets."""
         units = self._hidden_units()
         n_outputs, output_activation = self._output_layer()
-        return NetworkSpec(
+        return MLPSpec(
             n_features=self.n_features_in_,
             hidden_units=units,
             activations=activations(self.activation, len(units)),

@@ -16,7 +16,8 @@ from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseMLP
 from skmlp._estimators.fit_warnings import warn_if_worse_than_mean, warn_of_other_units
 from skmlp._network.activation_kinds import canonical
-from skmlp._network.spec import NetworkSpec, TargetScaling
+from skmlp._network.mlp import MLPSpec
+from skmlp._network.spec import TargetScaling
 from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.other_names import explains_names
 from skmlp._parameters.outputs import RegressorParameters
@@ -182,7 +183,7 @@ class MLPRegressor(
         mean, scale = self.target_mean_.tolist(), self.target_scale_.tolist()
         return TargetScaling(tuple(mean), tuple(scale))
 
-    def _spec(self) -> NetworkSpec:
+    def _spec(self) -> MLPSpec:
         return replace(super()._spec(), target_scaling=self._target_scaling())
 
     def _check_fit(self, data: EncodedData) -> None:

@@ -12,7 +12,8 @@ from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
 from skmlp._network.keras_kinds import KerasLayer
-from skmlp._network.spec import NetworkSpec, TargetScaling
+from skmlp._network.mlp import MLPSpec
+from skmlp._network.spec import TargetScaling
 
 SAVED_TYPES = (
     # Estimators: loading sets their attributes and calls nothing else.
@@ -22,7 +23,7 @@ SAVED_TYPES = (
     WideDeepRegressor,
     # Records of numbers, names and arrays; loading calls none of their methods.
     FittedNetwork,
-    NetworkSpec,
+    MLPSpec,
     TargetScaling,
     TrainingState,
     # Text, from which Keras makes objects in its safe mode when they are used.

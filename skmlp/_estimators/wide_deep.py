@@ -21,7 +21,7 @@ from skmlp._data.columns import (
 )
 from skmlp._estimators.base import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
-from skmlp._network.spec import NetworkSpec
+from skmlp._network.mlp import MLPSpec
 
 LEARNED = ("wide_inputs_", "cross_inputs_", "deep_inputs_", "categories_")
 
@@ -104,7 +104,7 @@ class BaseWideDeep(BaseMLP):
         wide, deep = values(rows, self.wide_inputs_), values(rows, self.deep_inputs_)
         return np.hstack([wide, crosses, deep])
 
-    def _spec(self) -> NetworkSpec:
+    def _spec(self) -> MLPSpec:
         return replace(
             super()._spec(),
             n_features=len(self.deep_inputs_),

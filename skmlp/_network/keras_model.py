@@ -11,6 +11,7 @@ import numpy as np
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
 from skmlp._network.kinds import Dense, Weights
+from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
 
 # Output activations without a gradient below zero: an output that starts there stays there, so
@@ -24,7 +25,8 @@ def build_model(
 ) -> keras.Model:
     """The network as a Keras model, with kernels of zero under this regularizer.
 
-    With one input and one output it is a `keras.Sequential`, otherwise a functional model.
+    It is a `keras.Sequential` if each layer follows the one before, otherwise a functional
+    model.
     Layers are named, so that building does not advance Keras's name counters, and seeded or
     zero, since an unseeded Keras layer draws from Python's global generator. The dtype is
     explicit, so that a global dtype policy has no effect.
@@ -34,7 +36,7 @@ def build_model(
         return layer.kind.keras_layer(regularizer, name=layer.name, dtype="float32")
 
     inputs = {name: keras.Input((n,), name=name) for name, n in spec.input_widths().items()}
-    if not spec.n_wide:
+    if spec.is_sequential:
         layers = [keras_layer(layer) for layer in spec.layers()]
         return keras.Sequential([*inputs.values(), *layers], name="skmlp")
 
@@ -47,7 +49,7 @@ def build_model(
     return keras.Model(list(inputs.values()), outputs, name="skmlp")
 
 
-def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
+def initial_weights(built: Weights, spec: MLPSpec, initializer: Any, seed: int) -> Weights:
     """Kernels drawn by the initializer, and biases too with "auto", each from its own seed;
     other arrays as Keras built them.
     """

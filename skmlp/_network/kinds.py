@@ -29,6 +29,8 @@ class Array(NamedTuple):
     is_trained: bool = True
     is_penalised: bool = False  # by l1 and l2
     constraint: Callable | None = None  # Keras's, applied after each step
+    rate_factor: float = 1.0  # multiplies the learning rate
+    decays: bool = True  # whether weight decay applies
     name: str = "weight"  # as Keras's layer has it
 
 
@@ -83,6 +85,10 @@ class Kind:
     def arrays(self, width: int) -> list[Array]:
         """Arrays as they are built; kernels and biases are drawn later."""
         return [Array(np.zeros(shape, np.float32)) for shape in self.shapes(width) or []]
+
+    def first_arrays(self, width: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """Arrays to begin training with, for kinds that draw their own."""
+        return [array.initial for array in self.arrays(width)]
 
     def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
         """The output after training."""

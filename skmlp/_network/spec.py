@@ -1,9 +1,10 @@
-"""The frozen description of a network that a fitted estimator keeps."""
+"""The frozen description of a network that a fitted estimator keeps; see `mlp.py` for one."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -11,16 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp._network.activation_kinds import activation_kind
-from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, normalization_kind
-from skmlp._network.kinds import (
-    AlphaDropout,
-    Concatenate,
-    Dense,
-    Dropout,
-    Kind,
-    Rescaling,
-    Shape,
-)
+from skmlp._network.keras_kinds import KerasLayer
+from skmlp._network.kinds import Dropout, Kind, Rescaling, Shape
 
 # A canonical name, the user's own function, or a Keras layer.
 Activation = str | Callable | KerasLayer
@@ -66,32 +59,76 @@ class TargetScaling:
         return self.layer().numpy((), y)
 
 
-@dataclass(frozen=True)
-class NetworkSpec:
-    """A multilayer perceptron without its weights, perhaps with a wide path beside it.
+class NetworkSpec(ABC):
+    """A network without its weights: layers, each after its sources. Specs are frozen values.
 
-    A hidden layer is a product, `normalization` if any, its activation, and dropout. The
-    output layer is linear, and its `n_outputs` values are the raw outputs. Predictions are made
-    from them by `output_activation`, or by `target_scaling` if there is one. Wide inputs go
-    straight to the output layer; an auxiliary output sees only the last hidden layer.
+    The values of the last product are the raw outputs. Predictions are made from them by
+    `output_activation`, or by `target_scaling` if there is one.
     """
 
-    n_features: int  # of the hidden layers; 0 with wide inputs and no hidden layer
     hidden_units: tuple[int, ...]
-    activations: tuple[Activation, ...]  # one per hidden layer
-    dropout: tuple[float, ...]  # one rate per hidden layer
     n_outputs: int
     output_activation: str  # canonical name
-    normalization: KerasLayer | None = None
-    input_dropout: float = 0.0
-    n_wide: int = 0
-    has_auxiliary: bool = False
-    target_scaling: TargetScaling | None = None
+    target_scaling: TargetScaling | None
+    n_wide: int = 0  # columns of a wide path
+    has_auxiliary: bool = False  # whether a second output sees the last hidden layer alone
 
+    @abstractmethod
+    def input_widths(self) -> dict[str, int]:
+        """Number of columns of each input, by name, in the order of the columns in a row."""
+
+    @abstractmethod
+    def _made_layers(self) -> Iterator[Layer]:
+        """All layers, each after its sources."""
+
+    @abstractmethod
     def shape(self) -> tuple[int, ...]:
         """Units of all layers, from the features to the raw outputs."""
-        wide = (self.n_wide,) if self.n_wide else ()
-        return (*wide, self.n_features, *self.hidden_units, self.n_outputs)
+
+    @abstractmethod
+    def n_weights(self) -> int:
+        """Number of weights in all kernels."""
+
+    @abstractmethod
+    def structure(self) -> NetworkSpec:
+        """The same with all positive dropout rates set to 0.5, and no target scaling.
+
+        A compiled program depends only on where there is dropout, since rates are passed at
+        run time. Targets are scaled before it sees them.
+        """
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether each layer follows the one before, from one input to one output."""
+        return False
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the prediction layers, the main one first."""
+        return ("prediction",)
+
+    def inputs(self, X: Any) -> dict[str, Any]:
+        """Each input's columns of X, an array or tensor, by name."""
+        widths = self.input_widths()
+        if len(widths) == 1:
+            return dict.fromkeys(widths, X)
+        columns = zip(widths, pairwise([0, *accumulate(widths.values())]), strict=True)
+        return {name: X[..., start:end] for name, (start, end) in columns}
+
+    def final_layer(self) -> Kind:
+        """The layer that makes predictions from raw outputs."""
+        if self.target_scaling:
+            return self.target_scaling.layer()
+        return activation_kind(self.output_activation)
+
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers, each after its sources."""
+        return _layers(self)
+
+    @property
+    def raw_outputs(self) -> tuple[str, ...]:
+        """Names of the layers whose outputs the prediction layers activate."""
+        return tuple(layer.sources[0] for layer in self.layers() if layer.name in self.outputs)
 
     def weighted(self) -> tuple[Any, ...]:
         """Layers with weights, and their shapes; these must be equal for a warm start."""
@@ -101,80 +138,6 @@ class NetworkSpec:
             for layer, of_layer in shapes
             if of_layer != []
         )
-
-    def input_widths(self) -> dict[str, int]:
-        """Number of columns of each input, by name, in the order of the columns in a row."""
-        if not self.n_wide:
-            return {"features": self.n_features}
-        widths = {"wide_input": self.n_wide, "deep_input": self.n_features}
-        return {name: width for name, width in widths.items() if width}
-
-    def inputs(self, X: Any) -> dict[str, Any]:
-        """Each input's columns of X, an array or tensor, by name."""
-        if not self.n_wide:
-            return {"features": X}
-        starts = [0, *accumulate(self.input_widths().values())]
-        columns = zip(self.input_widths(), pairwise(starts), strict=True)
-        return {name: X[..., start:end] for name, (start, end) in columns}
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the prediction layers, the main one first."""
-        if not self.n_wide:
-            return ("prediction",)
-        return ("main_output", "aux_output") if self.has_auxiliary else ("main_output",)
-
-    @property
-    def raw_outputs(self) -> tuple[str, ...]:
-        """Names of the layers whose outputs the prediction layers activate."""
-        return tuple(layer.sources[0] for layer in self.layers() if layer.name in self.outputs)
-
-    def layers(self) -> tuple[Layer, ...]:
-        """All layers, each after its sources."""
-        return _layers(self)
-
-    def _made_layers(self) -> Iterator[Layer]:
-        *_, name = self.input_widths()
-        if self.n_features:
-            for layer, kind in self._hidden_layers():
-                yield Layer(layer, kind, (name,))
-                name = layer
-        deep = name
-        if self.n_wide and self.n_features:
-            yield Layer("joined", Concatenate(), ("wide_input", deep))
-            name = "joined"
-        main, *auxiliary = self.outputs
-        scaling = self.target_scaling
-        final = scaling.layer() if scaling else activation_kind(self.output_activation)
-        yield Layer("output", Dense(self.n_outputs), (name,))
-        yield Layer(main, final, ("output",))
-        for aux in auxiliary:
-            yield Layer("auxiliary", Dense(self.n_outputs), (deep,))
-            yield Layer(aux, final, ("auxiliary",))
-
-    def _hidden_layers(self) -> Iterator[tuple[str, Kind]]:
-        """Name and kind of each layer from the features to the last hidden one."""
-        if self.input_dropout:
-            yield "input_dropout", Dropout(self.input_dropout)
-        normalization = self.normalization and normalization_kind(self.normalization)
-        # Batch normalisation would cancel a bias.
-        use_bias = not isinstance(normalization, BatchNormalization)
-        settings = zip(self.hidden_units, self.activations, self.dropout, strict=True)
-        for i, (units, activation, rate) in enumerate(settings, 1):
-            yield f"hidden_{i}", Dense(units, use_bias)
-            if normalization:
-                yield f"normalization_{i}", normalization
-            yield f"activation_{i}", activation_kind(activation)
-            if rate:
-                drop = AlphaDropout if activation == "selu" else Dropout
-                yield f"dropout_{i}", drop(rate)
-
-    def n_weights(self) -> int:
-        """Number of weights in all kernels."""
-        widths = [self.n_features, *self.hidden_units]
-        hidden = sum(n_in * n_out for n_in, n_out in pairwise(widths))
-        n_outputs = self.n_outputs * (1 + self.has_auxiliary)
-        return hidden + n_outputs * (self.n_wide + widths[-1])
 
     def layers_and_widths(self) -> list[tuple[Layer, int]]:
         """All layers, each with the total width of its inputs."""
@@ -198,19 +161,6 @@ class NetworkSpec:
     def is_random(self) -> bool:
         """Whether training draws random numbers besides the order of the rows."""
         return any(layer.kind.is_random for layer in self.layers())
-
-    def structure(self) -> NetworkSpec:
-        """The same with all positive dropout rates set to 0.5, and no target scaling.
-
-        A compiled program depends only on where there is dropout, since rates are passed at
-        run time. Targets are scaled before it sees them.
-        """
-        return replace(
-            self,
-            dropout=tuple(0.5 * (rate > 0) for rate in self.dropout),
-            input_dropout=0.5 * (self.input_dropout > 0),
-            target_scaling=None,
-        )
 
 
 @lru_cache(maxsize=128)

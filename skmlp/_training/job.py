@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from skmlp._checkpoints.checkpoint import Checkpoint
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
@@ -48,6 +50,7 @@ class Settings:
     early_stopping: bool
     n_iter_no_change: float
     tol: float
+    fades: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,6 +69,8 @@ class Job(Settings):
     score: Measure | None  # of validation rows; None: minus their loss
     metrics: Mapping[str, Measure]
     checkpoint: Checkpoint | None = None
+    index: np.ndarray | None = None  # of the rows of `data` to train on; None: all
+    bin_edges: np.ndarray | None = None  # of a tabular network, (n_numeric, n_bins + 1)
     holds_out: bool = False  # whether validation rows were taken from the rows given to fit
     is_part: bool = False  # one call of partial_fit, and more may come
 

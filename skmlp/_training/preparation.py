@@ -22,6 +22,8 @@ from skmlp._keras.optimizers import (
 )
 from skmlp._network.keras_model import check_initializer, initial_weights
 from skmlp._network.kinds import Weights
+from skmlp._network.mlp import MLPSpec
+from skmlp._network.tabular import TabularSpec, first_tabular_weights
 from skmlp._training.job import Job
 from skmlp._training.schedules import RateSchedule, by_keras, rate_schedule
 
@@ -46,7 +48,8 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
     check_initializer(job.kernel_initializer)
     rows = job.data.merged() if is_small_full_batch(job) else job.data
     batch_size = compiled_batch_size(job, rows.n_rows)
-    n_steps = -(-rows.n_rows // batch_size)
+    n_rows = rows.n_rows if job.index is None else len(job.index)
+    n_steps = -(-n_rows // batch_size)
     schedule = rate_schedule(job, optimizer, n_steps=n_steps)
     limit_name, limit = _clipping(job, optimizer, wide)
     recipe = _recipe(job, optimizer, wide, schedule, batch_size, limit_name)
@@ -68,6 +71,7 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
         score=job.score,
         metrics=job.metrics,
         metric_rows=job.data,
+        index=job.index,
         watchers=watchers,
         checkpoint=job.checkpoint,
     )
@@ -155,6 +159,7 @@ def _recipe(
         batch_size=batch_size,
         clipping=clipping,
         has_ema=job.ema_decay is not None,
+        fades=job.fades,
     )
 
 
@@ -224,6 +229,9 @@ def _state(job: Job, optimizer_name: str, schedule: RateSchedule) -> TrainingSta
 def _first_weights(job: Job, built: Weights) -> Weights:
     if job.start is not None:
         return job.start.weights
+    if isinstance(job.spec, TabularSpec):
+        return first_tabular_weights(job.spec, job.bin_edges, job.seed)
+    assert isinstance(job.spec, MLPSpec)
     return initial_weights(built, job.spec, job.kernel_initializer, job.seed)
 
 
@@ -254,5 +262,7 @@ def automatic_batch_size(n_rows: int, *, stops_early: bool) -> int:
 def is_small_full_batch(job: Job) -> bool:
     """Whether equal rows may be merged: all rows make one batch, and all see one network."""
     n_rows = job.data.n_rows
+    if job.index is not None:
+        return False
     is_full_batch = n_rows <= min(compiled_batch_size(job, n_rows), SMALL_BATCH)
     return is_full_batch and not job.spec.is_random()

@@ -21,6 +21,15 @@ def train_network(job: Job, watchers: Sequence[Watcher]) -> FittedNetwork:
     return TRAIN.get()(job, prepare(job, watchers))
 
 
+def train_ensemble(jobs: Sequence[Job], watchers: Sequence[Watcher]) -> list[FittedNetwork]:
+    """Train the networks of jobs that differ in seeds and rows as one stack.
+
+    `watchers` follow the first one.
+    """
+    fits = [prepare(job, () if i else watchers) for i, job in enumerate(jobs)]
+    return train_fits(fits, len(fits))
+
+
 def train_alone(job: Job, fit: Fit) -> FittedNetwork:
     return train_fits([fit])[0]
 

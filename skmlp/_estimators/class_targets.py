@@ -1,0 +1,108 @@
+"""Targets that are classes or labels, encoded for a network and decoded from its outputs."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+MULTILABEL = "multilabel-indicator"
+
+
+class ClassTargets:
+    """The classes that `fit` has seen, and the network's outputs for them."""
+
+    class_weight: Any
+    classes_: np.ndarray
+    y_type_: str
+    n_outputs_: int
+
+    def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
+        check_classification_targets(y)
+        is_multilabel = type_of_target(y) == MULTILABEL
+        if not is_multilabel:
+            y = column_or_1d(y, warn=True)
+        if reset:
+            self.classes_ = np.arange(y.shape[1]) if is_multilabel else np.unique(y)
+            self._set_target_type(is_multilabel)
+        if is_multilabel != (self.y_type_ == MULTILABEL):
+            raise ValueError(
+                "'y' must be labels or an indicator matrix as in the first call to fit, "
+                f"{self.y_type_}; got {type_of_target(y)}."
+            )
+        return self._encode_indicators(y) if is_multilabel else self._encode_labels(y)
+
+    def _encode_indicators(self, y: np.ndarray) -> np.ndarray:
+        if y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"'y' must have as many columns as there are labels, {self.n_outputs_}; got "
+                f"{y.shape[1]}."
+            )
+        return y.astype(np.float32)
+
+    def _encode_labels(self, y: np.ndarray) -> np.ndarray:
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ValueError(
+                f"'y' must hold the known classes only, {self.classes_.tolist()}; got "
+                f"{unknown.tolist()} too; fit on rows of all classes, or name them in the "
+                "first call to partial_fit."
+            )
+        index = np.searchsorted(self.classes_, y).astype(np.int32)
+        return index[:, None].astype(np.float32) if self.y_type_ == "binary" else index
+
+    def _set_target_type(self, is_multilabel: bool) -> None:
+        """Set `y_type_` and `n_outputs_` from `classes_`."""
+        n_classes = len(self.classes_)
+        if n_classes == 1 and not is_multilabel:
+            warnings.warn(
+                f"'y' holds a single class, {self.classes_.tolist()[0]!r}, which "
+                f"{type(self).__name__} will always predict.",
+                UserWarning,
+                stacklevel=8,
+            )
+        is_binary = n_classes <= 2 and not is_multilabel
+        self.y_type_ = MULTILABEL if is_multilabel else "binary" if is_binary else "multiclass"
+        self.n_outputs_ = 1 if is_binary else n_classes
+
+    def _decode_target(self, target: np.ndarray) -> np.ndarray:
+        if self.y_type_ == MULTILABEL:
+            return target.astype(int)
+        return self.classes_[target.reshape(len(target)).astype(int)]
+
+    def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.class_weight is None:
+            return weight
+        return weight * compute_sample_weight(self.class_weight, y)
+
+    def _strata(self, target: np.ndarray) -> np.ndarray | None:
+        return None if self.y_type_ == MULTILABEL else self._decode_target(target)
+
+    def _output_layer(self) -> tuple[int, str]:
+        return self.n_outputs_, "softmax" if self.y_type_ == "multiclass" else "sigmoid"
+
+    def _has_class_indices(self) -> bool:
+        return self.y_type_ == "multiclass"
+
+    def _of_all_classes(self, probability: np.ndarray) -> np.ndarray:
+        if self._is_single_class():
+            return np.ones_like(probability)
+        if self.y_type_ == "binary":
+            return np.hstack([1 - probability, probability])
+        return probability
+
+    def _is_single_class(self) -> bool:
+        return len(self.classes_) == 1 and self.y_type_ != MULTILABEL
+
+    def _label_index(self, predictions: np.ndarray) -> np.ndarray:
+        """Positions in `classes_`, (n_samples,), or indicators, (n_samples, n_labels)."""
+        if self.y_type_ == "multiclass":
+            return predictions.argmax(axis=1)
+        if self._is_single_class():
+            return np.zeros(len(predictions), dtype=int)
+        above = (predictions > 0.5).astype(int)
+        return above[:, 0] if self.y_type_ == "binary" else above

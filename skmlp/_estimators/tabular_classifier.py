@@ -1,0 +1,142 @@
+"""`TabularClassifier`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix, issparse
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
+
+from skmlp._data.arrays import dense, output_dtype
+from skmlp._data.encoded import EncodedData
+from skmlp._estimators.class_targets import MULTILABEL, ClassTargets
+from skmlp._estimators.tabular import BaseTabular
+from skmlp._parameters.parameter import parameter, with_parameters
+from skmlp._parameters.tabular import TabularParameters
+from skmlp._sklearn import StrOptions
+
+
+@with_parameters
+class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParameters):
+    """Ensemble of networks for classes or labels of any table, with nothing to prepare or tune.
+
+    The networks are those of `TabularRegressor`, with other activations and another learning
+    rate. Their probabilities are averaged.
+
+    {parameters}
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X is a DataFrame whose names are all strings.
+    classes_ : ndarray of shape (n_classes,)
+        Classes, sorted, or numbers of the labels.
+    n_outputs_ : int
+        Number of outputs of a network.
+    history_ : dict of str to list of float
+        "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks.
+    n_iter_ : int
+        Number of epochs.
+
+    See Also
+    --------
+    TabularRegressor : The same for numbers.
+    MLPClassifier : One network, all of whose parts are parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from skmlp import TabularClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"size": rng.uniform(size=200), "place": rng.choice(["a", "b"], 200)})
+    >>> y = np.where((X["size"] > 0.5) & (X["place"] == "a"), "yes", "no")
+    >>> classifier = TabularClassifier(2, epochs=8, random_state=0).fit(X, y)
+    >>> bool(classifier.score(X, y) > 0.9)
+    True
+    """
+
+    _activation = "selu"
+    _learning_rate = 0.04
+    _loss = "log_loss"
+
+    class_weight: Any = parameter(
+        default=None,
+        rule=[dict, list, StrOptions({"balanced"}), None],
+        types='dict, list of dict, "balanced" or None',
+        text="""
+        Weights of the classes, which multiply the sample weights: {class: weight}, or a list
+        with one dict per label if there are several; "balanced" gives all classes the same
+        total weight.
+        """,
+    )
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : {ndarray, csr_matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Labels, or an indicator matrix if the training targets were one, sparse if they
+            were sparse.
+        """
+        index = self._label_index(self._mean(X))
+        if self.y_type_ != MULTILABEL:
+            return self.classes_[index]
+        return csr_matrix(index) if self.sparse_output_ else index
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities: the mean of the networks.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_samples, n_classes)
+            Probability of each class, in the order of `classes_`, or of each label if there
+            are several. Float32 if X is a float32 array, otherwise float64.
+        """
+        return self._of_all_classes(self._mean(X)).astype(output_dtype(X), copy=False)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict logarithms of probabilities.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples, n_classes)
+            Natural logarithms of the probabilities that `predict_proba` returns.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def _mean(self, X: Any) -> np.ndarray:
+        return self._predictions(X).mean(axis=0, dtype=np.float64)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    # Hooks of the base class
+
+    def _encode(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> EncodedData:
+        if reset:
+            self.sparse_output_ = issparse(y)
+        return super()._encode(X, dense(y), sample_weight, reset=reset)

@@ -1,0 +1,101 @@
+"""The network of the tabular estimators as a frozen description, and its first weights.
+
+It is RealMLP's (Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491) with a second numeric
+embedding. Numeric features enter three ways side by side: as they are, through cosines, and
+through a piecewise linear encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skmlp._network.kinds import AlphaDropout, Concatenate, Dropout, Weights
+from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
+from skmlp._network.tabular_kinds import (
+    LevelEmbedding,
+    NTKDense,
+    ParametricActivation,
+    PeriodicEmbedding,
+    PiecewiseLinearEmbedding,
+    Scaling,
+)
+
+LEVEL_UNITS = 8  # of the embedding of a column with many levels, as in RealMLP
+
+
+@dataclass(frozen=True)
+class TabularSpec(NetworkSpec):
+    """Embedded inputs, scaled, and a multilayer perceptron on top of them."""
+
+    n_numeric: int
+    n_indicators: int
+    n_levels: tuple[int, ...]  # of each column of codes
+    hidden_units: tuple[int, ...]
+    activation: str
+    dropout: float
+    n_outputs: int
+    output_activation: str
+    target_scaling: TargetScaling | None = None
+
+    def shape(self) -> tuple[int, ...]:
+        n_features = sum(self.input_widths().values())
+        return (n_features, *self.hidden_units, self.n_outputs)
+
+    def input_widths(self) -> dict[str, int]:
+        widths = {"numeric": self.n_numeric, "indicators": self.n_indicators}
+        widths |= {f"codes_{i}": 1 for i in range(1, len(self.n_levels) + 1)}
+        return {name: width for name, width in widths.items() if width}
+
+    def _made_layers(self) -> Iterator[Layer]:
+        inputs = [name for name in self.input_widths() if not name.startswith("codes")]
+        if self.n_numeric:
+            yield Layer("periodic", PeriodicEmbedding(), ("numeric",))
+            yield Layer("piecewise", PiecewiseLinearEmbedding(), ("numeric",))
+            inputs[1:1] = ["periodic", "piecewise"]
+        for i, n_levels in enumerate(self.n_levels, 1):
+            yield Layer(f"levels_{i}", LevelEmbedding(n_levels, LEVEL_UNITS), (f"codes_{i}",))
+            inputs.append(f"levels_{i}")
+        if len(inputs) > 1:
+            yield Layer("joined", Concatenate(), tuple(inputs))
+            inputs = ["joined"]
+        yield Layer("scaling", Scaling(), tuple(inputs))
+        name = "scaling"
+        for i, units in enumerate(self.hidden_units, 1):
+            yield Layer(f"hidden_{i}", NTKDense(units), (name,))
+            name = f"activation_{i}"
+            yield Layer(name, ParametricActivation(self.activation), (f"hidden_{i}",))
+            if self.dropout:
+                drop = AlphaDropout if self.activation == "selu" else Dropout
+                yield Layer(f"dropout_{i}", drop(self.dropout), (name,))
+                name = f"dropout_{i}"
+        yield Layer("output", NTKDense(self.n_outputs, is_output=True), (name,))
+        yield Layer("prediction", self.final_layer(), ("output",))
+
+    def n_weights(self) -> int:
+        return sum(
+            array.initial.size
+            for layer, width in self.layers_and_widths()
+            for array in layer.kind.arrays(width)
+            if array.is_penalised
+        )
+
+    def structure(self) -> NetworkSpec:
+        return replace(self, dropout=0.5 * (self.dropout > 0), target_scaling=None)
+
+
+def first_tabular_weights(
+    spec: TabularSpec, bin_edges: np.ndarray | None, seed: int
+) -> Weights:
+    """Arrays that training begins with; `bin_edges` are (n_numeric, n_bins + 1)."""
+    rng = np.random.default_rng(seed)
+    weights = []
+    for layer, width in spec.layers_and_widths():
+        if isinstance(layer.kind, PiecewiseLinearEmbedding):
+            assert bin_edges is not None
+            weights.append((bin_edges, *layer.kind.first_arrays(width, rng)[1:]))
+        else:
+            weights.append(tuple(layer.kind.first_arrays(width, rng)))
+    return tuple(weights)

@@ -1,0 +1,107 @@
+"""Parameters of the tabular estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from skmlp._parameters.parameter import parameter, with_parameters
+from skmlp._parameters.ranges import COUNT, INSIDE_0_1, NOT_NEGATIVE, POSITIVE, SHARE
+from skmlp._sklearn import StrOptions
+
+
+@with_parameters
+class TabularParameters:
+    """An ensemble of networks, how its members are trained, and what they hold out."""
+
+    n_estimators: int = parameter(
+        default=8,
+        rule=[COUNT],
+        types="int",
+        text="Number of networks, whose predictions are averaged.",
+        kw_only=False,
+    )
+    hidden_layer_sizes: Sequence[int] = parameter(
+        default=(256, 256, 256),
+        rule=["array-like"],
+        types="array-like of int",
+        text="Units of each hidden layer.",
+    )
+    epochs: int = parameter(
+        default=32,
+        rule=[COUNT],
+        types="int",
+        text="""
+        Passes over the training rows; the learning rate, `dropout` and `weight_decay` are laid
+        out over them.
+        """,
+    )
+    learning_rate: float | str = parameter(
+        default="auto",
+        rule=[StrOptions({"auto"}), POSITIVE],
+        types='float or "auto"',
+        text="""
+        Highest learning rate of Adam on the schedule "coslog4", four waves of growing length.
+        Each kind of weight has a multiple of it: input scales 6, biases, embeddings and
+        strengths of activations 0.1. "auto" is 0.2 for a regressor and 0.04 for a classifier.
+        """,
+    )
+    batch_size: int | str = parameter(
+        default="auto",
+        rule=[StrOptions({"auto"}), COUNT],
+        types='int or "auto"',
+        text="""
+        Rows per step. "auto" is 64 for up to 1,024 training rows, 128 up to 8,192, 256 up to
+        30,000 and otherwise 512.
+        """,
+    )
+    dropout: float = parameter(
+        default=0.15,
+        rule=[SHARE],
+        types="float",
+        text="""
+        Share of hidden units dropped in a step, in [0, 1); constant for half of the training,
+        and then falling to 0 along half a cosine wave.
+        """,
+    )
+    weight_decay: float = parameter(
+        default=0.02,
+        rule=[NOT_NEGATIVE],
+        types="float",
+        text="""
+        Decoupled weight decay (Loshchilov and Hutter 2017), per step times the learning rate;
+        falling as `dropout` does. Biases do not decay.
+        """,
+    )
+    validation_fraction: float = parameter(
+        default=0.125,
+        rule=[INSIDE_0_1],
+        types="float",
+        text="""
+        Share of the rows that each network holds out to choose its best epoch, in (0, 1).
+        Networks hold out different rows, in turn, so that no row is lost to the ensemble.
+        Unused where `fit` is given validation data.
+        """,
+    )
+    categorical_features: Any = parameter(
+        default="from_dtype",
+        rule=["array-like", StrOptions({"from_dtype"}), None],
+        types='array-like of {bool, int, str}, "from_dtype" or None',
+        text="""
+        Columns whose values are categories, by a mask, positions or names. "from_dtype" takes
+        the columns of a DataFrame that hold categories; columns of text are categories in any
+        case.
+        """,
+    )
+    random_state: Any = parameter(
+        default=None,
+        rule=["random_state"],
+        types="int, RandomState or None",
+        text="Seed of initial weights, held-out rows, order of rows and dropout.",
+    )
+    verbose: int = parameter(
+        default=0,
+        rule=["verbose"],
+        types="int",
+        text="If not 0, show a progress bar over the epochs.",
+    )
