@@ -6,7 +6,7 @@ category k, otherwise 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ def categories_of(X: Any) -> Categories:
                 "'X' must give each column of categories a name of its own; got "
                 f"{list(X.columns).count(name)} columns {name!r}; rename them."
             )
-    return {name: _in_order(_known(X[name])) for name in names}
+    return {name: in_order(_known(X[name]).tolist()) for name in names}
 
 
 def with_codes(X: Any, categories: Categories) -> Any:
@@ -94,9 +94,9 @@ def _codes(column: Any, categories: list) -> np.ndarray:
     return codes
 
 
-def _in_order(values: np.ndarray) -> list:
+def in_order(values: Iterable) -> list:
     """Distinct values, sorted; values that cannot be compared, by type name, then as text."""
-    distinct = list(dict.fromkeys(values.tolist()))
+    distinct = list(dict.fromkeys(values))
     try:
         return sorted(distinct)
     except TypeError:

@@ -1,0 +1,205 @@
+"""One column of a table, whoever made the table: what it holds, as plain arrays.
+
+Columns of pandas and polars are known by their methods, so neither package is imported.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import numbers
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+# what a column may hold, in the words of errors
+NUMBERS = "numbers"
+BOOLEANS = "booleans"
+DATES = "dates"
+DURATIONS = "durations"
+CATEGORIES = "text or categories"
+
+OF_DTYPE_KINDS = {  # NumPy's letters, which pandas's dtypes have too
+    "b": BOOLEANS,
+    "i": NUMBERS,
+    "u": NUMBERS,
+    "f": NUMBERS,
+    "M": DATES,
+    "m": DURATIONS,
+}
+OF_POLARS_DTYPES = {
+    "Boolean": BOOLEANS,
+    "Date": DATES,
+    "Datetime": DATES,
+    "Duration": DURATIONS,
+}
+# In this order: NumPy's durations are integers by their type, booleans are Python's integers.
+OF_TYPES = {
+    DURATIONS: (datetime.timedelta, np.timedelta64),
+    BOOLEANS: (bool, np.bool_),
+    NUMBERS: (numbers.Real, decimal.Decimal, np.bool_),
+    DATES: (datetime.date, np.datetime64),
+}
+EPOCH = np.datetime64(0, "s")
+SECOND = np.timedelta64(1, "s")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of n_samples values."""
+
+    values: Any  # a Series of pandas or polars, or (n_samples,) array
+    name: str  # in errors
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether the dtype is one of categories."""
+        categorical = ("category", "dictionary", "Categorical", "Enum")  # pandas, Arrow, polars
+        return str(self.values.dtype).startswith(categorical)
+
+    @cached_property
+    def kind(self) -> str:
+        """What the column holds; categories, if all is missing and the dtype does not tell."""
+        return self._kind_of_dtype or _kind_of_values(self.distinct[0])
+
+    @property
+    def _kind_of_dtype(self) -> str | None:
+        dtype = self.values.dtype
+        if hasattr(dtype, "is_numeric"):  # polars
+            name = str(dtype).partition("(")[0]
+            return NUMBERS if dtype.is_numeric() else OF_POLARS_DTYPES.get(name)
+        return OF_DTYPE_KINDS.get(dtype.kind)
+
+    @cached_property
+    def distinct(self) -> tuple[list, np.ndarray]:
+        """Distinct values, without missing ones, and each row's position among them, or -1."""
+        try:
+            if hasattr(self.values, "factorize"):  # pandas
+                positions, found = self.values.factorize()
+                return found.tolist(), positions
+            return _distinct(self._list())
+        except (TypeError, NotImplementedError) as error:  # values without a hash
+            nested = {type(v).__name__ for v in self._list() if type(v).__hash__ is None}
+            # a TypeError in these words is what scikit-learn's estimator checks ask for
+            raise TypeError(
+                "Each value of the 'X' argument must be plain: a string, a number, a date and "
+                f"the like; got {' and '.join(sorted(nested)) or 'nested values'} in "
+                f"{self.name}; spread them over columns of their own."
+            ) from error
+
+    def _list(self) -> list:
+        values = self.values
+        return values.to_list() if hasattr(values, "to_list") else values.tolist()
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether all values are missing."""
+        return not self.distinct[0]
+
+    def numbers(self) -> np.ndarray:
+        """Values of a column of numbers or booleans, finite; float64, NaN where missing."""
+        if self._kind_of_dtype:
+            found = _floats(self.values)
+        else:
+            values, positions = self.distinct
+            found = np.array([*map(float, values), np.nan])[positions]
+        infinite = found[np.isinf(found)]
+        if infinite.size:
+            raise ValueError(
+                f"'X' must be finite; got infinity ({infinite[0]}) in {self.name}; replace it "
+                "by a missing value or by a number."
+            )
+        return found
+
+    def seconds(self) -> np.ndarray:
+        """Values of a column of durations; float64, NaN where missing."""
+        return self._times("timedelta64[us]") / SECOND
+
+    def date_parts(self) -> dict[str, np.ndarray]:
+        """Values of a column of dates as numbers; float64, NaN where missing.
+
+        A date with a time zone is what a clock on the wall shows there.
+        """
+        times = self._times("datetime64[us]")
+        days, months = times.astype("datetime64[D]"), times.astype("datetime64[M]")
+        day, hour = np.timedelta64(1, "D"), np.timedelta64(1, "h")
+        return {
+            "seconds": (times - EPOCH) / SECOND,
+            "month": (months - np.datetime64(0, "M")) / np.timedelta64(1, "M") % 12 + 1,
+            "day": (days - months.astype("datetime64[D]")) / day + 1,
+            "weekday": ((days - EPOCH) / day + 3) % 7,  # Monday is 0; the epoch was a Thursday
+            "hour": np.floor((times - days) / hour),
+        }
+
+    def _times(self, dtype: str) -> np.ndarray:
+        """Values as NumPy's dates or durations, (n_samples,); NaT where missing."""
+        if self._kind_of_dtype:
+            local = _without_time_zone(self.values)
+            return np.asarray(local.astype(dtype) if hasattr(local, "astype") else local, dtype)
+        values, positions = self.distinct
+        naive = [v.replace(tzinfo=None) if hasattr(v, "tzinfo") else v for v in values]
+        return np.array([*naive, "NaT"], dtype=dtype)[positions]
+
+
+def columns_of(X: Any) -> Iterator[Column]:
+    """Columns of a frame or of a 2-D array, by position, since names may repeat."""
+    if hasattr(X, "iloc"):  # pandas
+        for i, name in enumerate(X.columns):
+            yield Column(X.iloc[:, i], f"column {name!r}")
+    elif hasattr(X, "to_series"):  # polars
+        for i, name in enumerate(X.columns):
+            yield Column(X.to_series(i), f"column {name!r}")
+    else:
+        for i in range(X.shape[1]):
+            yield Column(X[:, i], f"column {i}")
+
+
+def as_table(X: Any) -> Any:
+    """A frame of pandas or polars as it is, anything else as an array."""
+    if hasattr(X, "iloc") or hasattr(X, "to_series") or isinstance(X, np.ndarray):
+        return X
+    rows = np.asarray(X)
+    # beside text, numbers in lists would become text
+    return np.asarray(X, dtype=object) if rows.dtype.kind in "US" else rows
+
+
+def _kind_of_values(values: list) -> str:
+    types = set(map(type, values))
+    for kind, known in OF_TYPES.items():
+        if types and all(issubclass(each, known) for each in types):
+            return kind
+    return CATEGORIES
+
+
+def _distinct(values: list) -> tuple[list, np.ndarray]:
+    """What `Series.factorize` of pandas returns."""
+    position_of: dict = {}
+    positions = np.array([position_of.setdefault(v, len(position_of)) for v in values])
+    present = np.array([not _is_missing(value) for value in position_of])
+    renumbered = np.where(present, np.cumsum(present) - 1, -1)
+    found = [value for value, kept in zip(position_of, present, strict=True) if kept]
+    return found, renumbered[positions]
+
+
+def _is_missing(value: Any) -> bool:
+    # pandas's NA has no truth value; NaN and NaT differ from themselves
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
+
+
+def _floats(column: Any) -> np.ndarray:
+    """Numbers or booleans of a fitting dtype as float64, NaN where missing."""
+    if hasattr(column, "iloc"):  # pandas
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(column.cast(float) if hasattr(column, "cast") else column, np.float64)
+
+
+def _without_time_zone(column: Any) -> Any:
+    dtype = column.dtype
+    if getattr(dtype, "time_zone", None):  # polars
+        return column.dt.replace_time_zone(None)
+    if getattr(getattr(dtype, "pyarrow_dtype", dtype), "tz", None):  # Arrow in pandas, pandas
+        return column.dt.tz_localize(None)
+    return column

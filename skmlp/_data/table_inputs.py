@@ -1,0 +1,193 @@
+"""What is learned of one column of a table, and the inputs of a network made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skmlp._data.columns import in_order
+from skmlp._data.table_columns import BOOLEANS, DATES, DURATIONS, NUMBERS, Column
+
+# A column of more categories becomes a column of codes: at 40, an indicator each takes 160
+# bytes a row and most are zero; a code takes 4, and a row of an embedding says as much.
+MAX_ONE_HOT = 40
+# Text is free text from this mean number of words, if most rows differ. Codes and names have
+# fewer (the passengers of the Titanic 4, with their titles), sentences more.
+MIN_WORDS = 6
+CLIP = 3  # scaled numbers lie between -3 and 3
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a number is standardised: (x - median) / interquartile range, clipped smoothly.
+
+    Where half of the values are equal, half the range replaces the interquartile range. The
+    scaled z becomes z / sqrt(1 + (z / 3)²), so that outliers stay between -3 and 3 (Holzmüller
+    et al. 2024, "Better by Default", https://arxiv.org/abs/2407.04491).
+    """
+
+    half_median: float  # of halved values, whose differences do not overflow
+    half_spread: float  # infinite for a constant, which becomes 0
+
+    @classmethod
+    def learn(cls, values: np.ndarray) -> Scale:
+        halves = _present(values) / 2
+        if not halves.size:
+            return cls(0.0, np.inf)
+        low, median, high = np.percentile(halves, [25, 50, 75])
+        spread = high - low or np.ptp(halves) / 2
+        return cls(float(median), float(spread) or np.inf)
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """Standardised values, float64; a missing one counts as the median."""
+        halves = np.where(np.isnan(values), self.half_median, values / 2)
+        limit = 1e9 * self.half_spread  # further out, squares might overflow
+        z = (halves - self.half_median).clip(-limit, limit) / self.half_spread
+        return z / np.sqrt(1 + (z / CLIP) ** 2)
+
+
+@dataclass(frozen=True)
+class NumberInputs:
+    """Inputs of a column of numbers, dates or durations, and an indicator of missing values.
+
+    Parts of dates that are constant in fit are left out, and so is the indicator of a column
+    that has no missing value in fit, or nothing else.
+    """
+
+    kind: str
+    scales: dict[str, Scale]  # by part: "value", or those of a date
+    has_indicator: bool
+
+    n_codes = 0
+
+    @property
+    def n_numeric(self) -> int:
+        return len(self.scales)
+
+    @property
+    def n_indicators(self) -> int:
+        return int(self.has_indicator)
+
+    @classmethod
+    def learn(cls, column: Column) -> NumberInputs:
+        parts = _parts(column)
+        first, *others = parts
+        varying = [name for name in others if _varies(parts[name])]
+        scales = {name: Scale.learn(parts[name]) for name in [first, *varying]}
+        missing = np.isnan(parts[first])
+        return cls(column.kind, scales, bool(missing.any() and not missing.all()))
+
+    def write(
+        self, column: Column, numeric: np.ndarray, indicators: np.ndarray, codes: np.ndarray
+    ) -> None:
+        """Fill this column's inputs, the first columns of each array."""
+        parts = self._parts_as_in_fit(column)
+        for i, (name, scale) in enumerate(self.scales.items()):
+            numeric[:, i] = scale.scaled(parts[name])
+        if self.has_indicator:
+            indicators[:, 0] = np.isnan(parts[next(iter(self.scales))])
+
+    def _parts_as_in_fit(self, column: Column) -> dict[str, np.ndarray]:
+        if column.kind == self.kind or (column.kind, self.kind) == (BOOLEANS, NUMBERS):
+            return _parts(column)
+        if column.is_missing:  # of any dtype
+            return dict.fromkeys(self.scales, np.full(len(column.values), np.nan))
+        raise ValueError(
+            f"'X' must hold {self.kind} in {column.name}, as in fit; got {column.kind}; "
+            f"convert the column to {self.kind}, what cannot be converted to missing values."
+        )
+
+
+@dataclass(frozen=True)
+class CategoryInputs:
+    """Inputs of a column of categories, those that it has in fit.
+
+    None for a single category; -1 or 1 for two; an indicator each up to MAX_ONE_HOT; a code
+    for more, from 1. An unknown or missing category is 0 in all of them. A single category
+    beside missing values is 1 where it is, -1 where the value is missing.
+    """
+
+    categories: tuple  # sorted
+    has_missing: bool
+
+    n_numeric = 0
+
+    @property
+    def n_indicators(self) -> int:
+        n = len(self.categories)
+        if n <= 2:
+            return int(n == 2 or (n == 1 and self.has_missing))
+        return n if n <= MAX_ONE_HOT else 0
+
+    @property
+    def n_codes(self) -> int:
+        n = len(self.categories)
+        return n + 1 if n > MAX_ONE_HOT else 0
+
+    @classmethod
+    def learn(cls, column: Column) -> CategoryInputs:
+        found, positions = column.distinct
+        return cls(tuple(in_order(found)), bool((positions < 0).any()))
+
+    def write(
+        self, column: Column, numeric: np.ndarray, indicators: np.ndarray, codes: np.ndarray
+    ) -> None:
+        """Fill this column's inputs, the first columns of each array; they hold zeros."""
+        n = len(self.categories)
+        if not self.n_indicators and not self.n_codes:
+            return
+        found, positions = column.distinct
+        code_of = {category: code for code, category in enumerate(self.categories, 1)}
+        # 0 for unknown ones; the last is for missing ones, whose position is -1
+        code = np.array([code_of.get(value, 0) for value in found] + [0])[positions]
+        if n == 1:
+            indicators[:, 0] = np.where(positions < 0, -1, code)
+        elif n == 2:
+            indicators[:, 0] = np.array([0, -1, 1])[code]
+        elif self.n_indicators:
+            rows = np.flatnonzero(code)
+            indicators[rows, code[rows] - 1] = 1
+        else:
+            codes[:, 0] = code
+
+
+def learn_inputs(column: Column, is_categorical: bool) -> NumberInputs | CategoryInputs:
+    """The inputs of a column; its values tell their kind where they are not categorical."""
+    if is_categorical:
+        return CategoryInputs.learn(column)
+    if column.kind in (NUMBERS, DATES, DURATIONS):
+        return NumberInputs.learn(column)
+    _check_is_no_free_text(column)
+    return CategoryInputs.learn(column)
+
+
+def _check_is_no_free_text(column: Column) -> None:
+    texts, positions = column.distinct
+    many = len(texts) > max(MAX_ONE_HOT, np.count_nonzero(positions >= 0) / 2)
+    if not many or not all(isinstance(text, str) for text in texts):
+        return
+    n_words = sum(len(text.split()) for text in texts) / len(texts)
+    if n_words >= MIN_WORDS:
+        raise ValueError(
+            f"'X' must hold no free text; got {len(texts)} different texts of {n_words:.0f} "
+            f"words on average in {column.name}; drop the column, name it in "
+            "'categorical_features', or turn it into numbers by TfidfVectorizer of "
+            "scikit-learn or TableVectorizer of skrub."
+        )
+
+
+def _parts(column: Column) -> dict[str, np.ndarray]:
+    """The numbers that a column becomes, float64, NaN where missing; the first says it all."""
+    if column.kind == DATES:
+        return column.date_parts()
+    return {"value": column.seconds() if column.kind == DURATIONS else column.numbers()}
+
+
+def _varies(values: np.ndarray) -> bool:
+    present = _present(values)
+    return bool(present.size and np.ptp(present) > 0)
+
+
+def _present(values: np.ndarray) -> np.ndarray:
+    return values[~np.isnan(values)]
