@@ -30,6 +30,8 @@ class Array(NamedTuple):
     is_penalised: bool = False  # by l1 and l2
     constraint: Callable | None = None  # Keras's, applied after each step
     name: str = "weight"  # as Keras's layer has it
+    rate_factor: float = 1.0  # multiplies the learning rate
+    decays: bool = True  # whether weight decay applies
 
 
 class Batch(NamedTuple):
