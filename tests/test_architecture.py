@@ -16,6 +16,7 @@ ORDER = (
     "_sklearn",
     "_data",
     "_keras",
+    "layers",
     "_network",
     "_engine",
     "_checkpoints",
@@ -30,6 +31,7 @@ TENSORFLOW_ALLOWED = (
     "_keras.objects",
     "_keras.optimizers",
     "_keras.tensorflow",
+    "layers",
     "_network.keras_model",
     "_network.noise",
     "_engine",
@@ -48,8 +50,10 @@ TENSORFLOW_FORBIDDEN = (
 FOR_ANNOTATIONS = (  # import Keras or TensorFlow under TYPE_CHECKING
     "_estimators.fitted",
     "_network.activation_kinds",
+    "_network.embedding_kinds",
     "_network.keras_kinds",
     "_network.kinds",
+    "_network.tabular_kinds",
 )
 
 

@@ -1,0 +1,247 @@
+"""Kinds of layer that embed each feature, or a column of categories, in several units.
+
+A numerical feature goes through functions of its own, then through a small kernel of its own.
+Values of these functions are laid out as (features, functions, rows): the long axis of rows is
+the last one, along which NumPy and XLA are fast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skmlp._network.kinds import Array, Batch, Trained
+from skmlp._network.tabular_kinds import Drawn
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+# sin(2 pi u) / u in powers of u^2, for u from -1/4 to 1/4: a weighted least-squares fit that
+# makes the largest error of the sine 4e-9.
+SINE_OF_TURNS = (6.28318516, -41.341655, 81.601004, -76.549781, 39.536693)
+
+
+@dataclass(frozen=True)
+class PeriodicEmbedding(Drawn):
+    """Waves of each feature with learned frequencies and phases, then a kernel of its own.
+
+    Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491, section 3.
+    """
+
+    n_frequencies: int = 16
+    n_outputs: int = 3
+
+    def units(self, width: int) -> int:
+        return width * self.n_outputs
+
+    def arrays(self, width: int) -> list[Array]:
+        waves = (width, self.n_frequencies)
+        return [
+            _slow("frequencies", waves),
+            _slow("phases", waves, decays=False),
+            _slow("kernel", (*waves, self.n_outputs)),
+            _slow("bias", (width, self.n_outputs), decays=False),
+        ]
+
+    def first_arrays(self, width: int, rng: np.random.Generator) -> list[np.ndarray]:
+        waves, _, kernel, bias = self.shapes(width)
+        bound = 1 / math.sqrt(self.n_frequencies)
+        return [
+            rng.standard_normal(waves, np.float32),
+            _uniform(rng, math.pi, waves),
+            _uniform(rng, bound, kernel),
+            _uniform(rng, bound, bias),
+        ]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        import skmlp.layers
+
+        return skmlp.layers.PeriodicEmbedding(
+            self.n_frequencies, self.n_outputs, seed=0, **name_and_dtype
+        )
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        frequencies, phases, kernel, bias = arrays
+        waves = (2 * math.pi * frequencies)[..., None] * _columns(inputs[0])
+        waves += phases[..., None]
+        np.cos(waves, out=waves)
+        return _combined(kernel, waves, bias)
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import tf
+
+        frequencies, phases, kernel, bias = arrays
+        x = tf.linalg.matrix_transpose(inputs[0])[..., None, :]
+        turns = frequencies[..., None] * x + (phases / (2 * math.pi))[..., None]
+        return _combined_tensors(kernel, cosine_of_turns(turns), bias)
+
+
+@dataclass(frozen=True)
+class PiecewiseLinearEmbedding(Drawn):
+    """The share of each bin that a feature has passed, then a kernel of its own.
+
+    Gorishniy et al. 2022, "On embeddings for numerical features in tabular deep learning",
+    https://arxiv.org/abs/2203.05556, section 3.2. The first bin is open below and the last
+    one above; bins without width have no effect. Edges are computed from the data.
+    """
+
+    n_bins: int = 32
+    n_outputs: int = 3
+
+    def units(self, width: int) -> int:
+        return width * self.n_outputs
+
+    def arrays(self, width: int) -> list[Array]:
+        edges = np.zeros((width, self.n_bins + 1), np.float32)
+        return [
+            _slow("kernel", (width, self.n_bins, self.n_outputs)),
+            _slow("bias", (width, self.n_outputs), decays=False),
+            # Last, since Keras lists the weights that are not trained after the others.
+            Array(edges, is_trained=False, name="edges", decays=False),
+        ]
+
+    def first_arrays(self, width: int, rng: np.random.Generator) -> list[np.ndarray]:
+        kernel, bias, edges = self.shapes(width)
+        bound = 1 / math.sqrt(self.n_bins)
+        return [
+            _uniform(rng, bound, kernel),
+            _uniform(rng, bound, bias),
+            np.zeros(edges, np.float32),
+        ]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        import skmlp.layers
+
+        return skmlp.layers.PiecewiseLinearEmbedding(
+            self.n_bins, self.n_outputs, seed=0, **name_and_dtype
+        )
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        kernel, bias, edges = arrays
+        widths = np.diff(edges)
+        is_active = widths > 0
+        shares = _columns(inputs[0]) - edges[..., :-1, None]
+        shares /= np.where(is_active, widths, 1)[..., None]
+        below = np.minimum(shares[..., 0, :], 0)
+        above = np.maximum(shares[..., -1, :], 1) - 1
+        np.clip(shares, 0, 1, out=shares)  # far slower with limits for each bin
+        shares[..., 0, :] += below
+        shares[..., -1, :] += above
+        kernel = kernel * is_active[..., None]
+        return _combined(kernel, shares, bias - kernel.sum(axis=-2) / 2)
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import tf
+
+        kernel, bias, edges = arrays
+        widths = edges[..., 1:] - edges[..., :-1]
+        is_active = widths > 0
+        x = tf.linalg.matrix_transpose(inputs[0])[..., None, :]
+        shares = (x - edges[..., :-1, None]) / tf.where(is_active, widths, 1.0)[..., None]
+        least, most = np.zeros((self.n_bins, 1)), np.ones((self.n_bins, 1))
+        least[0], most[-1] = -np.inf, np.inf
+        shares = tf.clip_by_value(shares, least.astype(np.float32), most.astype(np.float32))
+        kernel = tf.where(is_active[..., None], kernel, 0.0)
+        # The half that is taken off each share, here from the bias
+        return _combined_tensors(kernel, shares, bias - tf.reduce_sum(kernel, axis=-2) / 2)
+
+    def in_training(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
+    ) -> Trained:
+        return self.tensor(arrays, *inputs), arrays[2:]
+
+
+@dataclass(frozen=True)
+class LevelEmbedding(Drawn):
+    """A learned vector for each category of one column.
+
+    The column holds codes 0, 1, ..., n_levels - 1 as float32, which is exact up to 2**24. A
+    vector is trained only by the rows of its category, so its learning rate is not lowered. It
+    starts at a length of about 1, as a one-hot encoded category has.
+    """
+
+    n_levels: int
+    n_outputs: int
+
+    def units(self, width: int) -> int:
+        return self.n_outputs
+
+    def arrays(self, width: int) -> list[Array]:
+        return [Array(np.zeros((self.n_levels, self.n_outputs), np.float32), name="table")]
+
+    def first_arrays(self, width: int, rng: np.random.Generator) -> list[np.ndarray]:
+        table = rng.standard_normal((self.n_levels, self.n_outputs), np.float32)
+        return [table / np.float32(math.sqrt(self.n_outputs))]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        import skmlp.layers
+
+        return skmlp.layers.LevelEmbedding(
+            self.n_levels, self.n_outputs, seed=0, **name_and_dtype
+        )
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        table, codes = arrays[0], inputs[0].astype(np.intp)
+        if codes.ndim == 2:
+            return np.take(table, codes[:, 0], axis=-2)
+        return np.take_along_axis(table, codes, axis=-2)
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import tf
+
+        # Through a reshaping, a gradient becomes dense, as optimizers and clipping need it.
+        table = tf.reshape(arrays[0], arrays[0].shape)
+        codes = tf.cast(inputs[0][..., 0], tf.int32)
+        return tf.gather(table, codes, axis=-2, batch_dims=codes.shape.rank - 1)
+
+
+def cosine_of_turns(turns: tf.Tensor) -> tf.Tensor:
+    """cos(2 pi turns) to 3e-7; with XLA's own, the embedding takes five times as long.
+
+    Up to whole turns, cos(2 pi t) is sin(2 pi (1/4 - |t|)).
+    """
+    from skmlp._keras.tensorflow import tf
+
+    u = 0.25 - tf.abs(turns - tf.round(turns))
+    square = u * u
+    first, *others = reversed(SINE_OF_TURNS)
+    result = first
+    for coefficient in others:
+        result = result * square + coefficient
+    return result * u
+
+
+def _slow(name: str, shape: tuple[int, ...], *, decays: bool = True) -> Array:
+    """An array with a tenth of the learning rate."""
+    return Array(np.zeros(shape, np.float32), name=name, rate_factor=0.1, decays=decays)
+
+
+def _uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.uniform(-bound, bound, shape).astype(np.float32)
+
+
+def _columns(x: np.ndarray) -> np.ndarray:
+    """(..., rows, features) as (..., features, 1, rows)."""
+    return np.ascontiguousarray(np.swapaxes(x, -1, -2))[..., None, :]
+
+
+def _combined(kernel: np.ndarray, values: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Values (..., features, n, rows) by each feature's kernel, (..., rows, units)."""
+    output = np.swapaxes(kernel, -1, -2) @ values
+    output += bias[..., None]
+    *lead, n_features, n_outputs, n_rows = output.shape
+    return np.swapaxes(output.reshape(*lead, n_features * n_outputs, n_rows), -1, -2)
+
+
+def _combined_tensors(kernel: tf.Tensor, values: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """The same of tensors."""
+    from skmlp._keras.tensorflow import tf
+
+    output = tf.matmul(kernel, values, transpose_a=True) + bias[..., None]
+    *lead, n_features, n_outputs, _ = output.shape
+    return tf.linalg.matrix_transpose(tf.reshape(output, [*lead, n_features * n_outputs, -1]))

@@ -1,0 +1,157 @@
+"""Kinds of layer of the tabular network that follow Holzmüller et al. 2024.
+
+"Better by default: strong pre-tuned MLPs and boosted trees on tabular data",
+https://arxiv.org/abs/2407.04491.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skmlp._network.activations import SELU_ALPHA, SELU_SCALE, numpy_activation
+from skmlp._network.kinds import Array, Dense, Kind, Shape
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+MISH_LIMIT = 20.0  # above it, mish(x) is x in float32 and float64
+
+
+@dataclass(frozen=True)
+class Drawn(Kind):
+    """The base class of kinds that know all of their arrays and draw their first values."""
+
+    def shapes(self, width: int) -> list[Shape]:
+        return [array.initial.shape for array in self.arrays(width)]
+
+    def first_arrays(self, width: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """The arrays before training, float32."""
+        return [array.initial for array in self.arrays(width)]
+
+
+@dataclass(frozen=True)
+class Scaling(Drawn):
+    """Each feature times a learned factor."""
+
+    def arrays(self, width: int) -> list[Array]:
+        return [Array(np.ones(width, np.float32), name="scale", rate_factor=6.0)]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        import skmlp.layers
+
+        return skmlp.layers.Scaling(**name_and_dtype)
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        return self.tensor(arrays, *inputs)
+
+    def tensor(self, arrays: Sequence[Any], *inputs: Any) -> Any:
+        return inputs[0] * _beside_rows(arrays[0])
+
+
+@dataclass(frozen=True)
+class NTKDense(Dense, Drawn):
+    """A product divided by the root of its input's width, so that kernels start at size 1.
+
+    Jacot et al. 2018, "Neural tangent kernel", https://arxiv.org/abs/1806.07572. An output
+    layer starts without bias, and for regression, with outputs of 0.
+    """
+
+    is_output: bool = False
+    starts_at_zero: bool = False  # the kernel
+
+    def arrays(self, width: int) -> list[Array]:
+        kernel, *bias = super().arrays(width)
+        return [kernel, *(one._replace(rate_factor=0.1, decays=False) for one in bias)]
+
+    def first_arrays(self, width: int, rng: np.random.Generator) -> list[np.ndarray]:
+        starts_at_zero = (self.starts_at_zero, self.is_output)
+        return [
+            np.zeros(shape, np.float32) if is_zero else rng.standard_normal(shape, np.float32)
+            for shape, is_zero in zip(self.shapes(width), starts_at_zero, strict=False)
+        ]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        import skmlp.layers
+
+        return skmlp.layers.NTKDense(
+            self.n_units,
+            use_bias=self.use_bias,
+            kernel_initializer="zeros",
+            bias_initializer="zeros",
+            kernel_regularizer=regularizer,
+            **name_and_dtype,
+        )
+
+    def tensor(self, arrays: Sequence[Any], *inputs: Any) -> Any:
+        kernel, *biases = arrays
+        output = inputs[0] @ kernel
+        output *= 1 / math.sqrt(kernel.shape[-2])
+        for bias in biases:
+            output += _beside_rows(bias)
+        return output
+
+
+@dataclass(frozen=True)
+class ParametricActivation(Drawn):
+    """An activation of learned strength: x + strength * (f(x) - x)."""
+
+    function: str  # one of Keras's, by name
+
+    def arrays(self, width: int) -> list[Array]:
+        return [Array(np.ones(width, np.float32), name="strength", rate_factor=0.1)]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        import skmlp.layers
+
+        return skmlp.layers.ParametricActivation(self.function, **name_and_dtype)
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        x = inputs[0]
+        activate = mish if self.function == "mish" else numpy_activation(self.function)
+        output = activate(x.copy())
+        output -= x
+        output = output * _beside_rows(arrays[0])
+        output += x
+        return output
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import keras, tf
+
+        x = inputs[0]
+        # Keras's mish takes three times as long in training, its selu twice.
+        if self.function == "mish":
+            n = tf.exp(tf.minimum(x, MISH_LIMIT))
+            n *= n + 2
+            activated = x * (n / (n + 2))
+        elif self.function == "selu":
+            below = SELU_ALPHA * (tf.exp(tf.minimum(x, 0.0)) - 1)
+            activated = SELU_SCALE * (tf.nn.relu(x) + below)
+        else:
+            activated = keras.activations.get(self.function)(x)
+        return x + _beside_rows(arrays[0]) * (activated - x)
+
+
+def mish(z: np.ndarray) -> np.ndarray:
+    """The activation x * tanh(log(1 + exp(x))) of Misra 2019, https://arxiv.org/abs/1908.08681.
+
+    With e = exp(x), the factor of x is (e^2 + 2e) / (e^2 + 2e + 2).
+    """
+    e = np.minimum(z, MISH_LIMIT)
+    np.exp(e, out=e)
+    n = e + 2
+    n *= e
+    np.add(n, 2, out=e)
+    n /= e
+    n *= z
+    return n
+
+
+def _beside_rows(vector: Any) -> Any:
+    """A vector, or one for each network with an axis for rows."""
+    return vector if len(vector.shape) == 1 else vector[..., None, :]
