@@ -3,11 +3,11 @@
     python benchmarks/tabular.py [table ...]
 
 Tables are those of the folder that `TABULAR_DATA` names: gzipped CSV files with a last column
-"target", and a file `meta.json` with the file, the task and the columns of each. Without it they
-are tables of scikit-learn's. A fifth of the rows is for testing. CatBoost and LightGBM take part
-where they are installed (extra `peers`); scikit-learn's MLP gets standardised numbers and one-hot
-categories. Printed are R² or accuracy, log loss, and seconds of fit and of predict; at the end the
-mean rank of each estimator.
+"target", and a file `meta.json` with the file, the task and the columns of each. Without it
+they are tables of scikit-learn's. A fifth of the rows is for testing. CatBoost and LightGBM join
+where they are installed; scikit-learn's MLP gets standardised numbers and one-hot
+categories. Printed are R² or accuracy, log loss, and seconds of fit and of predict; at the end
+the mean rank of each estimator.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ def scikit_learn_mlp(cls: type) -> Any:
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     columns = make_column_transformer(
         (numbers, make_column_selector(dtype_include="number")),
-        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_include="category")),
+        (
+            OneHotEncoder(handle_unknown="ignore"),
+            make_column_selector(dtype_include="category"),
+        ),
         sparse_threshold=0,
     )
     return make_pipeline(columns, cls(random_state=0))

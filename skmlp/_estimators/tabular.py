@@ -153,25 +153,15 @@ class BaseTabular(BaseEstimator, ABC):
         """A job for each network."""
         seeds = np.random.SeedSequence(seed).generate_state(self.n_estimators) >> 1
         edges = bin_edges(data.X[:, : self._encoder.n_numeric])
-        folds = self._held_out(data, strata, seed) if validation is None else [None]
-        n_rows = data.n_rows
-        if validation is None:
-            n_rows -= max(len(fold) for fold in folds)  # the same number of batches for all
+        if validation is not None:
+            return [self._job(data, validation, None, edges, one) for one in seeds.tolist()]
+        folds = self._held_out(data, strata, seed)
+        n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
         jobs = []
-        for k, of_member in enumerate(seeds.tolist()):
-            fold, index = folds[k % len(folds)], None
-            if fold is not None:
-                index = np.setdiff1d(np.arange(data.n_rows), fold)[:n_rows]
-            jobs.append(
-                self._job(
-                    data,
-                    validation if fold is None else data.rows(fold),
-                    index,
-                    edges,
-                    of_member,
-                    n_rows,
-                )
-            )
+        for k, one in enumerate(seeds.tolist()):
+            fold = folds[k % len(folds)]
+            index = np.setdiff1d(np.arange(data.n_rows), fold)[:n_rows]
+            jobs.append(self._job(data, data.rows(fold), index, edges, one))
         return jobs
 
     def _held_out(
@@ -192,11 +182,11 @@ class BaseTabular(BaseEstimator, ABC):
         index: np.ndarray | None,
         edges: np.ndarray,
         seed: int,
-        n_rows: int,
     ) -> Job:
         from skmlp._keras.tensorflow import keras, refuse_forked_process
 
         refuse_forked_process()
+        n_rows = data.n_rows if index is None else len(index)
         rate = self._learning_rate if self.learning_rate == "auto" else self.learning_rate
         size = next((size for limit, size in BATCH_SIZES if n_rows <= limit), LARGEST_BATCH)
         return Job(

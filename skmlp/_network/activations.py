@@ -22,6 +22,7 @@ SELU_SCALE = 1.0507009873554805
 # Maas et al. 2013, "Rectifier Nonlinearities Improve Neural Network Acoustic Models";
 # Keras's own default is 0.2 for the function and 0.3 for the layer.
 LEAKY_SLOPE = 0.01
+MISH_LIMIT = 20.0  # above it, mish(x) is x in float32 and float64
 
 
 def linear(z: np.ndarray) -> np.ndarray:
@@ -83,7 +84,18 @@ def gelu(z: np.ndarray) -> np.ndarray:
 
 
 def mish(z: np.ndarray) -> np.ndarray:
-    return z * np.tanh(np.logaddexp(z, 0))
+    """The activation x * tanh(log(1 + exp(x))) of Misra 2019, https://arxiv.org/abs/1908.08681.
+
+    With e = exp(x), the factor of x is (e^2 + 2e) / (e^2 + 2e + 2).
+    """
+    e = np.minimum(z, MISH_LIMIT)
+    np.exp(e, out=e)
+    n = e + 2
+    n *= e
+    np.add(n, 2, out=e)
+    n /= e
+    n *= z
+    return n
 
 
 def tanh(z: np.ndarray) -> np.ndarray:

@@ -8,13 +8,14 @@ chunks that stay in the processor's cache.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
 
 from skmlp._network.activations import numpy_activation
-from skmlp._network.kinds import Dense, Weights
+from skmlp._network.kinds import Weights
 from skmlp._network.spec import Layer, NetworkSpec, flow
 
 # Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.
@@ -74,8 +75,8 @@ def _outputs(
     arrays = {layer.name: of_layer for layer, of_layer in zip(all_layers, weights, strict=True)}
     layers = _needed_for(name, all_layers)
     n_samples = X.shape[0]
-    widths = [layer.kind.n_units for layer in layers if isinstance(layer.kind, Dense)]
-    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths))
+    units = units_of_layers(spec)
+    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(units[layer.name] for layer in layers))
 
     def forward(chunk: np.ndarray | sparse.spmatrix) -> np.ndarray:
         return flow(
@@ -88,10 +89,16 @@ def _outputs(
         n_weights = sum(array.size for layer in layers for array in arrays[layer.name])
         precision = dtype if n_weights <= SMALL_NETWORK else np.float32
         return forward(X.astype(precision)).astype(dtype, copy=False)
-    outputs = np.empty((n_samples, widths[-1]), dtype=dtype)
+    outputs = np.empty((n_samples, units[name]), dtype=dtype)
     for start in range(0, n_samples, rows):
         outputs[start : start + rows] = forward(X[start : start + rows])
     return outputs
+
+
+@lru_cache(maxsize=128)
+def units_of_layers(spec: NetworkSpec) -> dict[str, int]:
+    """Units by layer."""
+    return {layer.name: layer.kind.units(width) for layer, width in spec.layers_and_widths()}
 
 
 def _needed_for(name: str, layers: Sequence[Layer]) -> list[Layer]:

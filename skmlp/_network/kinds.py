@@ -32,8 +32,6 @@ class Array(NamedTuple):
     rate_factor: float = 1.0  # multiplies the learning rate
     decays: bool = True  # whether weight decay applies
     name: str = "weight"  # as Keras's layer has it
-    rate_factor: float = 1.0  # multiplies the learning rate
-    decays: bool = True  # whether weight decay applies
 
 
 class Batch(NamedTuple):

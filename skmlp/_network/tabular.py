@@ -12,17 +12,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skmlp._network.kinds import AlphaDropout, Concatenate, Dropout, Weights
-from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
-from skmlp._network.tabular_kinds import (
+from skmlp._network.embedding_kinds import (
     LevelEmbedding,
-    NTKDense,
-    ParametricActivation,
     PeriodicEmbedding,
     PiecewiseLinearEmbedding,
-    Scaling,
 )
+from skmlp._network.kinds import AlphaDropout, Concatenate, Dropout, Weights
+from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
+from skmlp._network.tabular_kinds import NTKDense, ParametricActivation, Scaling
 
+N_BINS = 32  # of the piecewise linear embedding
 LEVEL_UNITS = 8  # of the embedding of a column with many levels, as in RealMLP
 
 
@@ -53,7 +52,7 @@ class TabularSpec(NetworkSpec):
         inputs = [name for name in self.input_widths() if not name.startswith("codes")]
         if self.n_numeric:
             yield Layer("periodic", PeriodicEmbedding(), ("numeric",))
-            yield Layer("piecewise", PiecewiseLinearEmbedding(), ("numeric",))
+            yield Layer("piecewise", PiecewiseLinearEmbedding(N_BINS), ("numeric",))
             inputs[1:1] = ["periodic", "piecewise"]
         for i, n_levels in enumerate(self.n_levels, 1):
             yield Layer(f"levels_{i}", LevelEmbedding(n_levels, LEVEL_UNITS), (f"codes_{i}",))
@@ -71,7 +70,10 @@ class TabularSpec(NetworkSpec):
                 drop = AlphaDropout if self.activation == "selu" else Dropout
                 yield Layer(f"dropout_{i}", drop(self.dropout), (name,))
                 name = f"dropout_{i}"
-        yield Layer("output", NTKDense(self.n_outputs, is_output=True), (name,))
+        # A regression starts at the mean of its standardised targets.
+        starts_at_zero = self.target_scaling is not None
+        output = NTKDense(self.n_outputs, is_output=True, starts_at_zero=starts_at_zero)
+        yield Layer("output", output, (name,))
         yield Layer("prediction", self.final_layer(), ("output",))
 
     def n_weights(self) -> int:
@@ -95,7 +97,7 @@ def first_tabular_weights(
     for layer, width in spec.layers_and_widths():
         if isinstance(layer.kind, PiecewiseLinearEmbedding):
             assert bin_edges is not None
-            weights.append((bin_edges, *layer.kind.first_arrays(width, rng)[1:]))
+            weights.append((*layer.kind.first_arrays(width, rng)[:-1], bin_edges))
         else:
             weights.append(tuple(layer.kind.first_arrays(width, rng)))
     return tuple(weights)

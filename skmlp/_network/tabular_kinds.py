@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skmlp._network.activations import SELU_ALPHA, SELU_SCALE, numpy_activation
+from skmlp._network.activations import MISH_LIMIT, SELU_ALPHA, SELU_SCALE, numpy_activation
 from skmlp._network.kinds import Array, Dense, Kind, Shape
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
-
-MISH_LIMIT = 20.0  # above it, mish(x) is x in float32 and float64
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,6 @@ class Drawn(Kind):
 
     def shapes(self, width: int) -> list[Shape]:
         return [array.initial.shape for array in self.arrays(width)]
-
-    def first_arrays(self, width: int, rng: np.random.Generator) -> list[np.ndarray]:
-        """The arrays before training, float32."""
-        return [array.initial for array in self.arrays(width)]
 
 
 @dataclass(frozen=True)
@@ -113,8 +107,7 @@ class ParametricActivation(Drawn):
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         x = inputs[0]
-        activate = mish if self.function == "mish" else numpy_activation(self.function)
-        output = activate(x.copy())
+        output = numpy_activation(self.function)(x.copy())
         output -= x
         output = output * _beside_rows(arrays[0])
         output += x
@@ -135,21 +128,6 @@ class ParametricActivation(Drawn):
         else:
             activated = keras.activations.get(self.function)(x)
         return x + _beside_rows(arrays[0]) * (activated - x)
-
-
-def mish(z: np.ndarray) -> np.ndarray:
-    """The activation x * tanh(log(1 + exp(x))) of Misra 2019, https://arxiv.org/abs/1908.08681.
-
-    With e = exp(x), the factor of x is (e^2 + 2e) / (e^2 + 2e + 2).
-    """
-    e = np.minimum(z, MISH_LIMIT)
-    np.exp(e, out=e)
-    n = e + 2
-    n *= e
-    np.add(n, 2, out=e)
-    n /= e
-    n *= z
-    return n
 
 
 def _beside_rows(vector: Any) -> Any:
