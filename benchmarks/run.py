@@ -498,9 +498,10 @@ def experiment_d6() -> Timings:
     """Ten candidates, three folds, 100 epochs at most, patience 10 on the validation rows.
 
     `keras.wrappers` gets the same candidates, folds, batches and stopping rule; three of its
-    thirty fits are run, and scaled by the epochs that ours ran on all. scikit-learn's search
-    is run whole; since its networks watch rows of their own and stop earlier or later, it is
-    also given scaled to the same number of epochs.
+    thirty fits are run, in turn with three searches of ours, and their seconds per epoch are
+    scaled by the epochs that ours ran on all. scikit-learn's search is run whole; since its
+    networks watch rows of their own and stop earlier or later, it is also given scaled to the
+    same number of epochs.
     """
     X, y = fetch_california_housing(return_X_y=True)
     X, _, y, _ = train_test_split(X, y, random_state=42)
@@ -548,48 +549,43 @@ def experiment_d6() -> Timings:
         forget_programs()
         return searching("skmlp", search, X_val=X_val, y_val=y_val)
 
-    def wrapped() -> tuple[float, float]:
-        """Seconds per epoch of Keras's fits alone, and with the wrapper's scores."""
-        fitting = scoring = 0.0
-        epochs = 0
-        for number in (0, 13, 26):  # of three candidates and three folds
-            train, test = folds[number % 3]
-            network = keras.wrappers.SKLearnRegressor(
-                wrapped_network, model_kwargs=candidates[number // 3]
+    def wrapped(number: int) -> tuple[float, float, int]:
+        """Seconds of one of Keras's fits, seconds of the wrapper's score, and epochs."""
+        train, test = folds[number % 3]
+        network = keras.wrappers.SKLearnRegressor(
+            wrapped_network, model_kwargs=candidates[number // 3]
+        )
+        fitting = seconds(
+            lambda: network.fit(
+                X[train],
+                y[train],
+                batch_size=32,
+                epochs=100,
+                verbose=0,
+                validation_data=(X_val, y_val[:, None]),
+                callbacks=[keras.callbacks.EarlyStopping(patience=10)],
             )
-            fitting += seconds(
-                lambda network=network, train=train: network.fit(
-                    X[train],
-                    y[train],
-                    batch_size=32,
-                    epochs=100,
-                    verbose=0,
-                    validation_data=(X_val, y_val[:, None]),
-                    callbacks=[keras.callbacks.EarlyStopping(patience=10)],
-                )
-            )
-            scoring += seconds(
-                lambda network=network, test=test: network.score(X[test], y[test])
-            )
-            epochs += len(network.history_.history["loss"])
-        return fitting / epochs, (fitting + scoring) / epochs
+        )
+        scoring = seconds(lambda: network.score(X[test], y[test]))
+        return fitting, scoring, len(network.history_.history["loss"])
 
-    taken = alternate(
-        {
-            "skmlp": cold,
-            "scikit-learn": lambda: searching("scikit-learn", of_scikit_learn),
-        },
-        1,
-    )
-    fit_only, whole = wrapped()
+    ours, wrappers = [], []
+    for number in (0, 13, 26):  # of three candidates and three folds
+        ours.append(cold())
+        wrappers.append(wrapped(number))
+    fitting, scoring, epochs = (sum(values) for values in zip(*wrappers, strict=True))
+    taken = {
+        "skmlp": median(ours),
+        "scikit-learn": searching("scikit-learn", of_scikit_learn),
+    }
     print(f"    epochs: {epochs_run}")
     return {
         **taken,
         "scikit-learn (equal epochs)": taken["scikit-learn"]
         * epochs_run["skmlp"]
         / epochs_run["scikit-learn"],
-        "keras.Model.fit (scaled)": fit_only * epochs_run["skmlp"],
-        "keras.wrappers (scaled)": whole * epochs_run["skmlp"],
+        "keras.Model.fit (scaled)": fitting / epochs * epochs_run["skmlp"],
+        "keras.wrappers (scaled)": (fitting + scoring) / epochs * epochs_run["skmlp"],
     }
 
 
