@@ -4,7 +4,7 @@
 
 Tables are those of the folder that `TABULAR_DATA` names: gzipped CSV files with a last column
 "target", and a file `meta.json` with the file, the task and the columns of each. Without it
-they are tables of scikit-learn's. A fifth of the rows is for testing. CatBoost and LightGBM join
+they are tables of scikit-learn's. A fifth of the rows is for testing. CatBoost, LightGBM join
 where they are installed; scikit-learn's MLP gets standardised numbers and one-hot
 categories. Printed are R² or accuracy, log loss, and seconds of fit and of predict; at the end
 the mean rank of each estimator.

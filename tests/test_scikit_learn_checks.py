@@ -5,15 +5,37 @@ from unittest import SkipTest
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp import (
+    MLPClassifier,
+    MLPRegressor,
+    TabularClassifier,
+    TabularRegressor,
+    WideDeepClassifier,
+    WideDeepRegressor,
+)
+from skmlp._estimators.tabular import BaseTabular
 
-ESTIMATORS = (MLPRegressor, MLPClassifier, WideDeepRegressor, WideDeepClassifier)
+ESTIMATORS = (
+    MLPRegressor,
+    MLPClassifier,
+    WideDeepRegressor,
+    WideDeepClassifier,
+    TabularRegressor,
+    TabularClassifier,
+)
 # A network that compiles and trains quickly, and learns as well as the checks demand.
 SMALL = {
     "hidden_layer_sizes": (10,),
     "optimizer": "rmsprop",
     "learning_rate": 0.02,
     "epochs": 10,
+}
+SMALL_TABULAR = {
+    "n_estimators": 2,
+    "hidden_layer_sizes": (16,),
+    "learning_rate": 0.2,
+    "epochs": 12,
+    "batch_size": 32,
 }
 # checks that need the defaults to learn well
 OF_DEFAULTS = (
@@ -25,7 +47,8 @@ OF_DEFAULTS = (
 
 def checks():
     for cls in ESTIMATORS:
-        for params in (SMALL, {}):
+        small = SMALL_TABULAR if issubclass(cls, BaseTabular) else SMALL
+        for params in (small, {}):
             kind = cls.__name__ if params else f"{cls.__name__} of defaults"
             for i, (estimator, check) in enumerate(estimator_checks_generator(cls(**params))):
                 name = check.func.__name__

@@ -25,7 +25,9 @@ class TableEncoder:
     columns: tuple[NumberInputs | CategoryInputs, ...]
 
     @classmethod
-    def learn(cls, X: Any, categorical_features: Any = "from_dtype") -> TableEncoder:
+    def learn(
+        cls, X: Any, categorical_features: Any = "from_dtype", weight: np.ndarray | None = None
+    ) -> TableEncoder:
         """Learn from the rows of a fit.
 
         Parameters
@@ -35,6 +37,8 @@ class TableEncoder:
         categorical_features : "from_dtype", None, or list of names, positions or bool
             Columns that are categories even if they hold numbers or dates; "from_dtype" means
             those of a categorical dtype. Text is categories anyway.
+        weight : array of shape (n_samples,), default=None
+            Weights of the rows, positive. A weight of 2 equals repeating the row.
         """
         X = as_table(X)
         columns = list(columns_of(X))
@@ -42,9 +46,11 @@ class TableEncoder:
             categorical = {i for i, column in enumerate(columns) if column.is_categorical}
         else:
             categorical = chosen_categorical(categorical_features, X)
-        return cls(
-            tuple(learn_inputs(each, i in categorical) for i, each in enumerate(columns))
+        weight = np.ones(X.shape[0]) if weight is None else weight
+        inputs = (
+            learn_inputs(each, i in categorical, weight) for i, each in enumerate(columns)
         )
+        return cls(tuple(inputs))
 
     @property
     def n_numeric(self) -> int:
@@ -61,14 +67,14 @@ class TableEncoder:
         """Number of codes of each column of codes, which come last; 0 is one of them."""
         return tuple(column.n_codes for column in self.columns if column.n_codes)
 
-    def encode(self, X: Any) -> np.ndarray:
-        """Inputs for rows of the columns seen in fit, float32 in C order.
+    @property
+    def n_inputs(self) -> int:
+        return self.n_numeric + self.n_indicators + len(self.n_levels)
 
-        The shape is (n_samples, n_numeric + n_indicators + len(n_levels)).
-        """
+    def encode(self, X: Any) -> np.ndarray:
+        """Inputs for rows of the columns seen in fit, (n_samples, n_inputs) float32."""
         X = as_table(X)
-        width = self.n_numeric + self.n_indicators + len(self.n_levels)
-        rows = np.zeros((X.shape[0], width), dtype=np.float32)
+        rows = np.zeros((X.shape[0], self.n_inputs), dtype=np.float32)
         ends = self.n_numeric, self.n_numeric + self.n_indicators
         numeric, indicators, codes = np.split(rows, ends, axis=1)  # views
         for learned, column in zip(self.columns, columns_of(X), strict=True):

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from sklearn.compose import make_column_selector
 
+from skmlp._data.table_inputs import CategoryInputs, NumberInputs, Scale
+from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
+from skmlp._estimators.tabular_classifier import TabularClassifier
+from skmlp._estimators.tabular_regressor import TabularRegressor
 from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
 from skmlp._network.keras_kinds import KerasLayer
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import TargetScaling
+from skmlp._network.tabular import TabularSpec
 
 SAVED_TYPES = (
     # Estimators: loading sets their attributes and calls nothing else.
     MLPClassifier,
     MLPRegressor,
+    TabularClassifier,
+    TabularRegressor,
     WideDeepClassifier,
     WideDeepRegressor,
     # Records of numbers, names and arrays; loading calls none of their methods.
     FittedNetwork,
+    CategoryInputs,
     MLPSpec,
+    NumberInputs,
+    Scale,
+    TableEncoder,
+    TabularSpec,
     TargetScaling,
     TrainingState,
     # Text, from which Keras makes objects in its safe mode when they are used.

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state
+from sklearn.utils import (
+    Tags,
+    _safe_indexing,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+)
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import check_total_weight, check_validation_rows, encode_weight
 from skmlp._data.encoded import EncodedData
+from skmlp._data.table_columns import as_table
+from skmlp._data.table_inputs import quantiles
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._network.inference import predictions, raw_outputs
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256))  # (rows up to, batch size)
 LARGEST_BATCH = 512
+MIN_ROWS = 2
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
 
@@ -122,16 +131,33 @@ class BaseTabular(BaseEstimator, ABC):
             return self._train(self._jobs(data, validation, strata, seed))
 
     def _encode(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> EncodedData:
-        if reset:
-            self._check_table(X, reset=True)
-            self._encoder = TableEncoder.learn(X, self.categorical_features)
-        inputs = self._encode_features(X)
+        """Distinct rows, of positive weight; equal rows have the sum of their weights."""
+        if y is None:
+            name = type(self).__name__
+            raise ValueError(
+                f"'y' must be given, since {name} requires y to be passed, but the target y is "
+                "None."
+            )
+        self._check_table(X, reset=reset)
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
-        check_consistent_length(inputs, y)
-        target = self._encode_target(y, reset=reset)
-        weight = self._row_weight(encode_weight(sample_weight, inputs), y)
+        X = as_table(X)
+        check_consistent_length(X, y)
+        weight = encode_weight(sample_weight, X)
         check_total_weight(weight)
-        return EncodedData(inputs, target, weight)
+        weight = self._row_weight(weight, y)
+        check_total_weight(weight)
+        if (weight == 0).any():
+            kept = np.flatnonzero(weight)
+            X, y, weight = _safe_indexing(X, kept), y[kept], weight[kept]
+        target = self._encode_target(y, reset=reset)
+        if reset:
+            self._encoder = TableEncoder.learn(X, self.categorical_features, weight)
+            if not self._encoder.n_inputs:
+                raise ValueError(
+                    "'X' must have a column of numbers or of several categories; got "
+                    f"{self.n_features_in_} of one category each."
+                )
+        return EncodedData(self._encoder.encode(X), target, weight).merged()
 
     def _encode_features(self, X: Any) -> np.ndarray:
         self._check_table(X, reset=False)
@@ -152,7 +178,7 @@ class BaseTabular(BaseEstimator, ABC):
     ) -> list[Job]:
         """A job for each network."""
         seeds = np.random.SeedSequence(seed).generate_state(self.n_estimators) >> 1
-        edges = bin_edges(data.X[:, : self._encoder.n_numeric])
+        edges = bin_edges(data.X[:, : self._encoder.n_numeric], data.weight)
         if validation is not None:
             return [self._job(data, validation, None, edges, one) for one in seeds.tolist()]
         folds = self._held_out(data, strata, seed)
@@ -168,6 +194,11 @@ class BaseTabular(BaseEstimator, ABC):
         self, data: EncodedData, strata: np.ndarray | None, seed: int
     ) -> list[np.ndarray]:
         """Positions of the rows that each network holds out, in turn."""
+        if data.n_rows < MIN_ROWS:
+            raise ValueError(
+                f"'X' must have at least {MIN_ROWS} distinct rows of positive weight, since "
+                f"some are held out; got n_samples={data.n_rows}; pass X_val and y_val instead."
+            )
         n_folds = min(max(round(1 / self.validation_fraction), 2), data.n_rows)
         if strata is not None and np.unique(strata, return_counts=True)[1].min() >= n_folds:
             splitter: Any = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
@@ -281,8 +312,8 @@ class BaseTabular(BaseEstimator, ABC):
         return tags
 
 
-def bin_edges(numeric: np.ndarray) -> np.ndarray:
+def bin_edges(numeric: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Quantiles of each column, (n_columns, N_BINS + 1) float32."""
     shares = np.linspace(0, 1, N_BINS + 1)
-    edges = [np.quantile(column, shares) for column in numeric.T]
+    edges = [quantiles(column, weight, shares) for column in numeric.T]
     return np.array(edges, np.float32).reshape(-1, N_BINS + 1)

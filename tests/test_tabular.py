@@ -1,0 +1,289 @@
+"""The tabular estimators: any table in, and what the ensemble promises."""
+
+import pickle
+import subprocess
+import sys
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+
+from skmlp import TabularClassifier, TabularRegressor
+from skmlp._engine.network import Network
+from skmlp._network.tabular import TabularSpec, first_tabular_weights
+from skmlp._training import train
+from skmlp._training.stacks import train_fits
+
+SMALL = {
+    "n_estimators": 2,
+    "hidden_layer_sizes": (16,),
+    "epochs": 12,
+    "batch_size": 64,
+    "random_state": 0,
+}
+RNG = np.random.default_rng(0)
+N = 300
+
+
+def table():
+    """Numbers, whole numbers, booleans, categories, text and dates, with missing values."""
+    size = RNG.normal(size=N)
+    size[::7] = np.nan
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(RNG.integers(0, 400, N), unit="D")
+    frame = pd.DataFrame(
+        {
+            "size": size,
+            "rooms": pd.array(RNG.integers(1, 6, N), dtype="Int64"),
+            "new": RNG.random(N) > 0.5,
+            "kind": pd.Categorical(RNG.choice(["flat", "house", "hut"], N)),
+            "town": RNG.choice(["Oslo", "Rome"], N),
+            "sold": days,
+        }
+    )
+    frame.loc[::11, "town"] = None
+    return frame
+
+
+X = table()
+Y = (
+    X["size"].fillna(0.0)
+    + (X["kind"] == "hut")
+    - 0.3 * X["rooms"].astype(float)
+    + 0.5 * X["new"]
+    + X["sold"].dt.month / 12
+).to_numpy()
+LABELS = np.where(np.median(Y) < Y, "dear", "cheap")
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    return TabularRegressor(**SMALL).set_params(epochs=24).fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return TabularClassifier(**SMALL).fit(X, LABELS)
+
+
+def test_a_table_is_learned_as_it_is(regressor, classifier):
+    assert regressor.score(X, Y) > 0.9
+    assert classifier.score(X, LABELS) > 0.9
+    assert list(classifier.classes_) == ["cheap", "dear"]
+    np.testing.assert_allclose(classifier.predict_proba(X).sum(axis=1), 1)
+    assert regressor.feature_names_in_.tolist() == list(X.columns)
+    assert len(regressor.history_["val_loss"]) == regressor.n_iter_ == 24
+
+
+def test_pandas_and_polars_predict_the_same(regressor):
+    plain = X.astype(object).where(X.notna(), None)
+    frame = pl.DataFrame({name: plain[name].tolist() for name in X})
+    np.testing.assert_array_equal(regressor.predict(frame), regressor.predict(X))
+
+
+def test_unknown_categories_and_new_missing_values(regressor):
+    rows = X.head(4).copy()
+    rows["kind"] = ["castle", None, "flat", "hut"]
+    rows["rooms"] = pd.array([1, None, 2, 3], dtype="Int64")
+    assert np.isfinite(regressor.predict(rows)).all()
+
+
+def test_predictions_stay_in_the_range_of_y(regressor):
+    rows = X.head(2).copy()
+    rows["size"] = [1e30, -1e30]
+    predicted = regressor.predict(rows)
+    assert (predicted >= Y.min()).all()
+    assert (predicted <= Y.max()).all()
+
+
+def test_columns_are_checked_by_name(regressor):
+    with pytest.raises(ValueError, match="feature names should match"):
+        regressor.predict(X.drop(columns="town"))
+    with pytest.raises(ValueError, match="'X' must hold numbers in column 'size'"):
+        regressor.predict(X.assign(size="large"))
+
+
+def test_same_seed_same_bits(regressor):
+    again = clone(regressor).fit(X, Y).predict(X)
+    np.testing.assert_array_equal(again, regressor.predict(X))
+    other = clone(regressor).set_params(random_state=1).fit(X, Y).predict(X)
+    assert not np.array_equal(other, again)
+
+
+def test_a_weight_of_two_equals_repeating_the_row(classifier):
+    """To the bit, in any order of rows; a weight of 0 equals leaving the row out."""
+    weight = RNG.integers(0, 3, N)
+    index = RNG.permutation(np.repeat(np.arange(N), weight))
+    weighted = clone(classifier).fit(X, LABELS, sample_weight=weight)
+    repeated = clone(classifier).fit(X.iloc[index], LABELS[index])
+    np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
+
+
+def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatch):
+    fits = []
+
+    def train_and_keep(several, n_members):
+        fits.extend(replace(fit, state=deepcopy(fit.state)) for fit in several)
+        return train_fits(several, n_members)
+
+    monkeypatch.setattr(train, "train_fits", train_and_keep)
+    estimator = TabularRegressor(**SMALL).fit(X, Y)
+    assert len({len(fit.index) for fit in fits}) == 1
+    assert not np.array_equal(fits[0].index, fits[1].index)
+    assert not np.array_equal(fits[0].validation.y, fits[1].validation.y)
+    for member, fit in zip(estimator._members, fits, strict=True):
+        (alone,) = train_fits([fit])
+        for ours, theirs in zip(member.arrays, alone.arrays, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+def test_steps_are_those_of_the_paper():
+    """Rates by kind of weight, fading decay, waves of rates: as written out step by step."""
+    data = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
+    y = data[:, 0] > data[:, 1] ** 2
+    params = {**SMALL, "n_estimators": 1, "epochs": 4, "dropout": 0.0, "weight_decay": 0.3}
+    estimator = TabularClassifier(**params).fit(data, y, X_val=data, y_val=y)
+    seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
+    (seed,) = (np.random.SeedSequence(seed).generate_state(1) >> 1).tolist()
+    (member,) = estimator._members
+    layers = zip(member.spec.layers(), member.weights, strict=True)
+    edges = next(arrays[-1] for layer, arrays in layers if layer.name == "piecewise")
+    first = first_tabular_weights(member.spec, edges, seed)
+    inputs = estimator._encoder.encode(data)
+    expected = trained_by_hand(member.spec, first, inputs, y, n_steps=4)
+    for ours, theirs in zip(member.arrays, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3)
+
+
+def trained_by_hand(spec, weights, inputs, y, n_steps):
+    """Arrays after the best epoch of full batches, in the order of the layers."""
+    network = Network(spec)
+    flat = [array for of_layer in weights for array in of_layer]
+    is_trained = [array.is_trained for array in network.arrays]
+    pairs = list(zip(flat, is_trained, strict=True))
+    values = [tf.Variable(array) for array, is_one in pairs if is_one]
+    fixed = [tf.constant(array) for array, is_one in pairs if not is_one]
+    labels = tf.constant(y[:, None].astype(np.float32))
+
+    def mean_loss():
+        raw = network.outputs(tf.constant(inputs), values, fixed)[0]
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, raw))
+
+    first, second = ([np.zeros(value.shape) for value in values] for _ in range(2))
+    best, kept = np.inf, []
+    for step in range(n_steps):
+        with tf.GradientTape() as tape:
+            loss = mean_loss()
+        gradients = tape.gradient(loss, values)
+        share = step / n_steps
+        rate = 0.04 * 0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * share)))
+        fading = 1 if share < 0.5 else 0.5 * (1 + np.cos(np.pi * (2 * share - 1)))
+        for i, (value, array) in enumerate(zip(values, network.trained, strict=True)):
+            gradient = gradients[i].numpy().astype(float)
+            first[i] = 0.9 * first[i] + 0.1 * gradient
+            second[i] = 0.95 * second[i] + 0.05 * gradient**2
+            moment = first[i] / (1 - 0.9 ** (step + 1))
+            spread = np.sqrt(second[i] / (1 - 0.95 ** (step + 1)))
+            own = rate * array.rate_factor
+            decayed = value * (1 - own * 0.3 * fading * array.decays)
+            value.assign(decayed - own * moment / (spread + 1e-8))
+        if mean_loss() <= best:
+            best, kept = mean_loss(), [value.numpy() for value in values]
+    trained, untrained = iter(kept), iter(fixed)
+    return [next(trained) if is_one else next(untrained).numpy() for is_one in is_trained]
+
+
+def test_a_validation_set_takes_the_place_of_held_out_rows():
+    estimator = TabularClassifier(**SMALL)
+    estimator.fit(X[:200], LABELS[:200], X_val=X[200:], y_val=LABELS[200:])
+    assert estimator.score(X[200:], LABELS[200:]) > 0.8
+    with pytest.raises(ValueError, match="'y_val' must hold the known classes"):
+        estimator.fit(X[:200], LABELS[:200], X_val=X[200:], y_val=["costly"] * 100)
+
+
+def test_many_targets_and_labels():
+    several = TabularRegressor(**SMALL).fit(X, np.column_stack([Y, -Y]))
+    assert several.predict(X).shape == (N, 2)
+    assert several.score(X, np.column_stack([Y, -Y])) > 0.7
+    indicators = np.column_stack([Y > 0, X["new"]]).astype(int)
+    labels = TabularClassifier(**SMALL).fit(X, indicators)
+    assert labels.predict(X).shape == (N, 2)
+    assert labels.predict_proba(X).shape == (N, 2)
+
+
+FRAMES = {
+    "one column": (pd.DataFrame({"a": np.arange(40.0)}), np.arange(40.0)),
+    "three rows": (pd.DataFrame({"a": [1, 2, 3], "b": list("xyz")}), np.array([1.0, 2, 3])),
+    "nothing but missing": (
+        pd.DataFrame({"a": np.arange(40.0), "b": np.full(40, np.nan), "c": [None] * 40}),
+        np.arange(40.0),
+    ),
+    "constant": (pd.DataFrame({"a": np.arange(40.0), "b": 1.0, "c": "x"}), np.arange(40.0)),
+    "constant target": (pd.DataFrame({"a": np.arange(40.0)}), np.ones(40)),
+    "huge": (pd.DataFrame({"a": np.geomspace(1, 1e30, 40)}), np.arange(40.0)),
+    "many categories": (
+        pd.DataFrame({"a": [f"id {i // 2}" for i in range(120)]}),
+        np.arange(120.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(FRAMES))
+def test_tables_at_the_edge(name):
+    frame, y = FRAMES[name]
+    predicted = TabularRegressor(**SMALL).fit(frame, y).predict(frame)
+    assert np.isfinite(predicted).all()
+    assert ((predicted >= y.min()) & (predicted <= y.max())).all()
+
+
+def test_what_no_table_holds_is_refused():
+    estimator = TabularRegressor(**SMALL)
+    for frame, words in (
+        (X.assign(size=np.inf), "got infinity .* in column 'size'"),
+        (pd.DataFrame({"a": ["x"] * N}), "a column of numbers or of several categories"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            estimator.fit(frame, Y)
+    with pytest.raises(ValueError, match="'X' must have at least 2 distinct rows"):
+        estimator.fit(X.head(1), Y[:1])
+
+
+def test_a_failed_fit_changes_nothing(classifier):
+    before = classifier.predict_proba(X)
+    with pytest.raises(ValueError, match="infinity"):
+        classifier.fit(X.assign(size=np.inf), LABELS)
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+    assert list(classifier.classes_) == ["cheap", "dear"]
+
+
+def test_a_pickle_predicts_without_tensorflow(regressor, tmp_path):
+    (tmp_path / "estimator.pkl").write_bytes(pickle.dumps((regressor, X)))
+    code = (
+        "import pickle, sys; sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
+        "estimator, X = pickle.load(open('estimator.pkl', 'rb'))\n"
+        "print(float(estimator.predict(X).sum()))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert float(run.stdout) == pytest.approx(regressor.predict(X).sum(), rel=1e-6)
+
+
+def test_the_bar_counts_epochs(capsys):
+    TabularRegressor(**SMALL, verbose=1).fit(X, Y)
+    assert "12/12" in capsys.readouterr().err
+
+
+def test_networks_without_numbers_or_without_indicators():
+    for n_numeric, n_indicators, n_levels in (
+        (2, 0, ()),
+        (0, 3, ()),
+        (0, 0, (50,)),
+        (1, 1, (9, 7)),
+    ):
+        spec = TabularSpec(n_numeric, n_indicators, n_levels, (4,), "mish", 0.1, 1, "linear")
+        assert spec.layers_and_widths()[-1][0].name == "prediction"
