@@ -13,6 +13,7 @@ from sklearn.model_selection._search_successive_halving import (
     HalvingGridSearchCV,
     HalvingRandomSearchCV,
 )
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._indexing import _get_column_indices as column_indices
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -65,4 +66,5 @@ __all__ = [
     "fit_context",
     "is_first_call",
     "is_printing",
+    "safe_indexing",
 ]

@@ -31,6 +31,8 @@ def test_version_and_public_names():
     assert set(skmlp.__all__) == {
         "MLPClassifier",
         "MLPRegressor",
+        "TabularClassifier",
+        "TabularRegressor",
         "WideDeepClassifier",
         "WideDeepRegressor",
         "__version__",

@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from skmlp import (
     MLPClassifier,
     MLPRegressor,
+    TabularRegressor,
     WideDeepClassifier,
     WideDeepRegressor,
     skops_trusted_types,
@@ -63,6 +64,7 @@ def frame(X):
         "objects",
         "wide and deep",
         "wide and deep classes",
+        "table",
     ]
 )
 def problem(request, sine, iris, multilabel):
@@ -88,6 +90,11 @@ def problem(request, sine, iris, multilabel):
         "wide and deep classes": (
             WideDeepClassifier(**SMALL, wide_features=[0], deep_features=slice(1, None)),
             *iris,
+        ),
+        "table": (
+            TabularRegressor(2, hidden_layer_sizes=(8,), epochs=2, random_state=0),
+            frame(X),
+            y,
         ),
     }[request.param]
 

@@ -33,8 +33,8 @@ SMALL = {
 SMALL_TABULAR = {
     "n_estimators": 2,
     "hidden_layer_sizes": (16,),
-    "learning_rate": 0.2,
-    "epochs": 12,
+    "learning_rate": 0.1,
+    "epochs": 30,
     "batch_size": 32,
 }
 # checks that need the defaults to learn well
@@ -47,12 +47,13 @@ OF_DEFAULTS = (
 
 def checks():
     for cls in ESTIMATORS:
-        small = SMALL_TABULAR if issubclass(cls, BaseTabular) else SMALL
-        for params in (small, {}):
+        is_tabular = issubclass(cls, BaseTabular)
+        for params in (SMALL_TABULAR if is_tabular else SMALL, {}):
             kind = cls.__name__ if params else f"{cls.__name__} of defaults"
             for i, (estimator, check) in enumerate(estimator_checks_generator(cls(**params))):
                 name = check.func.__name__
-                marks = () if params or name in OF_DEFAULTS else pytest.mark.slow
+                is_quick = params or (name in OF_DEFAULTS and not is_tabular)
+                marks = () if is_quick else pytest.mark.slow
                 yield pytest.param(estimator, check, id=f"{kind}-{name}-{i}", marks=marks)
 
 

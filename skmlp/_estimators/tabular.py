@@ -12,7 +12,6 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import (
     Tags,
-    _safe_indexing,
     check_array,
     check_consistent_length,
     check_random_state,
@@ -31,7 +30,7 @@ from skmlp._network.spec import TargetScaling
 from skmlp._network.tabular import N_BINS, TabularSpec
 from skmlp._parameters.fit_arguments import named_as_validation, one_validation_set
 from skmlp._parameters.rules import hidden_units
-from skmlp._sklearn import fit_context
+from skmlp._sklearn import fit_context, safe_indexing
 from skmlp._training.job import Job
 from skmlp._training.watchers import ProgressBar
 
@@ -148,7 +147,7 @@ class BaseTabular(BaseEstimator, ABC):
         check_total_weight(weight)
         if (weight == 0).any():
             kept = np.flatnonzero(weight)
-            X, y, weight = _safe_indexing(X, kept), y[kept], weight[kept]
+            X, y, weight = safe_indexing(X, kept), y[kept], weight[kept]
         target = self._encode_target(y, reset=reset)
         if reset:
             self._encoder = TableEncoder.learn(X, self.categorical_features, weight)
