@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 import tensorflow as tf
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._engine.network import Network
@@ -256,8 +257,16 @@ def test_a_failed_fit_changes_nothing(classifier):
     before = classifier.predict_proba(X)
     with pytest.raises(ValueError, match="infinity"):
         classifier.fit(X.assign(size=np.inf), LABELS)
+    with pytest.raises(ValueError, match="'y_val' must hold the known classes"):
+        classifier.fit(X[["size"]], Y > 0, X_val=X[["size"]], y_val=LABELS)
     np.testing.assert_array_equal(classifier.predict_proba(X), before)
     assert list(classifier.classes_) == ["cheap", "dear"]
+
+
+def test_networks_that_diverge_keep_their_best_weights():
+    with pytest.warns(ConvergenceWarning, match="2 of the 2 networks of TabularRegressor"):
+        estimator = TabularRegressor(**SMALL, learning_rate=1e30).fit(X, Y)
+    assert np.isfinite(estimator.predict(X)).all()
 
 
 def test_a_pickle_predicts_without_tensorflow(regressor, tmp_path):

@@ -28,10 +28,11 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
 
 def learned(estimator: BaseEstimator) -> dict[str, Any]:
     """The attributes that fitting sets."""
+    private = getattr(estimator, "_learned_privately", ("_state",))
     return {
         name: value
         for name, value in vars(estimator).items()
-        if name == "_state" or (name.endswith("_") and not name.startswith("_"))
+        if name in private or (name.endswith("_") and not name.startswith("_"))
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import (
     Tags,
@@ -46,6 +48,7 @@ BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 class BaseTabular(BaseEstimator, ABC):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
 
+    _learned_privately = ("_encoder", "_members", "_range", "_scaling")
     _activation: str
     _learning_rate: float
     _loss: str
@@ -282,12 +285,26 @@ class BaseTabular(BaseEstimator, ABC):
             fitted = train_ensemble(jobs, [bar] if bar else [])
         self._members = tuple(member.at_rest() for member in fitted)
         histories = [member.training.history for member in fitted]
+        self.n_iter_ = min(member.training.epochs for member in fitted)
         self.history_ = {
-            name: np.mean([history[name] for history in histories], axis=0).tolist()
+            name: np.mean(
+                [history[name][: self.n_iter_] for history in histories], axis=0
+            ).tolist()
             for name in histories[0]
         }
-        self.n_iter_ = self.epochs
+        self._warn_of_mishaps(fitted)
         return self
+
+    def _warn_of_mishaps(self, fitted: Sequence[FittedNetwork]) -> None:
+        reasons = [member.training.reason for member in fitted]
+        mishaps = [reason for reason in reasons if reason is not None and reason.is_mishap]
+        if mishaps:
+            warnings.warn(
+                f"{len(mishaps)} of the {len(fitted)} networks of {type(self).__name__} stopped "
+                f"early and keep their best finite weights. {mishaps[0].value}",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
 
     def _predictions(self, X: Any) -> np.ndarray:
         """Predictions of each network, (n_estimators, n_samples, n_outputs)."""

@@ -40,7 +40,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks.
     n_iter_ : int
-        Number of epochs.
+        Number of epochs that all networks have trained.
 
     See Also
     --------

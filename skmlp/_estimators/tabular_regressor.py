@@ -42,7 +42,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks;
         targets are standardised.
     n_iter_ : int
-        Number of epochs.
+        Number of epochs that all networks have trained.
 
     See Also
     --------
