@@ -236,29 +236,12 @@ class BaseTabular(BaseEstimator, ABC):
             callbacks=[],
             score=None,
             metrics={},
-            kernel_initializer="auto",
             loss=self._loss,
-            l1=0.0,
-            l2=0.0,
             optimizer=keras.optimizers.AdamW(
                 rate, beta_2=BETA_2, epsilon=1e-8, weight_decay=self.weight_decay
             ),
             learning_rate=rate,
             learning_rate_schedule="coslog4",
-            decay_rate=None,
-            decay_steps=None,
-            warmup_steps=None,
-            momentum=None,
-            nesterov=None,
-            weight_decay=None,
-            clipnorm=None,
-            clipvalue=None,
-            global_clipnorm=None,
-            ema_decay=None,
-            shuffle=True,
-            early_stopping=False,
-            n_iter_no_change=np.inf,
-            tol=0.0,
             fades=True,
         )
 
@@ -300,8 +283,8 @@ class BaseTabular(BaseEstimator, ABC):
         mishaps = [reason for reason in reasons if reason is not None and reason.is_mishap]
         if mishaps:
             warnings.warn(
-                f"{len(mishaps)} of the {len(fitted)} networks of {type(self).__name__} stopped "
-                f"early and keep their best finite weights. {mishaps[0].value}",
+                f"{len(mishaps)} of the {len(fitted)} networks of {type(self).__name__} "
+                f"stopped early and keep their best finite weights. {mishaps[0].value}",
                 ConvergenceWarning,
                 stacklevel=5,
             )

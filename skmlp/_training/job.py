@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,11 @@ class Settings:
     Those that have a default here are not parameters of all estimators.
     """
 
-    kernel_initializer: Any
+    kernel_initializer: Any = "auto"
     loss: Any
     label_smoothing: float = 0.0
-    l1: float
-    l2: float
+    l1: float = 0.0
+    l2: float = 0.0
     wide_l1: float = 0.0
     wide_l2: float = 0.0
     aux_loss_weight: float = 0.0
@@ -36,21 +37,21 @@ class Settings:
     wide_optimizer: Any = None
     learning_rate: float
     learning_rate_schedule: Any
-    decay_rate: float | None
-    decay_steps: int | None
-    warmup_steps: int | None
-    momentum: float | None
-    nesterov: bool | None
-    weight_decay: float | None
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    ema_decay: float | None
-    shuffle: bool
-    early_stopping: bool
-    n_iter_no_change: float
-    tol: float
-    fades: bool = False
+    decay_rate: float | None = None
+    decay_steps: int | None = None
+    warmup_steps: int | None = None
+    momentum: float | None = None
+    nesterov: bool | None = None
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    clipvalue: float | None = None
+    global_clipnorm: float | None = None
+    ema_decay: float | None = None
+    shuffle: bool = True
+    early_stopping: bool = False
+    n_iter_no_change: float = math.inf
+    tol: float = 0.0
+    fades: bool = False  # see `Recipe`
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
