@@ -61,9 +61,13 @@ def table():
 # Numbers
 
 
+# Quartiles of 4k + 1 values are values, in any definition.
+
+
 def test_numbers_are_scaled_as_by_robust_scaler():
-    expected = clipped(RobustScaler().fit_transform(NUMBERS))
-    for X in (NUMBERS, pd.DataFrame(NUMBERS), NUMBERS.tolist(), NUMBERS.astype(object)):
+    numbers = NUMBERS[:57]
+    expected = clipped(RobustScaler().fit_transform(numbers))
+    for X in (numbers, pd.DataFrame(numbers), numbers.tolist(), numbers.astype(object)):
         rows = encoded(X)
         assert rows.dtype == np.float32
         assert rows.flags.c_contiguous
@@ -71,15 +75,26 @@ def test_numbers_are_scaled_as_by_robust_scaler():
 
 
 def test_missing_numbers_are_the_median_and_indicated():
-    encoder = TableEncoder.learn(HOLES)
-    other = np.vstack([HOLES, np.full(4, np.nan)])
-    imputer = SimpleImputer(strategy="median", add_indicator=True).fit(HOLES)
+    numbers = NUMBERS[:57].copy()
+    for column, n_missing in enumerate((8, 12, 0, 4)):
+        numbers[RNG.choice(57, n_missing, replace=False), column] = np.nan
+    encoder = TableEncoder.learn(numbers)
+    other = np.vstack([numbers, np.full(4, np.nan)])
+    imputer = SimpleImputer(strategy="median", add_indicator=True).fit(numbers)
     filled = imputer.transform(other)
-    scaled = clipped(RobustScaler().fit(HOLES).transform(filled[:, :4]))
+    scaled = clipped(RobustScaler().fit(numbers).transform(filled[:, :4]))
     np.testing.assert_allclose(
         encoder.encode(other), np.hstack([scaled, filled[:, 4:]]), rtol=1e-6, atol=1e-7
     )
     assert (encoder.n_numeric, encoder.n_indicators, encoder.n_levels) == (4, 3, ())
+
+
+def test_a_weight_of_two_equals_repeating_the_row():
+    weight = RNG.randint(1, 4, 60)
+    repeated = np.repeat(np.arange(60), weight)
+    for frame in (pd.DataFrame(HOLES), pd.DataFrame(table())):
+        encoder = TableEncoder.learn(frame, weight=weight)
+        assert encoder == TableEncoder.learn(frame.iloc[repeated])
 
 
 def test_where_half_of_the_values_are_equal_half_the_range_is_the_unit():

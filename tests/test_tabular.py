@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import tensorflow as tf
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -61,6 +62,11 @@ Y = (
 LABELS = np.where(np.median(Y) < Y, "dear", "cheap")
 
 
+def polars_frame():
+    plain = X.astype(object).where(X.notna(), None)
+    return pl.DataFrame({name: plain[name].tolist() for name in X})
+
+
 @pytest.fixture(scope="module")
 def regressor():
     return TabularRegressor(**SMALL).set_params(epochs=24).fit(X, Y)
@@ -81,9 +87,7 @@ def test_a_table_is_learned_as_it_is(regressor, classifier):
 
 
 def test_pandas_and_polars_predict_the_same(regressor):
-    plain = X.astype(object).where(X.notna(), None)
-    frame = pl.DataFrame({name: plain[name].tolist() for name in X})
-    np.testing.assert_array_equal(regressor.predict(frame), regressor.predict(X))
+    np.testing.assert_array_equal(regressor.predict(polars_frame()), regressor.predict(X))
 
 
 def test_unknown_categories_and_new_missing_values(regressor):
@@ -115,13 +119,38 @@ def test_same_seed_same_bits(regressor):
     assert not np.array_equal(other, again)
 
 
-def test_a_weight_of_two_equals_repeating_the_row(classifier):
+def test_a_weight_of_two_equals_repeating_the_row():
     """To the bit, in any order of rows; a weight of 0 equals leaving the row out."""
-    weight = RNG.integers(0, 3, N)
-    index = RNG.permutation(np.repeat(np.arange(N), weight))
-    weighted = clone(classifier).fit(X, LABELS, sample_weight=weight)
-    repeated = clone(classifier).fit(X.iloc[index], LABELS[index])
+    rows, labels = X.head(40), LABELS[:40]
+    weight = RNG.integers(0, 3, 40)
+    index = RNG.permutation(np.repeat(np.arange(40), weight))
+    weighted = TabularClassifier(**SMALL).fit(rows, labels, sample_weight=weight)
+    repeated = TabularClassifier(**SMALL).fit(rows.iloc[index], labels[index])
     np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
+
+
+def test_few_different_rows_are_no_few_rows():
+    """The share of a class among equal rows is learned from their number."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.integers(0, 2, (2000, 2)), columns=["a", "b"])
+    share = np.where(frame["a"] == 1, 0.8, 0.3)
+    labels = rng.random(2000) < share
+    fitted = TabularClassifier(**SMALL).fit(frame, labels)
+    probability = fitted.predict_proba(frame)[:, 1]
+    np.testing.assert_allclose(probability, share, atol=0.1)
+
+
+def test_targets_far_from_zero():
+    far = TabularRegressor(**SMALL).set_params(epochs=24).fit(X, 1.7e9 + 100 * Y)
+    assert far.score(X, 1.7e9 + 100 * Y) > 0.9
+
+
+def test_polars_in_fit_and_one_network():
+    one = TabularRegressor(**{**SMALL, "n_estimators": 1})
+    weight = np.arange(N) % 4
+    pandas = clone(one).fit(X, Y, sample_weight=weight).predict(X)
+    polars = clone(one).fit(polars_frame(), Y, sample_weight=weight).predict(polars_frame())
+    np.testing.assert_array_equal(polars, pandas)
 
 
 def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatch):
@@ -144,7 +173,7 @@ def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatc
 
 def test_steps_are_those_of_the_paper():
     """Rates by kind of weight, fading decay, waves of rates: as written out step by step."""
-    data = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
+    data = np.random.default_rng(3).normal(size=(32, 3)).astype(np.float32)
     y = data[:, 0] > data[:, 1] ** 2
     params = {**SMALL, "n_estimators": 1, "epochs": 4, "dropout": 0.0, "weight_decay": 0.3}
     estimator = TabularClassifier(**params).fit(data, y, X_val=data, y_val=y)
@@ -181,7 +210,8 @@ def trained_by_hand(spec, weights, inputs, y, n_steps):
             loss = mean_loss()
         gradients = tape.gradient(loss, values)
         share = step / n_steps
-        rate = 0.04 * 0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * share)))
+        n_waves = np.log2(1 + 15 * (step + 0.5) / n_steps)
+        rate = 0.04 * 0.5 * (1 - np.cos(2 * np.pi * n_waves))
         fading = 1 if share < 0.5 else 0.5 * (1 + np.cos(np.pi * (2 * share - 1)))
         for i, (value, array) in enumerate(zip(values, network.trained, strict=True)):
             gradient = gradients[i].numpy().astype(float)
@@ -211,7 +241,8 @@ def test_many_targets_and_labels():
     assert several.predict(X).shape == (N, 2)
     assert several.score(X, np.column_stack([Y, -Y])) > 0.7
     indicators = np.column_stack([Y > 0, X["new"]]).astype(int)
-    labels = TabularClassifier(**SMALL).fit(X, indicators)
+    labels = TabularClassifier(**SMALL).fit(X, csr_matrix(indicators))
+    assert issparse(labels.predict(X))
     assert labels.predict(X).shape == (N, 2)
     assert labels.predict_proba(X).shape == (N, 2)
 
@@ -249,7 +280,7 @@ def test_what_no_table_holds_is_refused():
     ):
         with pytest.raises(ValueError, match=words):
             estimator.fit(frame, Y)
-    with pytest.raises(ValueError, match="'X' must have at least 2 distinct rows"):
+    with pytest.raises(ValueError, match="'X' must have at least 2 different rows"):
         estimator.fit(X.head(1), Y[:1])
 
 

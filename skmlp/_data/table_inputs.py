@@ -96,7 +96,7 @@ class NumberInputs:
             return dict.fromkeys(self.scales, np.full(len(column.values), np.nan))
         raise ValueError(
             f"'X' must hold {self.kind} in {column.name}, as in fit; got {column.kind}; "
-            f"convert the column to {self.kind}, what cannot be converted to missing values."
+            f"convert the column to {self.kind}, and replace other values by missing ones."
         )
 
 

@@ -55,8 +55,12 @@ def one_cycle(
 
 
 def coslog4(step: tf.Tensor, rate: tf.Tensor, steps: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-    """Four waves of growing length (Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491)."""
-    n_waves = tf.math.log(1 + 15 * tf.clip_by_value(step / steps, 0.0, 1.0)) / math.log(2)
+    """Four waves of growing length (Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491).
+
+    Rates are those of the middle of a step, so that a single step has one.
+    """
+    share = tf.clip_by_value((step + 0.5) / steps, 0.0, 1.0)
+    n_waves = tf.math.log(1 + 15 * share) / math.log(2)
     return 0.5 * (1 - tf.cos(2 * math.pi * n_waves))
 
 

@@ -6,6 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class BaseTabular(BaseEstimator, ABC):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
 
     _learned_privately = ("_encoder", "_members", "_range", "_scaling")
+    _y_dtype: type | None = None  # None: that of y
     _activation: str
     _learning_rate: float
     _loss: str
@@ -122,6 +124,8 @@ class BaseTabular(BaseEstimator, ABC):
         with all_or_nothing(self):
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             data = self._encode(X, y, sample_weight, reset=True)
+            if data.n_rows <= BATCH_SIZES[0][1]:
+                data = data.merged()
             given = one_validation_set(X_val, y_val, sample_weight_val, None)
             validation = None
             if given is not None:
@@ -133,7 +137,7 @@ class BaseTabular(BaseEstimator, ABC):
             return self._train(self._jobs(data, validation, strata, seed))
 
     def _encode(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> EncodedData:
-        """Distinct rows, of positive weight; equal rows have the sum of their weights."""
+        """Rows of positive weight."""
         if y is None:
             name = type(self).__name__
             raise ValueError(
@@ -141,7 +145,7 @@ class BaseTabular(BaseEstimator, ABC):
                 "None."
             )
         self._check_table(X, reset=reset)
-        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+        y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
         X = as_table(X)
         check_consistent_length(X, y)
         weight = encode_weight(sample_weight, X)
@@ -159,7 +163,7 @@ class BaseTabular(BaseEstimator, ABC):
                     "'X' must have a column of numbers or of several categories; got "
                     f"{self.n_features_in_} of one category each."
                 )
-        return EncodedData(self._encoder.encode(X), target, weight).merged()
+        return EncodedData(self._encoder.encode(X), target, weight)
 
     def _encode_features(self, X: Any) -> np.ndarray:
         self._check_table(X, reset=False)
@@ -167,6 +171,8 @@ class BaseTabular(BaseEstimator, ABC):
 
     def _check_table(self, X: Any, *, reset: bool) -> None:
         if hasattr(X, "columns"):
+            if not X.shape[0]:
+                raise ValueError("'X' must have at least one row; got 0 sample(s).")
             validate_data(self, X, reset=reset, skip_check_array=True)
         else:
             validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
@@ -198,15 +204,16 @@ class BaseTabular(BaseEstimator, ABC):
         """Positions of the rows that each network holds out, in turn."""
         if data.n_rows < MIN_ROWS:
             raise ValueError(
-                f"'X' must have at least {MIN_ROWS} distinct rows of positive weight, since "
+                f"'X' must have at least {MIN_ROWS} different rows of positive weight, since "
                 f"some are held out; got n_samples={data.n_rows}; pass X_val and y_val instead."
             )
-        n_folds = min(max(round(1 / self.validation_fraction), 2), data.n_rows)
+        n_folds = max(min(round(1 / self.validation_fraction), data.n_rows // 2), 2)
         if strata is not None and np.unique(strata, return_counts=True)[1].min() >= n_folds:
             splitter: Any = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
         else:
             splitter = KFold(n_folds, shuffle=True, random_state=seed)
-        return [fold for _, fold in splitter.split(data.X, strata)]
+        folds = (fold for _, fold in splitter.split(data.X, strata))
+        return list(islice(folds, self.n_estimators))
 
     def _job(
         self,
@@ -295,7 +302,10 @@ class BaseTabular(BaseEstimator, ABC):
         rows = self._encode_features(X)
         return np.array(
             [
-                predictions(m.spec, raw_outputs(m.spec, m.weights, rows, np.float32))
+                # float64, since targets may be far from 0
+                predictions(
+                    m.spec, raw_outputs(m.spec, m.weights, rows, np.float32).astype(float)
+                )
                 for m in self._members
             ]
         )

@@ -62,6 +62,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
     True
     """
 
+    _y_dtype = np.float64
     _activation = "mish"
     _learning_rate = 0.2
     _loss = "squared_error"
@@ -88,13 +89,13 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        target = y.reshape(len(y), -1).astype(np.float64)
+        target = y.reshape(len(y), -1)
         if reset:
             self.n_outputs_ = target.shape[1]
             self._range = target.min(axis=0), target.max(axis=0)
         elif target.shape[1] != self.n_outputs_:
             raise ValueError(
-                f"'y_val' must have as many columns as 'y', {self.n_outputs_}; got "
+                f"'y' must have as many columns as in fit, {self.n_outputs_}; got "
                 f"{target.shape[1]}."
             )
         return target

@@ -160,7 +160,8 @@ class PiecewiseLinearEmbedding(Drawn):
 class LevelEmbedding(Drawn):
     """A learned vector for each category of one column.
 
-    The column holds codes 0, 1, ..., n_levels - 1 as float32, which is exact up to 2**24. A
+    The column holds codes 0, 1, ..., n_levels - 1 as float32, which is exact up to 2**24; 0 is
+    for unknown and missing categories. A
     vector is trained only by the rows of its category, so its learning rate is not lowered. It
     starts at a length of about 1, as a one-hot encoded category has.
     """
@@ -176,6 +177,7 @@ class LevelEmbedding(Drawn):
 
     def first_arrays(self, width: int, rng: np.random.Generator) -> list[np.ndarray]:
         table = rng.standard_normal((self.n_levels, self.n_outputs), np.float32)
+        table[0] = 0  # of unknown categories, which no row may train
         return [table / np.float32(math.sqrt(self.n_outputs))]
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skmlp._parameters.parameter import parameter, with_parameters
-from skmlp._parameters.ranges import COUNT, INSIDE_0_1, NOT_NEGATIVE, POSITIVE, SHARE
+from skmlp._parameters.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, UP_TO_HALF
 from skmlp._sklearn import StrOptions
 
 
@@ -75,11 +75,11 @@ class TabularParameters:
     )
     validation_fraction: float = parameter(
         default=0.125,
-        rule=[INSIDE_0_1],
+        rule=[UP_TO_HALF],
         types="float",
         text="""
-        Share of the rows that each network holds out to choose its best epoch, in (0, 1).
-        Networks hold out different rows, in turn, so that no row is lost to the ensemble.
+        Share of the rows that each network holds out to choose its best epoch, in (0, 0.5],
+        rounded to one divided by a whole number. Networks hold out different rows, in turn.
         Unused where `fit` is given validation data.
         """,
     )
