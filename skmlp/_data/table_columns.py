@@ -62,7 +62,7 @@ class Column:
 
     @cached_property
     def kind(self) -> str:
-        """What the column holds; categories, if all is missing and the dtype does not tell."""
+        """Sort of the values: categories if all are missing and the dtype does not say."""
         return self._kind_of_dtype or _kind_of_values(self.distinct[0])
 
     @property

@@ -1,4 +1,4 @@
-"""What is learned of one column of a table, and the inputs of a network made of it."""
+"""Inputs of a network made of one column of a table, as learned in fit."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
@@ -20,6 +21,7 @@ class ClassTargets:
     classes_: np.ndarray
     y_type_: str
     n_outputs_: int
+    sparse_output_: bool
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         check_classification_targets(y)
@@ -97,6 +99,13 @@ class ClassTargets:
 
     def _is_single_class(self) -> bool:
         return len(self.classes_) == 1 and self.y_type_ != MULTILABEL
+
+    def _labels(self, predictions: np.ndarray) -> Any:
+        """Labels, or an indicator matrix, sparse if that of `fit` was."""
+        index = self._label_index(predictions)
+        if self.y_type_ != MULTILABEL:
+            return self.classes_[index]
+        return csr_matrix(index) if self.sparse_output_ else index
 
     def _label_index(self, predictions: np.ndarray) -> np.ndarray:
         """Positions in `classes_`, (n_samples,), or indicators, (n_samples, n_labels)."""

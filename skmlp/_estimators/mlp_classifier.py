@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import issparse
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import type_of_target
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseMLP
-from skmlp._estimators.class_targets import MULTILABEL, ClassTargets
+from skmlp._estimators.class_targets import ClassTargets
 from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.other_names import explains_names
 from skmlp._parameters.outputs import ClassifierParameters
@@ -132,10 +132,7 @@ class MLPClassifier(
             Labels, or an indicator matrix if the training targets were one, sparse if they
             were sparse.
         """
-        index = self._label_index(self._predictions(X))
-        if self.y_type_ != MULTILABEL:
-            return self.classes_[index]
-        return csr_matrix(index) if self.sparse_output_ else index
+        return self._labels(self._predictions(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Raw outputs of the network: log-odds, where the loss is a cross-entropy.

@@ -157,10 +157,7 @@ class MLPRegressor(
         if scaling is None:
             return data, validation
 
-        def scaled(rows: EncodedData) -> EncodedData:
-            return replace(rows, y=as_float32(scaling.standardised(rows.y)))
-
-        return scaled(data), validation and scaled(validation)
+        return scaled(data, scaling), validation and scaled(validation, scaling)
 
     def _learn_scale(self, data: EncodedData) -> None:
         self.target_mean_ = self.target_scale_ = None
@@ -173,9 +170,9 @@ class MLPRegressor(
                 f"targets have no bounds; got True with {activation!r} outputs; set "
                 "output_activation='identity' and another loss than 'poisson'."
             )
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaler = StandardScaler().fit(data.y, sample_weight=data.weight)
-        self.target_mean_, self.target_scale_ = scaler.mean_, scaler.scale_
+        scaling = standard_scaling(data)
+        self.target_mean_ = np.array(scaling.mean)
+        self.target_scale_ = np.array(scaling.scale)
 
     def _target_scaling(self) -> TargetScaling | None:
         if self.target_mean_ is None or self.target_scale_ is None:
@@ -209,6 +206,18 @@ class MLPRegressor(
 
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
         return r2_score(data.y, predictions, sample_weight=data.weight)
+
+
+def standard_scaling(data: EncodedData) -> TargetScaling:
+    """Weighted mean and standard deviation of each target."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaler = StandardScaler().fit(data.y, sample_weight=data.weight)
+    return TargetScaling(tuple(scaler.mean_.tolist()), tuple(scaler.scale_.tolist()))
+
+
+def scaled(rows: EncodedData, scaling: TargetScaling) -> EncodedData:
+    """The rows with standardised targets, float32."""
+    return replace(rows, y=as_float32(scaling.standardised(rows.y)))
 
 
 def as_float32(target: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -148,9 +149,7 @@ class BaseTabular(BaseEstimator, ABC):
         y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
         X = as_table(X)
         check_consistent_length(X, y)
-        weight = encode_weight(sample_weight, X)
-        check_total_weight(weight)
-        weight = self._row_weight(weight, y)
+        weight = self._row_weight(encode_weight(sample_weight, X), y)
         check_total_weight(weight)
         if (weight == 0).any():
             kept = np.flatnonzero(weight)
@@ -185,17 +184,18 @@ class BaseTabular(BaseEstimator, ABC):
         seed: int,
     ) -> list[Job]:
         """A job for each network."""
-        seeds = np.random.SeedSequence(seed).generate_state(self.n_estimators) >> 1
-        edges = bin_edges(data.X[:, : self._encoder.n_numeric], data.weight)
+        seeds = (np.random.SeedSequence(seed).generate_state(self.n_estimators) >> 1).tolist()
         if validation is not None:
-            return [self._job(data, validation, None, edges, one) for one in seeds.tolist()]
+            job = self._job(data, validation, data.n_rows)
+            return [replace(job, seed=one) for one in seeds]
         folds = self._held_out(data, strata, seed)
         n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
+        job = self._job(data, None, n_rows)
         jobs = []
-        for k, one in enumerate(seeds.tolist()):
+        for k, one in enumerate(seeds):
             fold = folds[k % len(folds)]
             index = np.setdiff1d(np.arange(data.n_rows), fold)[:n_rows]
-            jobs.append(self._job(data, data.rows(fold), index, edges, one))
+            jobs.append(replace(job, validation=data.rows(fold), index=index, seed=one))
         return jobs
 
     def _held_out(
@@ -215,28 +215,20 @@ class BaseTabular(BaseEstimator, ABC):
         folds = (fold for _, fold in splitter.split(data.X, strata))
         return list(islice(folds, self.n_estimators))
 
-    def _job(
-        self,
-        data: EncodedData,
-        validation: EncodedData,
-        index: np.ndarray | None,
-        edges: np.ndarray,
-        seed: int,
-    ) -> Job:
+    def _job(self, data: EncodedData, validation: EncodedData | None, n_rows: int) -> Job:
+        """The job of all networks, each of which is trained on `n_rows` rows."""
         from skmlp._keras.tensorflow import keras, refuse_forked_process
 
         refuse_forked_process()
-        n_rows = data.n_rows if index is None else len(index)
         rate = self._learning_rate if self.learning_rate == "auto" else self.learning_rate
         size = next((size for limit, size in BATCH_SIZES if n_rows <= limit), LARGEST_BATCH)
         return Job(
             spec=self._spec(),
             data=data,
             validation=validation,
-            index=index,
-            bin_edges=edges,
+            bin_edges=bin_edges(data.X[:, : self._encoder.n_numeric], data.weight),
             start=None,
-            seed=seed,
+            seed=0,
             epochs=self.epochs,
             horizon=self.epochs,
             batch_size=size if self.batch_size == "auto" else self.batch_size,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 
 from skmlp._data.arrays import dense, output_dtype
 from skmlp._data.encoded import EncodedData
-from skmlp._estimators.class_targets import MULTILABEL, ClassTargets
+from skmlp._estimators.class_targets import ClassTargets
 from skmlp._estimators.tabular import BaseTabular
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.tabular import TabularParameters
@@ -89,10 +89,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
             Labels, or an indicator matrix if the training targets were one, sparse if they
             were sparse.
         """
-        index = self._label_index(self._mean(X))
-        if self.y_type_ != MULTILABEL:
-            return self.classes_[index]
-        return csr_matrix(index) if self.sparse_output_ else index
+        return self._labels(self._mean(X))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities: the mean of the networks.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
-from skmlp._estimators.mlp_regressor import as_float32
+from skmlp._estimators.mlp_regressor import scaled, standard_scaling
 from skmlp._estimators.tabular import BaseTabular
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.parameter import with_parameters
@@ -103,15 +101,8 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
     def _scale_targets(
         self, data: EncodedData, validation: EncodedData | None
     ) -> tuple[EncodedData, EncodedData | None]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaler = StandardScaler().fit(data.y, sample_weight=data.weight)
-        mean, scale = scaler.mean_.tolist(), scaler.scale_.tolist()
-        self._scaling = scaling = TargetScaling(tuple(mean), tuple(scale))
-
-        def scaled(rows: EncodedData) -> EncodedData:
-            return replace(rows, y=as_float32(scaling.standardised(rows.y)))
-
-        return scaled(data), validation and scaled(validation)
+        self._scaling = scaling = standard_scaling(data)
+        return scaled(data, scaling), validation and scaled(validation, scaling)
 
     def _target_scaling(self) -> TargetScaling:
         return self._scaling

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from skmlp._network.activation_kinds import activation_kind
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, normalization_kind
@@ -91,13 +90,6 @@ class MLPSpec(NetworkSpec):
             if rate:
                 drop = AlphaDropout if activation == "selu" else Dropout
                 yield f"dropout_{i}", drop(rate)
-
-    def n_weights(self) -> int:
-        """Number of weights in all kernels."""
-        widths = [self.n_features, *self.hidden_units]
-        hidden = sum(n_in * n_out for n_in, n_out in pairwise(widths))
-        n_outputs = self.n_outputs * (1 + self.has_auxiliary)
-        return hidden + n_outputs * (self.n_wide + widths[-1])
 
     def structure(self) -> NetworkSpec:
         """The same with all positive dropout rates set to 0.5, and no target scaling.

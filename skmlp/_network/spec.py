@@ -13,7 +13,7 @@ import numpy as np
 
 from skmlp._network.activation_kinds import activation_kind
 from skmlp._network.keras_kinds import KerasLayer
-from skmlp._network.kinds import Dropout, Kind, Rescaling, Shape
+from skmlp._network.kinds import Dense, Dropout, Kind, Rescaling, Shape
 
 # A canonical name, the user's own function, or a Keras layer.
 Activation = str | Callable | KerasLayer
@@ -86,10 +86,6 @@ class NetworkSpec(ABC):
         """Units of all layers, from the features to the raw outputs."""
 
     @abstractmethod
-    def n_weights(self) -> int:
-        """Number of weights in all kernels."""
-
-    @abstractmethod
     def structure(self) -> NetworkSpec:
         """The same with all positive dropout rates set to 0.5, and no target scaling.
 
@@ -149,6 +145,14 @@ class NetworkSpec(ABC):
 
         flow(self.layers(), self.input_widths(), run)
         return found
+
+    def n_weights(self) -> int:
+        """Number of weights in the kernels of all dense layers."""
+        return sum(
+            width * layer.kind.n_units
+            for layer, width in self.layers_and_widths()
+            if isinstance(layer.kind, Dense)
+        )
 
     def weight_shapes(self) -> list[list[Shape] | None]:
         """Shapes of the arrays, layer by layer; None where only Keras knows them."""

@@ -76,14 +76,6 @@ class TabularSpec(NetworkSpec):
         yield Layer("output", output, (name,))
         yield Layer("prediction", self.final_layer(), ("output",))
 
-    def n_weights(self) -> int:
-        return sum(
-            array.initial.size
-            for layer, width in self.layers_and_widths()
-            for array in layer.kind.arrays(width)
-            if array.is_penalised
-        )
-
     def structure(self) -> NetworkSpec:
         return replace(self, dropout=0.5 * (self.dropout > 0), target_scaling=None)
 
