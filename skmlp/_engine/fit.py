@@ -84,6 +84,14 @@ class Fit:
         """Batches of an epoch."""
         return -(-self.n_rows // self.recipe.batch_size)
 
+    def lay_out(self, epochs: int) -> None:
+        """Train for so many epochs; a schedule that begins with the fit spans them.
+
+        Between epochs a watcher may call it.
+        """
+        self.epochs = epochs
+        self.numbers = self.numbers._replace(decay_steps=float(epochs * self.n_batches))
+
     def measured(self, rows: EncodedData, raw: np.ndarray) -> dict[str, float]:
         """The metrics of rows, given their raw outputs."""
         return {name: measure(rows, raw) for name, measure in self.metrics.items()}
@@ -107,6 +115,13 @@ class Training:
     def now(self) -> np.ndarray:
         """A snapshot of the program's values."""
         return self.program.snapshots()[self.member]
+
+    def current(self) -> np.ndarray:
+        """A snapshot of the program's values, or the one to keep once training has ended."""
+        state, kept = self.fit.state, None
+        if state.reason is not None:
+            kept = state.to_keep(has_validation=self.fit.validation is not None)
+        return self.now() if kept is None else kept
 
     def fitted(self, snapshot: np.ndarray) -> FittedNetwork:
         """The network at a snapshot, with all that training needs to resume."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from operator import is_not
 
 import numpy as np
 
@@ -55,7 +56,9 @@ class _Loop:
         self._rows = program.place([fit.rows for fit in filled])
         self._rows = self._rows._replace(n_rows=[fit.n_rows for fit in filled])
         self._validation = ValidationRows(program, filled)
-        self._numbers = program.numbers([fit.numbers for fit in filled])
+        self._filled = filled
+        self._of_fits = [fit.numbers for fit in filled]
+        self._numbers = program.numbers(self._of_fits)
         self._seeds = [fit.state.seed for fit in filled]
         self._trainings = [Training(program, k, fit) for k, fit in enumerate(fits)]
         self._watchers = [watcher for fit in fits for watcher in fit.watchers]
@@ -93,6 +96,7 @@ class _Loop:
 
     def _run_epoch(self) -> None:
         self._begin_epoch()
+        self._renew_numbers()
         entered = [self._entered(k) for k in range(len(self._fits))]
         reported, reached = self._train_epoch()
         for k in self._going():
@@ -127,6 +131,12 @@ class _Loop:
         for k in going:
             for watcher in self._fits[k].watchers:
                 watcher.on_epoch_begin(self._epochs[k])
+
+    def _renew_numbers(self) -> None:
+        """Hand over the numbers of the fits if a watcher has changed them."""
+        numbers = [fit.numbers for fit in self._filled]
+        if any(map(is_not, numbers, self._of_fits)):
+            self._of_fits, self._numbers = numbers, self._program.numbers(numbers)
 
     def _entered(self, k: int) -> np.ndarray:
         """The weights before an epoch, which only a watcher with a live model changes."""

@@ -345,7 +345,10 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
         bar = ProgressBar(type(self).__name__, job.epochs) if verbose else None
         watchers: list[EpochWatcher] = [bar] if bar else []
         if getattr(self, "_skl_callbacks", None):
-            watchers.append(ScikitLearnCallbacks(self, job, given))
+            callbacks = ScikitLearnCallbacks(
+                self, job.epochs, given, lambda network: {"_state": network}
+            )
+            watchers.append(callbacks)
         with closing(bar) if bar else nullcontext():
             fitted = train_network(job, watchers)
 

@@ -34,9 +34,10 @@ from skmlp._network.spec import TargetScaling
 from skmlp._network.tabular import N_BINS, TabularSpec
 from skmlp._parameters.fit_arguments import named_as_validation, one_validation_set
 from skmlp._parameters.rules import hidden_units
-from skmlp._sklearn import fit_context, safe_indexing
+from skmlp._sklearn import CallbackSupportMixin, fit_context, safe_indexing
 from skmlp._training.job import Job
-from skmlp._training.watchers import ProgressBar
+from skmlp._training.time_limit import TimeLimit
+from skmlp._training.watchers import EpochWatcher, ProgressBar, ScikitLearnCallbacks
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -47,15 +48,18 @@ MIN_ROWS = 2
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
 
-class BaseTabular(BaseEstimator, ABC):
+class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
 
-    _learned_privately = ("_encoder", "_members", "_range", "_scaling")
+    _learned_privately = ("_encoder", "_members", "_range", "_scaling", "_seed")
     _y_dtype: type | None = None  # None: that of y
     _activation: str
     _learning_rate: float
     _loss: str
     _members: tuple[FittedNetwork, ...]
+    _seed: int
+    history_: dict[str, list[float]]
+    n_iter_: int
     n_outputs_: int
 
     @abstractmethod
@@ -74,8 +78,10 @@ class BaseTabular(BaseEstimator, ABC):
     def _output_layer(self) -> tuple[int, str]:
         """Units and activation of the output layer."""
 
-    def _scale_targets(self, data: EncodedData, validation: EncodedData | None) -> Any:
-        """Both with targets scaled for the network."""
+    def _scale_targets(
+        self, data: EncodedData, validation: EncodedData | None, *, reset: bool
+    ) -> Any:
+        """Both with targets scaled for the network; with `reset`, learn the scale."""
         return data, validation
 
     def _target_scaling(self) -> TargetScaling | None:
@@ -122,9 +128,14 @@ class BaseTabular(BaseEstimator, ABC):
             For data or parameters that cannot be trained on. An estimator that was fitted
             before is left unchanged.
         """
+        limit = None if self.max_time is None else TimeLimit(self.max_time)
         with all_or_nothing(self):
-            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-            data = self._encode(X, y, sample_weight, reset=True)
+            kept = self._kept()
+            is_new = not kept
+            if is_new:
+                drawn = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+                self._seed = int(drawn)
+            data = self._encode(X, y, sample_weight, reset=is_new)
             if data.n_rows <= BATCH_SIZES[0][1]:
                 data = data.merged()
             given = one_validation_set(X_val, y_val, sample_weight_val, None)
@@ -133,9 +144,24 @@ class BaseTabular(BaseEstimator, ABC):
                 with named_as_validation():
                     validation = self._encode(*given, reset=False)
                 check_validation_rows(validation.n_rows, "'X_val'")
+            if len(kept) == self.n_estimators:
+                self._warn_of_nothing_to_train()
+                return self
             strata = self._strata(data.y)
-            data, validation = self._scale_targets(data, validation)
-            return self._train(self._jobs(data, validation, strata, seed))
+            data, validation = self._scale_targets(data, validation, reset=is_new)
+            jobs = self._jobs(data, validation, strata, self._seed)[len(kept) :]
+            return self._train(jobs, kept, {"X": X, "y": y}, limit)
+
+    def _kept(self) -> tuple[FittedNetwork, ...]:
+        """The networks that a warm start keeps."""
+        kept = self._members if self.warm_start and self.__sklearn_is_fitted__() else ()
+        if len(kept) > self.n_estimators:
+            raise ValueError(
+                f"'n_estimators' must be at least {len(kept)}, the number of networks that are "
+                f"trained, with warm_start=True; got {self.n_estimators}; set warm_start=False "
+                "to start afresh."
+            )
+        return kept
 
     def _encode(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> EncodedData:
         """Rows of positive weight."""
@@ -183,9 +209,9 @@ class BaseTabular(BaseEstimator, ABC):
         strata: np.ndarray | None,
         seed: int,
     ) -> list[Job]:
-        """A job for each network."""
+        """A job for each network, which does not depend on how many there are."""
         seeds = (np.random.SeedSequence(seed).generate_state(self.n_estimators) >> 1).tolist()
-        if validation is not None:
+        if validation is not None or not self.early_stopping:
             job = self._job(data, validation, data.n_rows)
             return [replace(job, seed=one) for one in seeds]
         folds = self._held_out(data, strata, seed)
@@ -205,7 +231,8 @@ class BaseTabular(BaseEstimator, ABC):
         if data.n_rows < MIN_ROWS:
             raise ValueError(
                 f"'X' must have at least {MIN_ROWS} different rows of positive weight, since "
-                f"some are held out; got n_samples={data.n_rows}; pass X_val and y_val instead."
+                f"some are held out; got n_samples={data.n_rows}; pass X_val and y_val, or set "
+                "early_stopping=False."
             )
         n_folds = max(min(round(1 / self.validation_fraction), data.n_rows // 2), 2)
         if strata is not None and np.unique(strata, return_counts=True)[1].min() >= n_folds:
@@ -259,23 +286,48 @@ class BaseTabular(BaseEstimator, ABC):
             target_scaling=self._target_scaling(),
         )
 
-    def _train(self, jobs: Sequence[Job]) -> Self:
+    def _train(
+        self,
+        jobs: Sequence[Job],
+        kept: tuple[FittedNetwork, ...],
+        given: dict[str, Any],
+        limit: TimeLimit | None,
+    ) -> Self:
+        """Train networks beside those that are kept; `given` are the arguments of `fit`."""
         from skmlp._training.train import train_ensemble
 
         bar = ProgressBar(type(self).__name__, self.epochs) if self.verbose else None
+        # The bar shows the number of epochs that the limit has decided on.
+        watchers: list[EpochWatcher] = [each for each in (limit, bar) if each is not None]
+        if getattr(self, "_skl_callbacks", None):
+            callbacks = ScikitLearnCallbacks(
+                self, self.epochs, given, lambda *members: {"_members": kept + members}
+            )
+            watchers.append(callbacks)
         with closing(bar) if bar else nullcontext():
-            fitted = train_ensemble(jobs, [bar] if bar else [])
-        self._members = tuple(member.at_rest() for member in fitted)
+            fitted = train_ensemble(jobs, watchers, compiles_first=limit is not None)
         histories = [member.training.history for member in fitted]
-        self.n_iter_ = min(member.training.epochs for member in fitted)
+        if kept:
+            histories += [self.history_] * len(kept)
+        self._members = kept + tuple(member.at_rest() for member in fitted)
+        self.n_iter_ = min(len(history["loss"]) for history in histories)
         self.history_ = {
             name: np.mean(
                 [history[name][: self.n_iter_] for history in histories], axis=0
             ).tolist()
             for name in histories[0]
+            if all(name in history for history in histories)
         }
         self._warn_of_mishaps(fitted)
         return self
+
+    def _warn_of_nothing_to_train(self) -> None:
+        warnings.warn(
+            f"'n_estimators' must be raised for warm_start=True to train more networks; got "
+            f"{self.n_estimators}, which {type(self).__name__} has already.",
+            UserWarning,
+            stacklevel=4,
+        )
 
     def _warn_of_mishaps(self, fitted: Sequence[FittedNetwork]) -> None:
         reasons = [member.training.reason for member in fitted]

@@ -90,7 +90,6 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         target = y.reshape(len(y), -1)
         if reset:
             self.n_outputs_ = target.shape[1]
-            self._range = target.min(axis=0), target.max(axis=0)
         elif target.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"'y' must have as many columns as in fit, {self.n_outputs_}; got "
@@ -99,9 +98,14 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         return target
 
     def _scale_targets(
-        self, data: EncodedData, validation: EncodedData | None
+        self, data: EncodedData, validation: EncodedData | None, *, reset: bool
     ) -> tuple[EncodedData, EncodedData | None]:
-        self._scaling = scaling = standard_scaling(data)
+        low, high = data.y.min(axis=0), data.y.max(axis=0)
+        if reset:
+            self._scaling = standard_scaling(data)
+        else:
+            low, high = np.minimum(low, self._range[0]), np.maximum(high, self._range[1])
+        self._range, scaling = (low, high), self._scaling
         return scaled(data, scaling), validation and scaled(validation, scaling)
 
     def _target_scaling(self) -> TargetScaling:

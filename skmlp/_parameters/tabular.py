@@ -80,7 +80,29 @@ class TabularParameters:
         text="""
         Share of the rows that each network holds out to choose its best epoch, in (0, 0.5],
         rounded to one divided by a whole number. Networks hold out different rows, in turn.
-        Unused where `fit` is given validation data.
+        Unused where `fit` is given validation data, and without `early_stopping`.
+        """,
+    )
+    early_stopping: bool = parameter(
+        default=True,
+        rule=["boolean"],
+        types="bool",
+        text="""
+        Whether each network holds out rows and keeps its best epoch. If False, it is trained
+        on all rows and keeps its last epoch, unless `fit` is given validation data, on which
+        the best epoch is chosen in any case.
+        """,
+    )
+    max_time: float | None = parameter(
+        default=None,
+        rule=[POSITIVE, None],
+        types="float or None",
+        text="""
+        Seconds that `fit` may take, roughly; None sets no limit. After each epoch, the number
+        of epochs is lowered to what fits into the time left, and learning rate, `dropout` and
+        `weight_decay` are laid out over it anew. At least one epoch is trained. Results then
+        depend on the speed of the machine; where the time suffices, they are those without a
+        limit.
         """,
     )
     categorical_features: Any = parameter(
@@ -91,6 +113,17 @@ class TabularParameters:
         Columns whose values are categories, by a mask, positions or names. "from_dtype" takes
         the columns of a DataFrame that hold categories; columns of text are categories in any
         case.
+        """,
+    )
+    warm_start: bool = parameter(
+        default=False,
+        rule=["boolean"],
+        types="bool",
+        text="""
+        Whether `fit` keeps the networks of the last call and trains only those that
+        `n_estimators` has more, with the inputs and the scale of targets learned before. They
+        are seeded, and on the same rows hold out their share, as if all had been trained at
+        once.
         """,
     )
     random_state: Any = parameter(

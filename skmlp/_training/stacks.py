@@ -99,12 +99,18 @@ def train_fits(
 
 
 def compile_program(stack: Stack) -> None:
-    """Leave a compiled program for a stack in the store, without a trace in its fits.
+    """Leave a compiled program for a stack in the store, unless there is one.
 
     Many rows are not placed a second time: training on them takes longer than compiling.
     """
-    if stack.n_rows > LARGE or STORE.has(stack.key, stack.n_rows):
-        return
+    if stack.n_rows <= LARGE and not STORE.has(stack.key, stack.n_rows):
+        rehearse_stack(stack)
+
+
+def rehearse_stack(stack: Stack) -> None:
+    """Leave in the store a program that is compiled for just this stack, without a trace in its
+    fits.
+    """
     fits = [
         replace(
             fit,

@@ -10,7 +10,8 @@ from skmlp._engine.fit import Fit, Watcher
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._training.job import Job
 from skmlp._training.preparation import prepare
-from skmlp._training.stacks import train_fits
+from skmlp._training.stacks import Stack, rehearse_stack, train_fits
+from skmlp._training.watchers import EnsembleWatcher, EpochWatcher
 
 
 def train_network(job: Job, watchers: Sequence[Watcher]) -> FittedNetwork:
@@ -21,12 +22,18 @@ def train_network(job: Job, watchers: Sequence[Watcher]) -> FittedNetwork:
     return TRAIN.get()(job, prepare(job, watchers))
 
 
-def train_ensemble(jobs: Sequence[Job], watchers: Sequence[Watcher]) -> list[FittedNetwork]:
+def train_ensemble(
+    jobs: Sequence[Job], watchers: Sequence[EpochWatcher], *, compiles_first: bool = False
+) -> list[FittedNetwork]:
     """Train the networks of jobs that differ in seeds and rows as one stack.
 
-    `watchers` follow the first one.
+    `watchers` hear of each epoch once. With `compiles_first` no epoch takes the time of
+    compilation.
     """
-    fits = [prepare(job, () if i else watchers) for i, job in enumerate(jobs)]
+    of_all = [EnsembleWatcher(watchers, len(jobs))] if watchers else []
+    fits = [prepare(job, of_all) for job in jobs]
+    if compiles_first:
+        rehearse_stack(Stack(fits, len(fits)))
     return train_fits(fits, len(fits))
 
 

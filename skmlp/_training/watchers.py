@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from numbers import Real
 from typing import Any
@@ -17,7 +17,9 @@ class EpochWatcher:
     wants_batches = False
 
     def on_begin(self, training: Any) -> int:
-        """Training is about to begin; the first epoch to run."""
+        """Training is about to begin, of an ensemble that of one network after the other; the
+        first epoch to run.
+        """
         return 0
 
     def on_epoch_begin(self, epoch: int) -> None:
@@ -50,6 +52,41 @@ class EpochWatcher:
         """Training has ended."""
 
 
+class EnsembleWatcher(EpochWatcher):
+    """Watches all networks of an ensemble, and tells others of each epoch once.
+
+    Any of the networks may be the first to end; if a watcher asks to stop, all of them do.
+    """
+
+    def __init__(self, watchers: Sequence[EpochWatcher], n_networks: int) -> None:
+        self._watchers, self._n_going = watchers, n_networks
+        self._begun = self._ended = -1  # the last epoch that watchers were told of
+        self._asked = False
+
+    def on_begin(self, training: Any) -> int:
+        return max(watcher.on_begin(training) for watcher in self._watchers)
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        if epoch == self._begun:
+            return
+        self._begun = epoch
+        for watcher in self._watchers:
+            watcher.on_epoch_begin(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
+        if epoch != self._ended:
+            self._ended = epoch
+            asked = [watcher.on_epoch_end(epoch, logs) for watcher in self._watchers]
+            self._asked = any(asked)
+        return self._asked
+
+    def on_end(self, logs: dict[str, float]) -> None:
+        self._n_going -= 1
+        if not self._n_going:
+            for watcher in self._watchers:
+                watcher.on_end(logs)
+
+
 @cache
 def _bar_class() -> Any:
     """The bar of tqdm: a widget in a notebook that has them, and else text on stderr."""
@@ -66,8 +103,15 @@ class ProgressBar(EpochWatcher):
 
     def __init__(self, name: str, epochs: int) -> None:
         self._bar = _bar_class()(total=epochs, desc=name, unit="epoch")
+        self._fit: Any = None
+
+    def on_begin(self, training: Any) -> int:
+        self._fit = training.fit
+        return 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
+        if self._fit is not None and self._fit.epochs != self._bar.total:
+            move_end(self._bar, self._fit.epochs)
         losses = {name: logs[name] for name in ("loss", "val_loss") if name in logs}
         self._bar.set_postfix(losses, refresh=False)
         self._bar.update(epoch + 1 - self._bar.n)  # a resumed fit begins later
@@ -102,7 +146,7 @@ class SearchBar:
                 "[{elapsed}<{remaining}{postfix}]",
             )
         else:
-            self._lengthen(n_fits)
+            move_end(self._bar, self._bar.total + n_fits)
         self._n_folds = n_folds
         self._scores.clear()
 
@@ -135,37 +179,48 @@ class SearchBar:
         if self._bar is not None:
             self._bar.close()
 
-    def _lengthen(self, n_fits: int) -> None:
-        """Move the bar's end, which `reset` alone does in a notebook too."""
-        bar = self._bar
-        reached, begun = bar.n, bar.start_t
-        bar.reset(bar.total + n_fits)
-        bar.n = bar.last_print_n = reached
-        bar.start_t = begun
-        bar.refresh()
-
     def _show(self) -> None:
         reached = self._n_finished + sum(self._shares.values())
         self._bar.update(max(reached - self._bar.n, 0))
 
 
+def move_end(bar: Any, total: int) -> None:
+    """Change the total of a bar, which `reset` alone does in a notebook too."""
+    reached, begun = bar.n, bar.start_t
+    bar.reset(total)
+    bar.n = bar.last_print_n = reached
+    bar.start_t = begun
+    bar.refresh()
+
+
 class ScikitLearnCallbacks(EpochWatcher):
     """The callbacks of `set_callbacks` (scikit-learn 1.9): each epoch is a task of the fit.
 
-    A callback that asks for a fitted estimator gets one with the weights of the moment.
+    A callback that asks for a fitted estimator gets one with the weights of the moment:
+    `attributes` gives what an estimator keeps of its networks.
     """
 
-    def __init__(self, estimator: Any, job: Any, data: dict[str, Any]) -> None:
-        self._job = job
+    def __init__(
+        self,
+        estimator: Any,
+        epochs: int,
+        data: dict[str, Any],
+        attributes: Callable[..., dict[str, Any]],
+    ) -> None:
+        self._trainings: list[Any] = []
+        self._attributes = attributes
         self._arguments = {"estimator": estimator, **data}
-        self._fit = estimator._init_callback_context(max_subtasks=job.epochs)
+        self._fit = estimator._init_callback_context(max_subtasks=epochs)
         self._fit.call_on_fit_task_begin(**self._arguments)
 
     def on_begin(self, training: Any) -> int:
-        self._arguments["reconstruction_attributes"] = lambda: {
-            "_state": training.fitted(training.now()).at_rest()
-        }
+        self._trainings.append(training)
+        self._arguments["reconstruction_attributes"] = self._reconstructed
         return 0
+
+    def _reconstructed(self) -> dict[str, Any]:
+        networks = (each.fitted(each.current()).at_rest() for each in self._trainings)
+        return self._attributes(*networks)
 
     def on_epoch_begin(self, epoch: int) -> None:
         self._epoch = self._fit.subcontext(task_name="epoch")
