@@ -60,6 +60,8 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
     True
     """
 
+    _range: tuple[np.ndarray, np.ndarray]  # of y, lowest and highest of each target
+    _scaling: TargetScaling
     _y_dtype = np.float64
     _activation = "mish"
     _learning_rate = 0.2

@@ -1,0 +1,213 @@
+"""What the tabular estimators hold out and keep, warm starts, and scikit-learn's callbacks."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from skmlp import TabularClassifier, TabularRegressor
+from skmlp._training import train
+from skmlp._training.stacks import train_fits
+
+SMALL = {"hidden_layer_sizes": (16,), "epochs": 6, "batch_size": 64, "random_state": 0}
+RNG = np.random.default_rng(0)
+X = pd.DataFrame(RNG.normal(size=(300, 3)), columns=["a", "b", "c"])
+Y = (X["a"] - X["b"] ** 2).to_numpy()
+LABELS = np.where(Y > -0.5, "yes", "no")
+REGRESSOR = TabularRegressor(2, **SMALL)
+
+
+def warm(**params):
+    return clone(REGRESSOR).set_params(warm_start=True, **params)
+
+
+def same_members(some, others):
+    for ours, theirs in zip(some, others, strict=True):
+        for array, other in zip(ours.arrays, theirs.arrays, strict=True):
+            np.testing.assert_allclose(array, other, rtol=2e-3, atol=2e-4)
+
+
+@pytest.fixture(scope="module")
+def four():
+    return TabularRegressor(4, **SMALL).fit(X, Y)
+
+
+class TestEarlyStopping:
+    def test_without_it_all_rows_are_trained_on_to_the_last_epoch(self, monkeypatch):
+        trained = []
+
+        def train_and_keep(fits, n_members):
+            fitted = train_fits(fits, n_members)
+            trained.extend(zip(fits, fitted, strict=True))
+            return fitted
+
+        monkeypatch.setattr(train, "train_fits", train_and_keep)
+        regressor = clone(REGRESSOR).set_params(early_stopping=False).fit(X, Y)
+        assert regressor.history_.keys() == {"loss", "learning_rate"}
+        assert len(trained) == 2
+        for fit, network in trained:
+            assert fit.n_rows == len(X)
+            assert fit.validation is None
+            np.testing.assert_array_equal(network.training.kept, network.training.now)
+
+    def test_without_it_validation_data_choose_the_epoch_as_in_other_estimators(self):
+        given = {"X_val": X[:50], "y_val": Y[:50]}
+        plain = clone(REGRESSOR).fit(X, Y, **given)
+        other = clone(REGRESSOR).set_params(early_stopping=False).fit(X, Y, **given)
+        assert other.history_ == plain.history_
+        np.testing.assert_array_equal(other.predict(X), plain.predict(X))
+
+    def test_without_it_one_row_is_enough(self):
+        regressor = clone(REGRESSOR).set_params(early_stopping=False).fit(X[:1], Y[:1])
+        np.testing.assert_allclose(regressor.predict(X), np.full(len(X), Y[0]))
+        with pytest.raises(ValueError, match=r"n_samples=1; .* set early_stopping=False"):
+            clone(REGRESSOR).fit(X[:1], Y[:1])
+
+
+class TestWarmStart:
+    def test_more_networks_are_those_trained_at_once(self, four):
+        regressor = warm().fit(X, Y)
+        first = regressor._members
+        regressor.set_params(n_estimators=4).fit(X, Y)
+        assert regressor._members[:2] == first  # the same objects
+        same_members(regressor._members, four._members)
+        for name, values in four.history_.items():
+            np.testing.assert_allclose(regressor.history_[name], values, rtol=1e-3)
+        assert len(regressor.history_["loss"]) == regressor.n_iter_ == 6
+
+    def test_without_a_seed_networks_hold_out_what_the_others_do_not(self, monkeypatch):
+        held_out = []
+
+        def train_and_keep(fits, n_members):
+            held_out.extend(fit.validation.X for fit in fits)
+            return train_fits(fits, n_members)
+
+        monkeypatch.setattr(train, "train_fits", train_and_keep)
+        regressor = warm(random_state=None, epochs=1, validation_fraction=0.25).fit(X, Y)
+        regressor.set_params(n_estimators=4).fit(X, Y)
+        assert len(np.unique(np.concatenate(held_out), axis=0)) == len(X)
+
+    def test_without_more_networks_nothing_is_trained(self):
+        regressor = warm().fit(X, Y)
+        before = pickle.dumps(regressor)
+        with pytest.warns(UserWarning, match="'n_estimators' must be raised .* got 2,"):
+            regressor.fit(X, Y + 1)
+        assert pickle.dumps(regressor) == before
+        with pytest.raises(ValueError, match=r"'n_estimators' must be at least 2, .* got 1;"):
+            regressor.set_params(n_estimators=1).fit(X, Y)
+        with pytest.raises(ValueError, match="feature names should match"):
+            regressor.set_params(n_estimators=4).fit(X[["a", "b"]], Y)
+        np.testing.assert_array_equal(regressor.predict(X), pickle.loads(before).predict(X))
+
+    def test_without_it_all_are_trained_anew(self, four):
+        regressor = clone(REGRESSOR).fit(X, -Y)
+        regressor.set_params(n_estimators=4).fit(X, Y)
+        np.testing.assert_array_equal(regressor.predict(X), four.predict(X))
+
+    def test_other_rows_and_networks_of_another_size(self):
+        """Inputs and scale of targets stay; the range of predictions grows."""
+        regressor = warm().fit(X, Y)
+        mean = regressor._scaling.mean
+        regressor.set_params(n_estimators=4, hidden_layer_sizes=(8,), epochs=3)
+        regressor.fit(2 * X, 2 * Y)
+        assert regressor._scaling.mean == mean
+        assert regressor._range[0] == 2 * Y.min()
+        assert [len(m.biases[0]) for m in regressor._members] == [16, 16, 8, 8]
+        assert regressor.n_iter_ == len(regressor.history_["loss"]) == 3
+        assert regressor.score(X, Y) > 0.3
+
+    def test_classes_are_those_of_the_first_fit(self):
+        classifier = TabularClassifier(2, **SMALL, warm_start=True).fit(X, LABELS)
+        classifier.set_params(n_estimators=4)
+        with pytest.raises(ValueError, match="'y' must hold the known classes only"):
+            classifier.fit(X, np.where(Y > 1, "perhaps", LABELS))
+        classifier.fit(X, np.full(len(X), "yes"))
+        assert list(classifier.classes_) == ["no", "yes"]
+        assert len(classifier._members) == 4
+
+
+class Watching:
+    """A callback of scikit-learn that notes tasks and predictions, and may ask to stop."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+        self.tasks, self.predictions = [], []
+
+    def setup(self, estimator, context):
+        self.tasks.append("setup")
+
+    def teardown(self, estimator, context):
+        self.tasks.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.tasks.append(f"begin {context.task_name}")
+
+    def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
+        self.tasks.append(f"end {context.task_name}")
+        self.predictions.append(fitted_estimator.predict(X))
+        return len(self.predictions) == self.stop_after
+
+
+class TestCallbacks:
+    @pytest.fixture(autouse=True)
+    def module(self):
+        return pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9")
+
+    def test_every_epoch_is_a_task_of_the_ensemble(self, four):
+        watching = Watching()
+        regressor = clone(four).set_callbacks(watching).fit(X, Y)
+        epochs = ["begin epoch", "end epoch"] * 6
+        assert watching.tasks == ["setup", "begin fit", *epochs, "end fit", "teardown"]
+        np.testing.assert_array_equal(regressor.predict(X), four.predict(X))
+        *of_epochs, at_end = watching.predictions
+        np.testing.assert_array_equal(at_end, four.predict(X))
+        assert not np.array_equal(of_epochs[0], of_epochs[1])
+
+    def test_all_networks_stop_where_a_callback_asks(self):
+        watching = Watching(stop_after=2)
+        regressor = clone(REGRESSOR).set_params(early_stopping=False)
+        regressor.set_callbacks(watching).fit(X, Y)
+        assert regressor.n_iter_ == len(regressor.history_["loss"]) == 2
+        np.testing.assert_array_equal(watching.predictions[1], regressor.predict(X))
+
+    def test_networks_that_a_warm_start_keeps_predict_too(self):
+        regressor = warm().fit(X, Y)
+        watching = Watching()
+        regressor.set_callbacks(watching).set_params(n_estimators=4).fit(X, Y)
+        np.testing.assert_array_equal(watching.predictions[-1], regressor.predict(X))
+
+    def test_epochs_that_a_limit_of_time_leaves_out_are_no_tasks(self):
+        watching = Watching()
+        clone(REGRESSOR).set_params(max_time=1e-9).set_callbacks(watching).fit(X, Y)
+        assert watching.tasks[1:-1] == ["begin fit", "begin epoch", "end epoch", "end fit"]
+
+    def test_a_bar_of_scikit_learn(self, module, capsys):
+        clone(REGRESSOR).set_callbacks(module.ProgressBar()).fit(X, Y)
+        assert "TabularRegressor" in capsys.readouterr().out
+
+
+def test_networks_that_diverge_do_not_end_watching():
+    """The bar goes on if the first network ends."""
+    seen = []
+
+    class Epochs(train.EpochWatcher):
+        def __init__(self, name):
+            self.name = name
+
+        def on_epoch_end(self, epoch, logs):
+            seen.append((self.name, epoch))
+            return epoch == 3
+
+        def on_end(self, logs):
+            seen.append((self.name, "end"))
+
+    ensemble = train.EnsembleWatcher([Epochs("a"), Epochs("b")], 2)
+    assert not ensemble.on_epoch_end(0, {})
+    ensemble.on_end({})  # the first network's
+    for epoch in (1, 2, 3):
+        assert ensemble.on_epoch_end(epoch, {}) == (epoch == 3)
+    ensemble.on_end({})
+    expected = [(name, epoch) for epoch in (0, 1, 2, 3, "end") for name in "ab"]
+    assert seen == expected
