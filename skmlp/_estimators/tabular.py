@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -29,6 +29,7 @@ from skmlp._data.table_columns import as_table
 from skmlp._data.table_inputs import quantiles
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators.tabular_model import TabularModel
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.spec import TargetScaling
 from skmlp._network.tabular import N_BINS, TabularSpec
@@ -47,14 +48,13 @@ MIN_ROWS = 2
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
 
-class BaseTabular(BaseEstimator, ABC):
+class BaseTabular(TabularModel, BaseEstimator):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
 
-    _learned_privately = ("_encoder", "_members", "_range", "_scaling")
+    _learned_privately = ("_encoder", "_members", "_quantiles", "_range", "_scaling")
     _y_dtype: type | None = None  # None: that of y
     _activation: str
     _learning_rate: float
-    _loss: str
     _members: tuple[FittedNetwork, ...]
     n_outputs_: int
 
@@ -73,6 +73,14 @@ class BaseTabular(BaseEstimator, ABC):
     @abstractmethod
     def _output_layer(self) -> tuple[int, str]:
         """Units and activation of the output layer."""
+
+    @abstractmethod
+    def _loss(self) -> Any:
+        """The loss of a row, by name or as a function."""
+
+    @abstractmethod
+    def _calibrate(self, held_out: Sequence[tuple[FittedNetwork, EncodedData]]) -> None:
+        """Learn from networks and the rows that each held out; none if nothing was held out."""
 
     def _scale_targets(self, data: EncodedData, validation: EncodedData | None) -> Any:
         """Both with targets scaled for the network."""
@@ -235,7 +243,7 @@ class BaseTabular(BaseEstimator, ABC):
             callbacks=[],
             score=None,
             metrics={},
-            loss=self._loss,
+            loss=self._loss(),
             optimizer=keras.optimizers.AdamW(
                 rate, beta_2=BETA_2, epsilon=1e-8, weight_decay=self.weight_decay
             ),
@@ -266,6 +274,13 @@ class BaseTabular(BaseEstimator, ABC):
         with closing(bar) if bar else nullcontext():
             fitted = train_ensemble(jobs, [bar] if bar else [])
         self._members = tuple(member.at_rest() for member in fitted)
+        self._calibrate(
+            [
+                (member, job.validation)
+                for member, job in zip(self._members, jobs, strict=True)
+                if job.validation is not None
+            ]
+        )
         histories = [member.training.history for member in fitted]
         self.n_iter_ = min(member.training.epochs for member in fitted)
         self.history_ = {
@@ -288,19 +303,32 @@ class BaseTabular(BaseEstimator, ABC):
                 stacklevel=5,
             )
 
+    def _raw_outputs(self, members: Sequence[FittedNetwork], rows: np.ndarray) -> np.ndarray:
+        """Raw outputs of networks for encoded rows, (n_members, n_samples, n_units).
+
+        They are float64, since targets may be far from 0.
+        """
+        outputs = [raw_outputs(m.spec, m.weights, rows, np.float32) for m in members]
+        return np.array(outputs, dtype=np.float64)
+
     def _predictions(self, X: Any) -> np.ndarray:
-        """Predictions of each network, (n_estimators, n_samples, n_outputs)."""
+        """Predictions of each network, (n_estimators, n_samples, n_units) float64."""
         check_is_fitted(self, "_members")
-        rows = self._encode_features(X)
-        return np.array(
-            [
-                # float64, since targets may be far from 0
-                predictions(
-                    m.spec, raw_outputs(m.spec, m.weights, rows, np.float32).astype(float)
-                )
-                for m in self._members
-            ]
-        )
+        return self._activated(self._raw_outputs(self._members, self._encode_features(X)))
+
+    def _activated(self, raw: np.ndarray) -> np.ndarray:
+        """Predictions of networks from their raw outputs, which may be overwritten."""
+        return predictions(self._members[0].spec, raw)
+
+    def _held_out_outputs(
+        self, held_out: Sequence[tuple[FittedNetwork, EncodedData]]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of all held-out rows the raw outputs of the network that held each out, targets and
+        weights.
+        """
+        raw = [self._raw_outputs([member], rows.X)[0] for member, rows in held_out]
+        y, weight = zip(*((rows.y, rows.weight) for _, rows in held_out), strict=True)
+        return np.concatenate(raw), np.concatenate(y), np.concatenate(weight)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_members")

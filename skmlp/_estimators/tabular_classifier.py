@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklearn.utils import Tags
 
 from skmlp._data.arrays import dense, output_dtype
 from skmlp._data.encoded import EncodedData
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators.calibration import best_temperature
 from skmlp._estimators.class_targets import ClassTargets
 from skmlp._estimators.tabular import BaseTabular
 from skmlp._parameters.parameter import parameter, with_parameters
@@ -62,7 +65,6 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
 
     _activation = "selu"
     _learning_rate = 0.04
-    _loss = "log_loss"
 
     class_weight: Any = parameter(
         default=None,
@@ -132,6 +134,22 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         return tags
 
     # Hooks of the base class
+
+    def _loss(self) -> str:
+        return "log_loss"
+
+    def _calibrate(self, held_out: Sequence[tuple[FittedNetwork, EncodedData]]) -> None:
+        self.temperature_ = 1.0
+        if held_out:
+            self.temperature_ = best_temperature(*self._held_out_outputs(held_out))
+
+    def _keras_model(self) -> Any:
+        from skmlp._estimators.exported_ensemble import classifier_model
+
+        return classifier_model(self._members, self.temperature_)
+
+    def _activated(self, raw: np.ndarray) -> np.ndarray:
+        return super()._activated(raw / self.temperature_)
 
     def _encode(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> EncodedData:
         if reset:
