@@ -1,21 +1,19 @@
-"""What is learned from held-out rows after training: noise, shifts of quantiles, temperature.
-
-Raw outputs are those of the network that held a row out. A row that several networks held out
-counts once for each.
-"""
+"""What is learned from held-out rows after training: noise, quantile shifts, temperature."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_expit, log_softmax
+from scipy.special import log_expit, log_softmax, logsumexp
 
+from skmlp._data.encoded import EncodedData
 from skmlp._data.table_inputs import quantiles as weighted_quantiles
 
-MAX_TEMPERATURE = 8
+# Held-out rows that are all predicted rightly would ask for a temperature of 0.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.5, 8
 
 
 def noise_variance(errors: np.ndarray, variance: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -47,24 +45,32 @@ def quantile_shifts(
     )
 
 
-def best_temperature(raw: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
+def best_temperature(raw: Sequence[np.ndarray], held_out: Iterable[EncodedData]) -> float:
     """The divisor of raw outputs that minimises the weighted log loss (Guo et al. 2017,
     https://arxiv.org/abs/1706.04599).
 
-    Targets are (n_rows, n_outputs) of 0 and 1, or (n_rows,) class indices.
+    Raw outputs of each set of rows are those of the networks whose probabilities are averaged,
+    (n_networks, n_rows, n_units).
     """
+    sets = list(zip(raw, held_out, strict=True))
+    weight = np.concatenate([rows.weight for _, rows in sets])
 
     def log_loss(log_temperature: float) -> float:
-        scaled = raw / math.exp(log_temperature)
-        return float(np.average(_row_log_loss(scaled, y), weights=weight))
+        divisor = math.exp(log_temperature)
+        losses = [_row_log_loss(outputs / divisor, rows.y) for outputs, rows in sets]
+        return float(np.average(np.concatenate(losses), weights=weight))
 
-    limit = math.log(MAX_TEMPERATURE)
-    found = minimize_scalar(log_loss, bounds=(-limit, limit), method="bounded")
-    return math.exp(found.x)
+    bounds = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
+    return math.exp(minimize_scalar(log_loss, bounds=bounds, method="bounded").x)
 
 
 def _row_log_loss(raw: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Log loss of each row, (n_rows,)."""
+    """Log loss of each row's mean probability, averaged over labels if there are several.
+
+    Targets are (n_rows, n_labels) of 0 and 1, or (n_rows,) class indices.
+    """
     if y.ndim == 1:
-        return -log_softmax(raw, axis=1)[np.arange(len(y)), y]
-    return -(y * log_expit(raw) + (1 - y) * log_expit(-raw)).mean(axis=1)
+        of_networks = log_softmax(raw, axis=-1)[:, np.arange(len(y)), y, None]
+    else:
+        of_networks = log_expit(np.where(y > 0, raw, -raw))
+    return math.log(len(raw)) - logsumexp(of_networks, axis=0).mean(axis=-1)

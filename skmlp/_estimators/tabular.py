@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -47,6 +47,8 @@ LARGEST_BATCH = 512
 MIN_ROWS = 2
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
+HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
+
 
 class BaseTabular(TabularModel, BaseEstimator):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
@@ -79,8 +81,8 @@ class BaseTabular(TabularModel, BaseEstimator):
         """The loss of a row, by name or as a function."""
 
     @abstractmethod
-    def _calibrate(self, held_out: Sequence[tuple[FittedNetwork, EncodedData]]) -> None:
-        """Learn from networks and the rows that each held out; none if nothing was held out."""
+    def _calibrate(self, held_out: HeldOut) -> None:
+        """Learn from held-out rows, if any, each predicted by the networks that held it out."""
 
     def _scale_targets(self, data: EncodedData, validation: EncodedData | None) -> Any:
         """Both with targets scaled for the network."""
@@ -197,13 +199,14 @@ class BaseTabular(TabularModel, BaseEstimator):
             job = self._job(data, validation, data.n_rows)
             return [replace(job, seed=one) for one in seeds]
         folds = self._held_out(data, strata, seed)
+        held_out = [data.rows(fold) for fold in folds]
         n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
         job = self._job(data, None, n_rows)
         jobs = []
         for k, one in enumerate(seeds):
-            fold = folds[k % len(folds)]
-            index = np.setdiff1d(np.arange(data.n_rows), fold)[:n_rows]
-            jobs.append(replace(job, validation=data.rows(fold), index=index, seed=one))
+            fold = k % len(folds)
+            index = np.setdiff1d(np.arange(data.n_rows), folds[fold])[:n_rows]
+            jobs.append(replace(job, validation=held_out[fold], index=index, seed=one))
         return jobs
 
     def _held_out(
@@ -274,13 +277,7 @@ class BaseTabular(TabularModel, BaseEstimator):
         with closing(bar) if bar else nullcontext():
             fitted = train_ensemble(jobs, [bar] if bar else [])
         self._members = tuple(member.at_rest() for member in fitted)
-        self._calibrate(
-            [
-                (member, job.validation)
-                for member, job in zip(self._members, jobs, strict=True)
-                if job.validation is not None
-            ]
-        )
+        self._calibrate(networks_by_held_out(jobs))
         histories = [member.training.history for member in fitted]
         self.n_iter_ = min(member.training.epochs for member in fitted)
         self.history_ = {
@@ -311,6 +308,13 @@ class BaseTabular(TabularModel, BaseEstimator):
         outputs = [raw_outputs(m.spec, m.weights, rows, np.float32) for m in members]
         return np.array(outputs, dtype=np.float64)
 
+    def _held_out_outputs(self, held_out: HeldOut) -> list[np.ndarray]:
+        """For each set of rows the raw outputs of the networks that held it out."""
+        return [
+            self._raw_outputs([self._members[i] for i in positions], rows.X)
+            for rows, positions in held_out.items()
+        ]
+
     def _predictions(self, X: Any) -> np.ndarray:
         """Predictions of each network, (n_estimators, n_samples, n_units) float64."""
         check_is_fitted(self, "_members")
@@ -319,16 +323,6 @@ class BaseTabular(TabularModel, BaseEstimator):
     def _activated(self, raw: np.ndarray) -> np.ndarray:
         """Predictions of networks from their raw outputs, which may be overwritten."""
         return predictions(self._members[0].spec, raw)
-
-    def _held_out_outputs(
-        self, held_out: Sequence[tuple[FittedNetwork, EncodedData]]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of all held-out rows the raw outputs of the network that held each out, targets and
-        weights.
-        """
-        raw = [self._raw_outputs([member], rows.X)[0] for member, rows in held_out]
-        y, weight = zip(*((rows.y, rows.weight) for _, rows in held_out), strict=True)
-        return np.concatenate(raw), np.concatenate(y), np.concatenate(weight)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_members")
@@ -339,6 +333,15 @@ class BaseTabular(TabularModel, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+def networks_by_held_out(jobs: Sequence[Job]) -> HeldOut:
+    """Positions of the networks that held out each set of rows."""
+    found: dict[EncodedData, list[int]] = {}
+    for i, job in enumerate(jobs):
+        if job.validation is not None:
+            found.setdefault(job.validation, []).append(i)
+    return found
 
 
 def bin_edges(numeric: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,9 @@ from sklearn.utils import Tags
 
 from skmlp._data.arrays import dense, output_dtype
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.calibration import best_temperature
 from skmlp._estimators.class_targets import ClassTargets
-from skmlp._estimators.tabular import BaseTabular
+from skmlp._estimators.tabular import BaseTabular, HeldOut
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.tabular import TabularParameters
 from skmlp._sklearn import StrOptions
@@ -26,7 +24,8 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
     """Ensemble of networks for classes or labels of any table, with nothing to prepare or tune.
 
     The networks are those of `TabularRegressor`, with other activations and another learning
-    rate. Their probabilities are averaged.
+    rate. Their probabilities are averaged, after calibration by a temperature that is learned
+    from held-out rows.
 
     {parameters}
 
@@ -40,6 +39,14 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         Classes, sorted, or numbers of the labels.
     n_outputs_ : int
         Number of outputs of a network.
+    temperature_ : float
+        What the raw outputs of each network are divided by before they become probabilities
+        (Guo et al. 2017, https://arxiv.org/abs/1706.04599), between 0.5 and 8. For the mean of
+        the networks and the rows of `X_val` it minimises the log loss, weighted as in
+        training. Without `X_val` each row is held out by one network, which needs a higher
+        temperature than the mean of several: it is then the square root of the temperature
+        that minimises the log loss of held-out rows, each predicted by the network that held
+        it out. 1 if no rows were held out.
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks.
     n_iter_ : int
@@ -138,10 +145,14 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
     def _loss(self) -> str:
         return "log_loss"
 
-    def _calibrate(self, held_out: Sequence[tuple[FittedNetwork, EncodedData]]) -> None:
+    def _calibrate(self, held_out: HeldOut) -> None:
         self.temperature_ = 1.0
         if held_out:
-            self.temperature_ = best_temperature(*self._held_out_outputs(held_out))
+            temperature = best_temperature(self._held_out_outputs(held_out), held_out)
+            held_out_by_all = all(len(of) == len(self._members) for of in held_out.values())
+            # The mean of networks is less overconfident than one: half of it, in logarithms,
+            # took most of what there was to gain, and never lost, where all of it may lose.
+            self.temperature_ = temperature if held_out_by_all else temperature**0.5
 
     def _keras_model(self) -> Any:
         from skmlp._estimators.exported_ensemble import classifier_model

@@ -13,10 +13,9 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.calibration import noise_variance, quantile_shifts
 from skmlp._estimators.mlp_regressor import scaled, standard_scaling
-from skmlp._estimators.tabular import BaseTabular
+from skmlp._estimators.tabular import BaseTabular, HeldOut
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.rules import increasing_quantiles
@@ -29,8 +28,7 @@ def _predicts_quantiles(regressor: TabularRegressor) -> bool:
     is_fitted = hasattr(regressor, "_quantiles")
     if regressor._quantiles is None if is_fitted else regressor.loss != "quantile":
         raise AttributeError(
-            "'predict_quantiles' needs a fit with loss='quantile'; got "
-            f"loss={regressor.loss!r}; set it and call fit again."
+            "'predict_quantiles' needs a fit with loss='quantile'; set it and call fit."
         )
     return True
 
@@ -143,10 +141,10 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         -----
         The square of `std` is the variance of the networks' predictions for the row plus the
         square of `noise_std_`. That is, for each target, the weighted mean squared error of
-        held-out rows, each predicted by the network that held it out (for `X_val`: by each
-        network), less the mean variance of the networks' predictions for these rows, and at
-        least 0. So the mean of `std` squared over held-out rows is the mean squared error
-        there, unless `noise_std_` is 0.
+        held-out rows, each predicted by the network that held it out (the mean of several, and
+        for `X_val` of all), less the mean variance of all networks' predictions for these rows,
+        and at least 0. So the mean of `std` squared over held-out rows is the mean squared
+        error there, unless `noise_std_` is 0.
         """
         check_is_fitted(self)
         noise_std = self._noise_std_or_raise() if return_std else None
@@ -182,9 +180,9 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
 
     def _calibrated_quantiles(self, X: Any) -> np.ndarray:
         """(n_samples, n_outputs, n_quantiles) float64."""
-        shifts = self.quantile_shifts_
+        mean, shifts = self._predictions(X).mean(axis=0), self.quantile_shifts_
         assert shifts is not None
-        shifted = self._predictions(X).mean(axis=0).reshape(-1, *shifts.shape) + shifts
+        shifted = mean.reshape(-1, *shifts.shape) + shifts
         low, high = self._range
         return np.sort(shifted, axis=-1).clip(low[:, None], high[:, None])
 
@@ -255,32 +253,32 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
 
         return regressor_model(self._members, *self._range, self.quantile_shifts_)
 
-    def _calibrate(self, held_out: Sequence[tuple[FittedNetwork, EncodedData]]) -> None:
+    def _calibrate(self, held_out: HeldOut) -> None:
         self.noise_std_ = self.quantile_shifts_ = None
         if self._quantiles is not None:
             self.quantile_shifts_ = self._quantile_shifts(held_out, self._quantiles)
         elif held_out:
             self.noise_std_ = self._noise_std(held_out)
 
-    def _quantile_shifts(
-        self, held_out: Sequence[tuple[FittedNetwork, EncodedData]], quantiles: Sequence[float]
-    ) -> np.ndarray:
+    def _quantile_shifts(self, held_out: HeldOut, quantiles: Sequence[float]) -> np.ndarray:
         shape = self.n_outputs_, len(quantiles)
         if not held_out:
             return np.zeros(shape)
-        raw, y, weight = self._held_out_outputs(held_out)
-        shifts = quantile_shifts((y - raw).reshape(-1, *shape), weight, quantiles)
+        raw = [of_set.mean(axis=0) for of_set in self._held_out_outputs(held_out)]
+        residuals = np.concatenate([rows.y for rows in held_out]) - np.concatenate(raw)
+        weight = np.concatenate([rows.weight for rows in held_out])
+        shifts = quantile_shifts(residuals.reshape(-1, *shape), weight, quantiles)
         return shifts * np.reshape(self._scaling.scale, shape)
 
-    def _noise_std(self, held_out: Sequence[tuple[FittedNetwork, EncodedData]]) -> np.ndarray:
-        raw, y, weight = self._held_out_outputs(held_out)
-        sets = [rows for _, rows in held_out]
-        variance_of = {  # once for rows that all networks share
-            rows: self._raw_outputs(self._members, rows.X).var(axis=0)
-            for rows in dict.fromkeys(sets)
-        }
-        variance = np.concatenate([variance_of[rows] for rows in sets])
-        return np.sqrt(noise_variance(y - raw, variance, weight)) * self._scaling.scale
+    def _noise_std(self, held_out: HeldOut) -> np.ndarray:
+        errors, variances = [], []
+        for rows, positions in held_out.items():
+            raw = self._raw_outputs(self._members, rows.X)
+            errors.append(rows.y - raw[positions].mean(axis=0))
+            variances.append(raw.var(axis=0))
+        weight = np.concatenate([rows.weight for rows in held_out])
+        variance = noise_variance(np.concatenate(errors), np.concatenate(variances), weight)
+        return np.sqrt(variance) * self._scaling.scale
 
 
 def median_weights(quantiles: Sequence[float]) -> np.ndarray:
