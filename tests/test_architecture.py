@@ -49,6 +49,7 @@ TENSORFLOW_FORBIDDEN = (
 )
 FOR_ANNOTATIONS = (  # import Keras or TensorFlow under TYPE_CHECKING
     "_estimators.fitted",
+    "_estimators.tabular_model",
     "_network.activation_kinds",
     "_network.embedding_kinds",
     "_network.keras_kinds",

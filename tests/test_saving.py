@@ -65,6 +65,7 @@ def frame(X):
         "wide and deep",
         "wide and deep classes",
         "table",
+        "table with quantiles",
     ]
 )
 def problem(request, sine, iris, multilabel):
@@ -93,6 +94,11 @@ def problem(request, sine, iris, multilabel):
         ),
         "table": (
             TabularRegressor(2, hidden_layer_sizes=(8,), epochs=2, random_state=0),
+            frame(X),
+            y,
+        ),
+        "table with quantiles": (
+            TabularRegressor(2, epochs=2, loss="quantile", quantiles=[0.1, 0.9]),
             frame(X),
             y,
         ),

@@ -16,14 +16,15 @@ MAX_ONE_HOT = 40
 # fewer (the passengers of the Titanic 4, with their titles), sentences more.
 MIN_WORDS = 6
 CLIP = 3  # scaled numbers lie between -3 and 3
+QUARTILES = np.array([0.25, 0.5, 0.75])
 
 
 @dataclass(frozen=True)
 class Scale:
     """How a number is standardised: (x - median) / interquartile range, clipped smoothly.
 
-    Where half of the values are equal, half the range replaces the interquartile range. The
-    scaled z becomes z / sqrt(1 + (z / 3)²), so that outliers stay between -3 and 3 (Holzmüller
+    Where half of the values are equal, the interquartile range is that of the others, or else
+    half the range. The scaled z becomes z / sqrt(1 + (z / 3)²), so that outliers stay between -3 and 3 (Holzmüller
     et al. 2024, "Better by Default", https://arxiv.org/abs/2407.04491).
     """
 
@@ -36,7 +37,12 @@ class Scale:
         halves = values[is_present] / 2
         if not halves.size:
             return cls(0.0, np.inf)
-        low, median, high = quantiles(halves, weight[is_present], np.array([0.25, 0.5, 0.75]))
+        weight = weight[is_present]
+        low, median, high = quantiles(halves, weight, QUARTILES)
+        if low == high:
+            is_other = halves != median
+            if is_other.any():
+                low, _, high = quantiles(halves[is_other], weight[is_other], QUARTILES)
         spread = high - low or np.ptp(halves) / 2
         return cls(float(median), float(spread) or np.inf)
 
@@ -199,6 +205,23 @@ def quantiles(values: np.ndarray, weight: np.ndarray, shares: np.ndarray) -> np.
     total = np.cumsum(weight[order])
     index = np.searchsorted(total, shares * total[-1])
     return values[order][np.minimum(index, len(values) - 1)]
+
+
+def bin_edges(values: np.ndarray, weight: np.ndarray, n_bins: int) -> np.ndarray:
+    """Edges of bins of about equal weight, (n_bins + 1,).
+
+    A value that weighs more than a bin counts as one bin. So a column that is mostly 0 is
+    resolved where it is not.
+    """
+    distinct, index = np.unique(values, return_inverse=True)
+    weights = np.bincount(index, weight)
+    # With the k heaviest values in bins of their own, each other bin weighs limits[k].
+    heaviest = np.sort(weights)[::-1][:n_bins]
+    without = weights.sum() - np.cumsum([0, *heaviest[:-1]])
+    limits = without / (n_bins - np.arange(len(heaviest)))
+    fits = np.flatnonzero(heaviest <= limits)
+    weights = np.minimum(weights, limits[fits[0]]) if fits.size else np.ones_like(weights)
+    return quantiles(distinct, weights, np.linspace(0, 1, n_bins + 1))
 
 
 def _varies(values: np.ndarray) -> bool:

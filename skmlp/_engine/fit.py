@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # (rows, their raw outputs) -> value
 Measure = Callable[[EncodedData, np.ndarray], float]
+# (rows, raw outputs of several networks, (networks, rows, outputs)) -> value
+JointMeasure = Callable[[EncodedData, np.ndarray], float]
 
 
 class Watcher(Protocol):
@@ -68,6 +70,8 @@ class Fit:
     epoch_rate: Callable[[int, float], float] | None
     start_from_epoch: int  # the best epoch is sought, and patience counts, from this one
     score: Measure | None  # of the validation rows; None: minus their loss
+    # Instead, of all fits that share these validation rows: they get one score.
+    joint_score: JointMeasure | None
     metrics: Mapping[str, Measure]  # of the training rows and of the validation rows
     metric_rows: EncodedData  # the training rows that metrics are measured on
     index: np.ndarray | None = None  # of the rows that it trains on; None: all

@@ -8,6 +8,7 @@ from operator import is_not
 
 import numpy as np
 
+from skmlp._data.encoded import EncodedData
 from skmlp._engine.fit import Fit, Training
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.program import Program
@@ -219,6 +220,21 @@ class _Loop:
                 metrics = fit.measured(fit.validation, raw[k])
                 logs.update({f"val_{name}": value for name, value in metrics.items()})
                 scores[k] = -loss if fit.score is None else fit.score(fit.validation, raw[k])
+        return scores | self._joint_scores({k: raw[k] for k in scores})
+
+    def _joint_scores(self, raw: dict[int, np.ndarray]) -> dict[int, float]:
+        """Scores of fits that are judged by their networks' common predictions."""
+        sharing: dict[EncodedData, list[int]] = {}
+        for k in raw:
+            rows, joint_score = self._fits[k].validation, self._fits[k].joint_score
+            if rows is not None and joint_score is not None:
+                sharing.setdefault(rows, []).append(k)
+        scores = {}
+        for rows, members in sharing.items():
+            measure = self._fits[members[0]].joint_score
+            assert measure is not None
+            score = measure(rows, np.stack([raw[k] for k in members]))
+            scores.update(dict.fromkeys(members, score))
         return scores
 
     def _end(self) -> None:

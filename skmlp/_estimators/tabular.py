@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -26,9 +26,10 @@ from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import check_total_weight, check_validation_rows, encode_weight
 from skmlp._data.encoded import EncodedData
 from skmlp._data.table_columns import as_table
-from skmlp._data.table_inputs import quantiles
+from skmlp._data.table_inputs import bin_edges
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators.tabular_model import TabularModel
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.spec import TargetScaling
 from skmlp._network.tabular import N_BINS, TabularSpec
@@ -45,17 +46,21 @@ if TYPE_CHECKING:
 BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256))  # (rows up to, batch size)
 LARGEST_BATCH = 512
 MIN_ROWS = 2
+# Networks that hold out the same rows. Their mean is judged, since it predicts best when each
+# of them has trained for longer than is best for itself.
+NETWORKS_OF_FOLD = 4
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
+HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
 
-class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
+
+class BaseTabular(CallbackSupportMixin, TabularModel, BaseEstimator):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
 
-    _learned_privately = ("_encoder", "_members", "_range", "_scaling", "_seed")
+    _learned_privately = ("_encoder", "_members", "_quantiles", "_range", "_scaling", "_seed")
     _y_dtype: type | None = None  # None: that of y
     _activation: str
     _learning_rate: float
-    _loss: str
     _members: tuple[FittedNetwork, ...]
     _seed: int
     history_: dict[str, list[float]]
@@ -77,6 +82,18 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
     @abstractmethod
     def _output_layer(self) -> tuple[int, str]:
         """Units and activation of the output layer."""
+
+    @abstractmethod
+    def _loss(self) -> Any:
+        """The loss of a row, by name or as a function."""
+
+    @abstractmethod
+    def _joint_loss(self, rows: EncodedData, raw: np.ndarray) -> float:
+        """Loss of the mean of networks, given their raw outputs (networks, rows, units)."""
+
+    @abstractmethod
+    def _calibrate(self, held_out: HeldOut) -> None:
+        """Learn from held-out rows, if any, each predicted by the networks that held it out."""
 
     def _scale_targets(
         self, data: EncodedData, validation: EncodedData | None, *, reset: bool
@@ -215,19 +232,20 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             job = self._job(data, validation, data.n_rows)
             return [replace(job, seed=one) for one in seeds]
         folds = self._held_out(data, strata, seed)
+        held_out = [data.rows(fold) for fold in folds]
         n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
         job = self._job(data, None, n_rows)
         jobs = []
         for k, one in enumerate(seeds):
-            fold = folds[k % len(folds)]
-            index = np.setdiff1d(np.arange(data.n_rows), fold)[:n_rows]
-            jobs.append(replace(job, validation=data.rows(fold), index=index, seed=one))
+            fold = k // NETWORKS_OF_FOLD % len(folds)
+            index = np.setdiff1d(np.arange(data.n_rows), folds[fold])[:n_rows]
+            jobs.append(replace(job, validation=held_out[fold], index=index, seed=one))
         return jobs
 
     def _held_out(
         self, data: EncodedData, strata: np.ndarray | None, seed: int
     ) -> list[np.ndarray]:
-        """Positions of the rows that each network holds out, in turn."""
+        """Positions of the rows that are held out, each by some of the networks."""
         if data.n_rows < MIN_ROWS:
             raise ValueError(
                 f"'X' must have at least {MIN_ROWS} different rows of positive weight, since "
@@ -240,7 +258,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         else:
             splitter = KFold(n_folds, shuffle=True, random_state=seed)
         folds = (fold for _, fold in splitter.split(data.X, strata))
-        return list(islice(folds, self.n_estimators))
+        return list(islice(folds, -(-self.n_estimators // NETWORKS_OF_FOLD)))
 
     def _job(self, data: EncodedData, validation: EncodedData | None, n_rows: int) -> Job:
         """The job of all networks, each of which is trained on `n_rows` rows."""
@@ -253,7 +271,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             spec=self._spec(),
             data=data,
             validation=validation,
-            bin_edges=bin_edges(data.X[:, : self._encoder.n_numeric], data.weight),
+            bin_edges=edges_of_columns(data.X[:, : self._encoder.n_numeric], data.weight),
             start=None,
             seed=0,
             epochs=self.epochs,
@@ -261,8 +279,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
             batch_size=size if self.batch_size == "auto" else self.batch_size,
             callbacks=[],
             score=None,
+            joint_score=lambda rows, raw: -self._joint_loss(rows, raw),
             metrics={},
-            loss=self._loss,
+            loss=self._loss(),
             optimizer=keras.optimizers.AdamW(
                 rate, beta_2=BETA_2, epsilon=1e-8, weight_decay=self.weight_decay
             ),
@@ -310,6 +329,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         if kept:
             histories += [self.history_] * len(kept)
         self._members = kept + tuple(member.at_rest() for member in fitted)
+        self._calibrate(networks_by_held_out(jobs, first=len(kept)))
         self.n_iter_ = min(len(history["loss"]) for history in histories)
         self.history_ = {
             name: np.mean(
@@ -340,19 +360,29 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
                 stacklevel=5,
             )
 
+    def _raw_outputs(self, members: Sequence[FittedNetwork], rows: np.ndarray) -> np.ndarray:
+        """Raw outputs of networks for encoded rows, (n_members, n_samples, n_units).
+
+        They are float64, since targets may be far from 0.
+        """
+        outputs = [raw_outputs(m.spec, m.weights, rows, np.float32) for m in members]
+        return np.array(outputs, dtype=np.float64)
+
+    def _held_out_outputs(self, held_out: HeldOut) -> list[np.ndarray]:
+        """For each set of rows the raw outputs of the networks that held it out."""
+        return [
+            self._raw_outputs([self._members[i] for i in positions], rows.X)
+            for rows, positions in held_out.items()
+        ]
+
     def _predictions(self, X: Any) -> np.ndarray:
-        """Predictions of each network, (n_estimators, n_samples, n_outputs)."""
+        """Predictions of each network, (n_estimators, n_samples, n_units) float64."""
         check_is_fitted(self, "_members")
-        rows = self._encode_features(X)
-        return np.array(
-            [
-                # float64, since targets may be far from 0
-                predictions(
-                    m.spec, raw_outputs(m.spec, m.weights, rows, np.float32).astype(float)
-                )
-                for m in self._members
-            ]
-        )
+        return self._activated(self._raw_outputs(self._members, self._encode_features(X)))
+
+    def _activated(self, raw: np.ndarray) -> np.ndarray:
+        """Predictions of networks from their raw outputs, which may be overwritten."""
+        return predictions(self._members[0].spec, raw)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_members")
@@ -365,8 +395,16 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator, ABC):
         return tags
 
 
-def bin_edges(numeric: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Quantiles of each column, (n_columns, N_BINS + 1) float32."""
-    shares = np.linspace(0, 1, N_BINS + 1)
-    edges = [quantiles(column, weight, shares) for column in numeric.T]
+def networks_by_held_out(jobs: Sequence[Job], first: int = 0) -> HeldOut:
+    """Positions of the networks, from `first` on, that held out each set of rows."""
+    found: dict[EncodedData, list[int]] = {}
+    for i, job in enumerate(jobs, first):
+        if job.validation is not None:
+            found.setdefault(job.validation, []).append(i)
+    return found
+
+
+def edges_of_columns(numeric: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Edges of each column's bins, (n_columns, N_BINS + 1) float32."""
+    edges = [bin_edges(column, weight, N_BINS) for column in numeric.T]
     return np.array(edges, np.float32).reshape(-1, N_BINS + 1)

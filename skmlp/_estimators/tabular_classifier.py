@@ -11,8 +11,9 @@ from sklearn.utils import Tags
 
 from skmlp._data.arrays import dense, output_dtype
 from skmlp._data.encoded import EncodedData
+from skmlp._estimators.calibration import temperature_and_log_loss
 from skmlp._estimators.class_targets import ClassTargets
-from skmlp._estimators.tabular import BaseTabular
+from skmlp._estimators.tabular import BaseTabular, HeldOut
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.tabular import TabularParameters
 from skmlp._sklearn import StrOptions
@@ -23,7 +24,8 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
     """Ensemble of networks for classes or labels of any table, with nothing to prepare or tune.
 
     The networks are those of `TabularRegressor`, with other activations and another learning
-    rate. Their probabilities are averaged.
+    rate. Their probabilities are averaged, after calibration by a temperature that is learned
+    from held-out rows.
 
     {parameters}
 
@@ -37,6 +39,14 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         Classes, sorted, or numbers of the labels.
     n_outputs_ : int
         Number of outputs of a network.
+    temperature_ : float
+        What the raw outputs of each network are divided by before they become probabilities
+        (Guo et al. 2017, https://arxiv.org/abs/1706.04599), between 0.5 and 8. For the mean of
+        the networks and the rows of `X_val` it minimises the log loss, weighted as in
+        training. Without `X_val` each row is held out by one network, which needs a higher
+        temperature than the mean of several: it is then the square root of the temperature
+        that minimises the log loss of held-out rows, each predicted by the network that held
+        it out. 1 if no rows were held out.
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks.
     n_iter_ : int
@@ -62,7 +72,6 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
 
     _activation = "selu"
     _learning_rate = 0.04
-    _loss = "log_loss"
 
     class_weight: Any = parameter(
         default=None,
@@ -132,6 +141,28 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         return tags
 
     # Hooks of the base class
+
+    def _loss(self) -> str:
+        return "log_loss"
+
+    def _joint_loss(self, rows: EncodedData, raw: np.ndarray) -> float:
+        # What a temperature mends is no reason to prefer an earlier epoch.
+        _, loss = temperature_and_log_loss([raw], [rows])
+        return loss
+
+    def _calibrate(self, held_out: HeldOut) -> None:
+        self.temperature_ = 1.0
+        if held_out:
+            raw = self._held_out_outputs(held_out)
+            self.temperature_, _ = temperature_and_log_loss(raw, held_out)
+
+    def _keras_model(self) -> Any:
+        from skmlp._estimators.exported_ensemble import classifier_model
+
+        return classifier_model(self._members, self.temperature_)
+
+    def _activated(self, raw: np.ndarray) -> np.ndarray:
+        return super()._activated(raw / self.temperature_)
 
     def _encode(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> EncodedData:
         if reset:

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import column_or_1d
+from sklearn.metrics import mean_pinball_loss, mean_squared_error
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
+from skmlp._estimators.calibration import noise_variance, quantile_shifts
 from skmlp._estimators.mlp_regressor import scaled, standard_scaling
-from skmlp._estimators.tabular import BaseTabular
+from skmlp._estimators.tabular import BaseTabular, HeldOut
 from skmlp._network.spec import TargetScaling
-from skmlp._parameters.parameter import with_parameters
+from skmlp._parameters.parameter import parameter, with_parameters
+from skmlp._parameters.rules import increasing_quantiles
 from skmlp._parameters.tabular import TabularParameters
+from skmlp._sklearn import StrOptions
+
+
+def _predicts_quantiles(regressor: TabularRegressor) -> bool:
+    """Whether it was fitted, or before that will be, with the loss "quantile"."""
+    is_fitted = hasattr(regressor, "_quantiles")
+    if regressor._quantiles is None if is_fitted else regressor.loss != "quantile":
+        raise AttributeError(
+            "'predict_quantiles' needs a fit with loss='quantile'; set it and call fit."
+        )
+    return True
 
 
 @with_parameters
@@ -36,6 +53,14 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         Names of the columns, if X is a DataFrame whose names are all strings.
     n_outputs_ : int
         Number of targets.
+    noise_std_ : ndarray of shape (n_outputs,), or None
+        Standard deviation of each target that is not explained by the differences between the
+        networks, learned from held-out rows; see `predict`. None with `loss="quantile"`.
+    quantile_shifts_ : ndarray of shape (n_outputs, n_quantiles), or None
+        What is added to each quantile, so that its share of the targets of held-out rows is at
+        or below it, each row predicted by the network that held it out: conformalized quantile
+        regression (Romano et al. 2019, https://arxiv.org/abs/1905.03222), each quantile by
+        itself. None with `loss="squared_error"`.
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks;
         targets are standardised.
@@ -65,10 +90,83 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
     _y_dtype = np.float64
     _activation = "mish"
     _learning_rate = 0.2
-    _loss = "squared_error"
 
-    def predict(self, X: Any) -> np.ndarray:
+    loss: str = parameter(
+        default="squared_error",
+        rule=[StrOptions({"squared_error", "quantile"})],
+        types='{"squared_error", "quantile"}',
+        text="""
+        "squared_error" predicts means. "quantile" predicts `quantiles`, all by the same
+        networks, with the pinball loss (Koenker and Bassett 1978); `predict` then returns
+        medians.
+        """,
+    )
+    quantiles: Sequence[float] = parameter(
+        default=(0.05, 0.5, 0.95),
+        rule=["array-like"],
+        types="array-like of float",
+        text="""
+        Quantiles that `predict_quantiles` predicts, in (0, 1) and increasing; unused unless
+        `loss` is "quantile".
+        """,
+    )
+
+    def predict(
+        self, X: Any, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict targets: the mean of the networks, inside the range of y in `fit`.
+
+        With `loss="quantile"` it is the median instead: the quantile 0.5, interpolated
+        linearly between its neighbours if it is not among `quantiles`, or the nearest one
+        outside of them.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows.
+        return_std : bool, default=False
+            Whether to return standard deviations too.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predicted targets, float32 if X is a float32 array, otherwise float64.
+        std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Standard deviations of the targets around `y`, in their units; only if `return_std`
+            is true.
+
+        Raises
+        ------
+        ValueError
+            If `return_std` is true and `noise_std_` is None.
+
+        Notes
+        -----
+        The square of `std` is the variance of the networks' predictions for the row plus the
+        square of `noise_std_`. That is, for each target, the weighted mean squared error of
+        held-out rows, each predicted by the network that held it out (the mean of several, and
+        for `X_val` of all), less the mean variance of all networks' predictions for these rows,
+        and at least 0. So the mean of `std` squared over held-out rows is the mean squared
+        error there, unless `noise_std_` is 0.
+        """
+        check_is_fitted(self)
+        noise_std = self._noise_std_or_raise() if return_std else None
+        if self._quantiles is not None:
+            median = self._calibrated_quantiles(X) @ median_weights(self._quantiles)
+            return self._within_range(median, X)
+        predicted = self._predictions(X)
+        mean = self._within_range(predicted.mean(axis=0), X)
+        if noise_std is None:
+            return mean
+        return mean, self._one_or_many(np.sqrt(predicted.var(axis=0) + noise_std**2), X)
+
+    @available_if(_predicts_quantiles)
+    def predict_quantiles(self, X: Any) -> np.ndarray:
+        """Predict the quantiles of the targets; only with `loss="quantile"`.
+
+        The networks' quantiles are averaged and shifted by `quantile_shifts_`, sorted, so that
+        they do not cross (Chernozhukov et al. 2010, https://arxiv.org/abs/0704.3649), and
+        clipped to the range of y in `fit`.
 
         Parameters
         ----------
@@ -77,12 +175,35 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predicted targets, float32 if X is a float32 array, otherwise float64.
+        y : ndarray of shape (n_samples, n_quantiles) or (n_samples, n_outputs, n_quantiles)
+            The quantiles in the order of `quantiles`, float32 if X is a float32 array,
+            otherwise float64.
         """
-        mean = self._predictions(X).mean(axis=0, dtype=np.float64)
-        within = np.clip(mean, *self._range).astype(output_dtype(X), copy=False)
-        return within[:, 0] if self.n_outputs_ == 1 else within
+        return self._one_or_many(self._calibrated_quantiles(X), X)
+
+    def _calibrated_quantiles(self, X: Any) -> np.ndarray:
+        """(n_samples, n_outputs, n_quantiles) float64."""
+        mean, shifts = self._predictions(X).mean(axis=0), self.quantile_shifts_
+        assert shifts is not None
+        shifted = mean.reshape(-1, *shifts.shape) + shifts
+        low, high = self._range
+        return np.sort(shifted, axis=-1).clip(low[:, None], high[:, None])
+
+    def _noise_std_or_raise(self) -> np.ndarray:
+        if self.noise_std_ is not None:
+            return self.noise_std_
+        cause, remedy = "a fit that held out no rows", "give validation rows to fit"
+        if self._quantiles is not None:
+            cause, remedy = "a fit with loss='quantile'", "call predict_quantiles instead"
+        raise ValueError(f"'return_std' must be False after {cause}; got True; {remedy}.")
+
+    def _within_range(self, y: np.ndarray, X: Any) -> np.ndarray:
+        return self._one_or_many(np.clip(y, *self._range), X)
+
+    def _one_or_many(self, y: np.ndarray, X: Any) -> np.ndarray:
+        """Of the dtype that predictions for X have, and without the axis of a single target."""
+        y = y.astype(output_dtype(X), copy=False)
+        return y[:, 0] if self.n_outputs_ == 1 else y
 
     # Hooks of the base class
 
@@ -90,8 +211,15 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         target = y.reshape(len(y), -1)
+        quantiles = increasing_quantiles(self.quantiles) if self.loss == "quantile" else None
         if reset:
             self.n_outputs_ = target.shape[1]
+            self._quantiles = quantiles
+        elif quantiles != self._quantiles:
+            raise ValueError(
+                "'loss' and 'quantiles' must be those of the networks that warm_start=True "
+                f"keeps; got {self.loss!r} with {self.quantiles}; set warm_start=False."
+            )
         elif target.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"'y' must have as many columns as in fit, {self.n_outputs_}; got "
@@ -103,11 +231,16 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         self, data: EncodedData, validation: EncodedData | None, *, reset: bool
     ) -> tuple[EncodedData, EncodedData | None]:
         low, high = data.y.min(axis=0), data.y.max(axis=0)
+        if not reset:
+            low, high = np.minimum(low, self._range[0]), np.maximum(high, self._range[1])
+        self._range = low, high
+        if self._quantiles is not None:
+            n = len(self._quantiles)
+            data = replace(data, y=data.y.repeat(n, axis=1))
+            validation = validation and replace(validation, y=validation.y.repeat(n, axis=1))
         if reset:
             self._scaling = standard_scaling(data)
-        else:
-            low, high = np.minimum(low, self._range[0]), np.maximum(high, self._range[1])
-        self._range, scaling = (low, high), self._scaling
+        scaling = self._scaling
         return scaled(data, scaling), validation and scaled(validation, scaling)
 
     def _target_scaling(self) -> TargetScaling:
@@ -120,4 +253,58 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         return None
 
     def _output_layer(self) -> tuple[int, str]:
-        return self.n_outputs_, "linear"
+        return self.n_outputs_ * len(self._quantiles or [None]), "linear"
+
+    def _loss(self) -> Any:
+        from skmlp._keras.losses import PinballLoss
+
+        return self.loss if self._quantiles is None else PinballLoss(self._quantiles)
+
+    def _keras_model(self) -> Any:
+        from skmlp._estimators.exported_ensemble import regressor_model
+
+        return regressor_model(self._members, *self._range, self.quantile_shifts_)
+
+    def _joint_loss(self, rows: EncodedData, raw: np.ndarray) -> float:
+        mean = raw.mean(axis=0)
+        if self._quantiles is None:
+            return mean_squared_error(rows.y, mean, sample_weight=rows.weight)
+        alphas = self._quantiles * self.n_outputs_
+        losses = [
+            mean_pinball_loss(y, predicted, sample_weight=rows.weight, alpha=alpha)
+            for y, predicted, alpha in zip(rows.y.T, mean.T, alphas, strict=True)
+        ]
+        return float(np.mean(losses))
+
+    def _calibrate(self, held_out: HeldOut) -> None:
+        self.noise_std_ = self.quantile_shifts_ = None
+        if self._quantiles is not None:
+            self.quantile_shifts_ = self._quantile_shifts(held_out, self._quantiles)
+        elif held_out:
+            self.noise_std_ = self._noise_std(held_out)
+
+    def _quantile_shifts(self, held_out: HeldOut, quantiles: Sequence[float]) -> np.ndarray:
+        shape = self.n_outputs_, len(quantiles)
+        if not held_out:
+            return np.zeros(shape)
+        raw = [of_set.mean(axis=0) for of_set in self._held_out_outputs(held_out)]
+        residuals = np.concatenate([rows.y for rows in held_out]) - np.concatenate(raw)
+        weight = np.concatenate([rows.weight for rows in held_out])
+        shifts = quantile_shifts(residuals.reshape(-1, *shape), weight, quantiles)
+        return shifts * np.reshape(self._scaling.scale, shape)
+
+    def _noise_std(self, held_out: HeldOut) -> np.ndarray:
+        errors, variances = [], []
+        for rows, positions in held_out.items():
+            raw = self._raw_outputs(self._members, rows.X)
+            errors.append(rows.y - raw[positions].mean(axis=0))
+            variances.append(raw.var(axis=0))
+        weight = np.concatenate([rows.weight for rows in held_out])
+        variance = noise_variance(np.concatenate(errors), np.concatenate(variances), weight)
+        return np.sqrt(variance) * self._scaling.scale
+
+
+def median_weights(quantiles: Sequence[float]) -> np.ndarray:
+    """Weights of the quantiles in their linear interpolation at 0.5, (n_quantiles,)."""
+    units = np.eye(len(quantiles))
+    return np.array([np.interp(0.5, quantiles, unit) for unit in units])

@@ -46,6 +46,22 @@ class RowLoss:
     on_raw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = field(compare=False)
 
 
+@dataclass(frozen=True)
+class PinballLoss:
+    """The loss that quantiles minimise (Koenker and Bassett 1978, "Regression quantiles").
+
+    Targets and outputs have a column for each quantile of the first target, then of the next.
+    """
+
+    quantiles: tuple[float, ...]
+
+    def __call__(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        n_targets = outputs.shape[-1] // len(self.quantiles)
+        shares = tf.constant(self.quantiles * n_targets)
+        errors = y - outputs
+        return tf.maximum(shares * errors, (shares - 1) * errors)
+
+
 def row_loss(
     loss: Any, output_activation: str, n_outputs: int, label_smoothing: float = 0.0
 ) -> RowLoss:

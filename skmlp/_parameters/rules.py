@@ -78,6 +78,23 @@ def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
     return rates
 
 
+def increasing_quantiles(quantiles: Any) -> tuple[float, ...]:
+    """Quantiles as shares of the targets, at least one."""
+    values = np.asarray(quantiles)
+    if (
+        values.ndim != 1
+        or not values.size
+        or values.dtype.kind not in "fiu"
+        or not np.all((values > 0) & (values < 1))
+        or not np.all(np.diff(values) > 0)
+    ):
+        raise ValueError(
+            "'quantiles' must be numbers in (0, 1) in increasing order; got "
+            f"{quantiles!r}; for example (0.05, 0.5, 0.95)."
+        )
+    return tuple(values.tolist())
+
+
 def normalization(value: Any) -> KerasLayer | None:
     """The layer before each hidden activation, from its name or a Keras layer."""
     if value is None or isinstance(value, str):

@@ -15,7 +15,7 @@ from skmlp._engine.fitted import FittedNetwork
 from skmlp._network.spec import NetworkSpec
 
 if TYPE_CHECKING:
-    from skmlp._engine.fit import Measure
+    from skmlp._engine.fit import JointMeasure, Measure
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,6 +68,7 @@ class Job(Settings):
     batch_size: int | str | None
     callbacks: Sequence[Any]
     score: Measure | None  # of validation rows; None: minus their loss
+    joint_score: JointMeasure | None = None  # of all networks that share them
     metrics: Mapping[str, Measure]
     checkpoint: Checkpoint | None = None
     index: np.ndarray | None = None  # of the rows of `data` to train on; None: all

@@ -69,6 +69,7 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
         epoch_rate=schedule.by_epoch,
         start_from_epoch=_start_from_epoch(job, n_steps, state.epochs_before),
         score=job.score,
+        joint_score=job.joint_score,
         metrics=job.metrics,
         metric_rows=job.data,
         index=job.index,

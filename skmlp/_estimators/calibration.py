@@ -1,0 +1,79 @@
+"""What is learned from held-out rows after training: noise, quantile shifts, temperature."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_expit, log_softmax, logsumexp
+
+from skmlp._data.encoded import EncodedData
+from skmlp._data.table_inputs import quantiles as weighted_quantiles
+
+# Held-out rows that are all predicted rightly would ask for a temperature of 0.
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.5, 8
+
+
+def noise_variance(errors: np.ndarray, variance: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Mean squared error less the networks' mean variance, at least 0, (n_outputs,).
+
+    Errors, and variances of the networks, are (n_rows, n_outputs).
+    """
+    return np.average(errors**2 - variance, axis=0, weights=weight).clip(min=0)
+
+
+def quantile_shifts(
+    residuals: np.ndarray, weight: np.ndarray, quantiles: Sequence[float]
+) -> np.ndarray:
+    """What to add to each quantile so that its share of the targets is at or below it.
+
+    Residuals are targets less quantiles, (n_rows, n_outputs, n_quantiles); the shifts are
+    (n_outputs, n_quantiles). Each is a quantile of the residuals, as in conformalized quantile
+    regression (Romano et al. 2019, https://arxiv.org/abs/1905.03222), whose asymmetric form
+    shifts each end of an interval by itself.
+    """
+    return np.array(
+        [
+            [
+                weighted_quantiles(column, weight, np.array([share]))[0]
+                for column, share in zip(of_target.T, quantiles, strict=True)
+            ]
+            for of_target in residuals.swapaxes(0, 1)
+        ]
+    )
+
+
+def temperature_and_log_loss(
+    raw: Sequence[np.ndarray], held_out: Iterable[EncodedData]
+) -> tuple[float, float]:
+    """The divisor of raw outputs that minimises the weighted log loss (Guo et al. 2017,
+    https://arxiv.org/abs/1706.04599), and that loss.
+
+    Raw outputs of each set of rows are those of the networks whose probabilities are averaged,
+    (n_networks, n_rows, n_units).
+    """
+    sets = list(zip(raw, held_out, strict=True))
+    weight = np.concatenate([rows.weight for _, rows in sets])
+
+    def log_loss(log_temperature: float) -> float:
+        divisor = math.exp(log_temperature)
+        losses = [_row_log_loss(outputs / divisor, rows.y) for outputs, rows in sets]
+        return float(np.average(np.concatenate(losses), weights=weight))
+
+    bounds = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
+    best = minimize_scalar(log_loss, bounds=bounds, method="bounded", options={"xatol": 0.01})
+    return math.exp(best.x), float(best.fun)
+
+
+def _row_log_loss(raw: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Log loss of each row's mean probability, averaged over labels if there are several.
+
+    Targets are (n_rows, n_labels) of 0 and 1, or (n_rows,) class indices.
+    """
+    if y.ndim == 1:
+        of_networks = log_softmax(raw, axis=-1)[:, np.arange(len(y)), y, None]
+    else:
+        of_networks = log_expit(np.where(y > 0, raw, -raw))
+    return math.log(len(raw)) - logsumexp(of_networks, axis=0).mean(axis=-1)
