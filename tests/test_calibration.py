@@ -15,7 +15,11 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._data.encoded import EncodedData
-from skmlp._estimators.calibration import best_temperature, noise_variance, quantile_shifts
+from skmlp._estimators.calibration import (
+    noise_variance,
+    quantile_shifts,
+    temperature_and_log_loss,
+)
 from skmlp._estimators.tabular_regressor import median_weights
 from skmlp._keras.losses import PinballLoss, check_row_loss, row_loss
 
@@ -45,7 +49,8 @@ def regressor():
 
 @pytest.fixture(scope="module")
 def quantile_regressor():
-    return TabularRegressor(**SMALL, loss="quantile").fit(X[TRAIN], Y[TRAIN])
+    params = {**SMALL, "validation_fraction": 0.5}
+    return TabularRegressor(**params, loss="quantile").fit(X[TRAIN], Y[TRAIN])
 
 
 @pytest.fixture(scope="module")
@@ -79,22 +84,32 @@ class TestFunctions:
         else:
             y = (RNG.random((4000, 1)) > softmax(raw, axis=1).cumsum(axis=1)).sum(axis=1)
         rows = EncodedData(raw, y, np.ones(4000))
-        assert best_temperature([3 * raw[None]], [rows]) == pytest.approx(3, rel=0.08)
+        temperature, loss = temperature_and_log_loss([3 * raw[None]], [rows])
+        assert temperature == pytest.approx(3, rel=0.08)
+        if kind == "labels":
+            losses = [log_loss(y[:, i], expit(3 / temperature * raw[:, i])) for i in range(3)]
+            assert loss == pytest.approx(np.mean(losses))
+        else:
+            assert loss == pytest.approx(log_loss(y, softmax(3 / temperature * raw, axis=1)))
         halves = [EncodedData(part.X, part.y, part.weight) for part in (rows, rows)]
-        once = best_temperature([raw[None]], [rows])
-        assert best_temperature([raw[None]] * 2, halves) == pytest.approx(once, rel=1e-4)
+        once = temperature_and_log_loss([raw[None]], [rows])
+        assert temperature_and_log_loss([raw[None]] * 2, halves) == pytest.approx(
+            once, rel=1e-4
+        )
 
     def test_temperature_is_that_of_the_mean_probability(self):
         signal = RNG.normal(0, 2, (4000, 1))
         y = (RNG.random(signal.shape) < expit(signal)).astype(np.float32)
         raw = signal + RNG.normal(0, 3, (20, 4000, 1))
         rows = EncodedData(signal, y, np.ones(4000))
-        assert best_temperature([raw], [rows]) < 0.9 * best_temperature([raw[:1]], [rows])
+        of_one, _ = temperature_and_log_loss([raw[:1]], [rows])
+        assert temperature_and_log_loss([raw], [rows])[0] < 0.9 * of_one
 
     def test_rows_that_are_all_right_sharpen_little(self):
         y = np.array([[0.0], [1.0]])
         rows = EncodedData(y, y, np.ones(2))
-        assert best_temperature([4 * y[None] - 2], [rows]) == pytest.approx(0.5, rel=1e-3)
+        temperature, _ = temperature_and_log_loss([4 * y[None] - 2], [rows])
+        assert temperature == pytest.approx(0.5, rel=1e-2)
 
     def test_pinball_loss_is_that_of_scikit_learn(self):
         y, raw = RNG.normal(size=(2, 30, 2)), RNG.normal(size=(30, 6))
@@ -266,16 +281,9 @@ class TestTemperature:
 
         assert loss(best) < min(loss(best * 1.05), loss(best / 1.05))
 
-    def test_of_rows_that_one_network_held_out_it_is_the_root(self, classifier, monkeypatch):
+    def test_without_held_out_rows_it_is_1(self, classifier):
         other = deepcopy(classifier)
-        monkeypatch.setattr(
-            "skmlp._estimators.tabular_classifier.best_temperature", lambda *_: 4.0
-        )
-        rows = [EncodedData(X[:5].astype(np.float32), LABELS[:5, :1], np.ones(5))] * 2
-        other._calibrate({rows[0]: [0]})
-        assert other.temperature_ == 2
-        other._calibrate({rows[0]: [0, 1]})
-        assert other.temperature_ == 4
+        assert other.temperature_ != 1
         other._calibrate({})
         assert other.temperature_ == 1
 

@@ -10,7 +10,7 @@ import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, RobustScaler
 
-from skmlp._data.table_inputs import MAX_ONE_HOT
+from skmlp._data.table_inputs import MAX_ONE_HOT, bin_edges
 from skmlp._data.tables import TableEncoder
 
 RNG = np.random.RandomState(0)
@@ -97,9 +97,31 @@ def test_a_weight_of_two_equals_repeating_the_row():
         assert encoder == TableEncoder.learn(frame.iloc[repeated])
 
 
-def test_where_half_of_the_values_are_equal_half_the_range_is_the_unit():
+def test_where_half_of_the_values_are_equal_the_others_make_the_unit():
     mostly = np.array([5.0] * 9 + [1, 9])
-    np.testing.assert_allclose(one(mostly)[:, 0], clipped((mostly - 5) / 4), rtol=1e-6)
+    np.testing.assert_allclose(one(mostly)[:, 0], clipped((mostly - 5) / 8), rtol=1e-6)
+    rarely = np.array([5.0] * 9 + [9])
+    np.testing.assert_allclose(one(rarely)[:, 0], clipped((rarely - 5) / 2), rtol=1e-6)
+
+
+def test_bins_are_quantiles():
+    values, weight = NUMBERS[:56, 0], np.ones(56)
+    expected = np.quantile(values, np.linspace(0, 1, 8), method="inverted_cdf")
+    np.testing.assert_array_equal(bin_edges(values, weight, 7), expected)
+
+
+def test_a_value_that_weighs_more_than_a_bin_is_one_bin():
+    others = np.arange(1.0, 81)
+    weight = np.ones(80)
+    edges = bin_edges(np.r_[0.0, others, 90], np.r_[1000, weight, 300], 10)
+    np.testing.assert_allclose(edges, [0, *np.arange(0, 81, 10), 90], atol=1)
+    repeated = np.repeat(np.r_[0.0, others, 90], np.r_[1000, weight, 300].astype(int))
+    np.testing.assert_array_equal(edges, bin_edges(repeated, np.ones(1380), 10))
+
+
+def test_few_values_are_edges():
+    edges = bin_edges(np.array([3.0, 0, 3, 1, 3, 3]), np.ones(6), 9)
+    assert set(edges) == {0, 1, 3}
 
 
 @pytest.mark.parametrize("constant", [0, 3.5, np.nan, 1e300])

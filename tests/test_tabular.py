@@ -14,9 +14,11 @@ import tensorflow as tf
 from scipy.sparse import csr_matrix, issparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import mean_squared_error
 
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._engine.network import Network
+from skmlp._estimators import tabular
 from skmlp._network.tabular import TabularSpec, first_tabular_weights
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
@@ -161,6 +163,7 @@ def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatc
         return train_fits(several, n_members)
 
     monkeypatch.setattr(train, "train_fits", train_and_keep)
+    monkeypatch.setattr(tabular, "NETWORKS_OF_FOLD", 1)
     estimator = TabularRegressor(**SMALL).fit(X, Y)
     assert len({len(fit.index) for fit in fits}) == 1
     assert not np.array_equal(fits[0].index, fits[1].index)
@@ -169,6 +172,28 @@ def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatc
         (alone,) = train_fits([fit])
         for ours, theirs in zip(member.arrays, alone.arrays, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+def test_networks_that_hold_out_the_same_rows_keep_the_epoch_of_their_best_mean(monkeypatch):
+    fits, raw = [], []
+
+    def train_and_keep(several, n_members):
+        fits.extend(several)
+        measure = several[0].joint_score
+        for fit in several:
+            fit.joint_score = lambda rows, of_all: raw.append(of_all) or measure(rows, of_all)
+        return train_fits(several, n_members)
+
+    monkeypatch.setattr(train, "train_fits", train_and_keep)
+    TabularRegressor(**SMALL).fit(X, Y)
+    assert fits[0].validation is fits[1].validation
+    rows = fits[0].validation
+    losses = [mean_squared_error(rows.y, of_all.mean(axis=0)) for of_all in raw]
+    for k, fit in enumerate(fits):
+        np.testing.assert_allclose(fit.state.scores, np.negative(losses), rtol=1e-6)
+        own = [mean_squared_error(rows.y, of_all[k]) for of_all in raw]
+        np.testing.assert_allclose(fit.state.history["val_loss"], own, rtol=1e-4)
+        assert fit.state.best_value == min(-score for score in fit.state.scores)
 
 
 def test_steps_are_those_of_the_paper():

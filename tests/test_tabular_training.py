@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import TabularClassifier, TabularRegressor
+from skmlp._estimators import tabular
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
 
@@ -27,6 +28,13 @@ def same_members(some, others):
     for ours, theirs in zip(some, others, strict=True):
         for array, other in zip(ours.arrays, theirs.arrays, strict=True):
             np.testing.assert_allclose(array, other, rtol=2e-3, atol=2e-4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_networks_hold_out_the_same_rows():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tabular, "NETWORKS_OF_FOLD", 2)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +89,11 @@ class TestWarmStart:
         held_out = []
 
         def train_and_keep(fits, n_members):
-            held_out.extend(fit.validation.X for fit in fits)
+            held_out.append(fits[0].validation.X)
             return train_fits(fits, n_members)
 
         monkeypatch.setattr(train, "train_fits", train_and_keep)
-        regressor = warm(random_state=None, epochs=1, validation_fraction=0.25).fit(X, Y)
+        regressor = warm(random_state=None, epochs=1, validation_fraction=0.5).fit(X, Y)
         regressor.set_params(n_estimators=4).fit(X, Y)
         assert len(np.unique(np.concatenate(held_out), axis=0)) == len(X)
 

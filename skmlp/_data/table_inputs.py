@@ -24,8 +24,8 @@ class Scale:
     """How a number is standardised: (x - median) / interquartile range, clipped smoothly.
 
     Where half of the values are equal, the interquartile range is that of the others, or else
-    half the range. The scaled z becomes z / sqrt(1 + (z / 3)²), so that outliers stay between -3 and 3 (Holzmüller
-    et al. 2024, "Better by Default", https://arxiv.org/abs/2407.04491).
+    half the range. The scaled z becomes z / sqrt(1 + (z / 3)²), so that outliers stay between
+    -3 and 3 (Holzmüller et al. 2024, "Better by Default", https://arxiv.org/abs/2407.04491).
     """
 
     half_median: float  # of halved values, whose differences do not overflow
