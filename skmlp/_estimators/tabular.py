@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -43,8 +44,12 @@ from skmlp._training.watchers import EpochWatcher, ProgressBar, ScikitLearnCallb
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256))  # (rows up to, batch size)
-LARGEST_BATCH = 512
+# (training rows up to, batch size, epochs): many rows need fewer passes, each of which is long.
+AUTOMATIC = ((1024, 64, 32), (8192, 128, 32), (30_000, 256, 20), (math.inf, 512, 16))
+SMALL = 64  # rows up to which equal ones are merged, and all make one batch
+# Networks in turn drop more and fewer units, since the mean of networks that differ in more
+# than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
+DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped
 MIN_ROWS = 2
 # Networks that hold out the same rows. Their mean is judged, since it predicts best when each
 # of them has trained for longer than is best for itself.
@@ -153,7 +158,7 @@ class BaseTabular(CallbackSupportMixin, TabularModel, BaseEstimator):
                 drawn = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
                 self._seed = int(drawn)
             data = self._encode(X, y, sample_weight, reset=is_new)
-            if data.n_rows <= BATCH_SIZES[0][1]:
+            if data.n_rows <= SMALL:
                 data = data.merged()
             given = one_validation_set(X_val, y_val, sample_weight_val, None)
             validation = None
@@ -230,7 +235,7 @@ class BaseTabular(CallbackSupportMixin, TabularModel, BaseEstimator):
         seeds = (np.random.SeedSequence(seed).generate_state(self.n_estimators) >> 1).tolist()
         if validation is not None or not self.early_stopping:
             job = self._job(data, validation, data.n_rows)
-            return [replace(job, seed=one) for one in seeds]
+            return [self._of_network(k, job, seed=one) for k, one in enumerate(seeds)]
         folds = self._held_out(data, strata, seed)
         held_out = [data.rows(fold) for fold in folds]
         n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
@@ -239,8 +244,15 @@ class BaseTabular(CallbackSupportMixin, TabularModel, BaseEstimator):
         for k, one in enumerate(seeds):
             fold = k // NETWORKS_OF_FOLD % len(folds)
             index = np.setdiff1d(np.arange(data.n_rows), folds[fold])[:n_rows]
-            jobs.append(replace(job, validation=held_out[fold], index=index, seed=one))
+            own = self._of_network(k, job, seed=one, validation=held_out[fold], index=index)
+            jobs.append(own)
         return jobs
+
+    def _of_network(self, k: int, job: Job, **own: Any) -> Job:
+        """The job of network k, given that of all and its own settings."""
+        exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
+        spec = replace(self._spec(), dropout=1 - (1 - float(self.dropout)) ** exponent)
+        return replace(job, spec=spec, **own)
 
     def _held_out(
         self, data: EncodedData, strata: np.ndarray | None, seed: int
@@ -266,7 +278,8 @@ class BaseTabular(CallbackSupportMixin, TabularModel, BaseEstimator):
 
         refuse_forked_process()
         rate = self._learning_rate if self.learning_rate == "auto" else self.learning_rate
-        size = next((size for limit, size in BATCH_SIZES if n_rows <= limit), LARGEST_BATCH)
+        size, epochs = next(best for limit, *best in AUTOMATIC if n_rows <= limit)
+        epochs = epochs if self.epochs == "auto" else self.epochs
         return Job(
             spec=self._spec(),
             data=data,
@@ -274,8 +287,8 @@ class BaseTabular(CallbackSupportMixin, TabularModel, BaseEstimator):
             bin_edges=edges_of_columns(data.X[:, : self._encoder.n_numeric], data.weight),
             start=None,
             seed=0,
-            epochs=self.epochs,
-            horizon=self.epochs,
+            epochs=epochs,
+            horizon=epochs,
             batch_size=size if self.batch_size == "auto" else self.batch_size,
             callbacks=[],
             score=None,
@@ -315,12 +328,13 @@ class BaseTabular(CallbackSupportMixin, TabularModel, BaseEstimator):
         """Train networks beside those that are kept; `given` are the arguments of `fit`."""
         from skmlp._training.train import train_ensemble
 
-        bar = ProgressBar(type(self).__name__, self.epochs) if self.verbose else None
+        epochs = jobs[0].epochs
+        bar = ProgressBar(type(self).__name__, epochs) if self.verbose else None
         # The bar shows the number of epochs that the limit has decided on.
         watchers: list[EpochWatcher] = [each for each in (limit, bar) if each is not None]
         if getattr(self, "_skl_callbacks", None):
             callbacks = ScikitLearnCallbacks(
-                self, self.epochs, given, lambda *members: {"_members": kept + members}
+                self, epochs, given, lambda *members: {"_members": kept + members}
             )
             watchers.append(callbacks)
         with closing(bar) if bar else nullcontext():

@@ -27,13 +27,14 @@ class TabularParameters:
         types="array-like of int",
         text="Units of each hidden layer.",
     )
-    epochs: int = parameter(
-        default=32,
-        rule=[COUNT],
-        types="int",
+    epochs: int | str = parameter(
+        default="auto",
+        rule=[StrOptions({"auto"}), COUNT],
+        types='int or "auto"',
         text="""
         Passes over the training rows; the learning rate, `dropout` and `weight_decay` are laid
-        out over them.
+        out over them. "auto" is 32 for up to 8,192 training rows, 20 up to 30,000 and otherwise
+        16.
         """,
     )
     learning_rate: float | str = parameter(
@@ -61,7 +62,8 @@ class TabularParameters:
         types="float",
         text="""
         Share of hidden units dropped in a step, in [0, 1); constant for half of the training,
-        and then falling to 0 along half a cosine wave.
+        and then falling to 0 along half a cosine wave. Networks in turn keep the share
+        1 - `dropout` to the power of 3/4, 5/4, 1/4 and 7/4.
         """,
     )
     weight_decay: float = parameter(
@@ -78,9 +80,9 @@ class TabularParameters:
         rule=[UP_TO_HALF],
         types="float",
         text="""
-        Share of the rows that each network holds out to choose its best epoch, in (0, 0.5],
-        rounded to one divided by a whole number. Networks hold out different rows, in turn.
-        Unused where `fit` is given validation data, and without `early_stopping`.
+        Share of the rows that four networks at a time hold out, in (0, 0.5], rounded to one
+        divided by a whole number; the next four hold out others. Unused where `fit` is given
+        validation data, and without `early_stopping`.
         """,
     )
     early_stopping: bool = parameter(
@@ -88,9 +90,10 @@ class TabularParameters:
         rule=["boolean"],
         types="bool",
         text="""
-        Whether each network holds out rows and keeps its best epoch. If False, it is trained
-        on all rows and keeps its last epoch, unless `fit` is given validation data, on which
-        the best epoch is chosen in any case.
+        Whether networks hold out rows and keep the epoch at which the mean of those that hold
+        out the same rows predicts them best. Standard deviations, quantiles and probabilities
+        are calibrated on these rows too. If False, networks are trained on all rows and keep
+        their last epoch, unless `fit` is given validation data, which then serve in any case.
         """,
     )
     max_time: float | None = parameter(
