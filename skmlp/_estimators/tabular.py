@@ -133,7 +133,7 @@ class BaseTabular(CallbackSupportMixin, TabularModel, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative.
         X_val : DataFrame or array-like of shape (n_val, n_features), default=None
-            Validation rows, by which each network's best epoch is chosen.
+            Validation rows, which take the place of held-out ones.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of `X_val`.
         sample_weight_val : array-like of shape (n_val,), default=None
