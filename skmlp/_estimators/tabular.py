@@ -30,6 +30,7 @@ from skmlp._data.table_inputs import quantiles
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._network.inference import predictions, raw_outputs
+from skmlp._network.parallel import in_threads
 from skmlp._network.spec import TargetScaling
 from skmlp._network.tabular import N_BINS, TabularSpec
 from skmlp._parameters.fit_arguments import named_as_validation, one_validation_set
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 BATCH_SIZES = ((1024, 64), (8192, 128), (30_000, 256))  # (rows up to, batch size)
 LARGEST_BATCH = 512
 MIN_ROWS = 2
+MIN_ROWS_IN_THREADS = 512
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
 
@@ -292,15 +294,13 @@ class BaseTabular(BaseEstimator, ABC):
         """Predictions of each network, (n_estimators, n_samples, n_outputs)."""
         check_is_fitted(self, "_members")
         rows = self._encode_features(X)
-        return np.array(
-            [
-                # float64, since targets may be far from 0
-                predictions(
-                    m.spec, raw_outputs(m.spec, m.weights, rows, np.float32).astype(float)
-                )
-                for m in self._members
-            ]
-        )
+
+        def of_member(member: FittedNetwork) -> np.ndarray:
+            raw = raw_outputs(member.spec, member.weights, rows, np.float32)
+            return predictions(member.spec, raw.astype(float))  # targets may be far from 0
+
+        apply = in_threads if len(rows) >= MIN_ROWS_IN_THREADS else map
+        return np.array(list(apply(of_member, self._members)))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_members")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -74,6 +75,10 @@ class Kind:
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         """The output after training; may overwrite the input."""
         return inputs[0]
+
+    def prepared(self, arrays: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
+        """`numpy` with these arrays, for many calls."""
+        return partial(self.numpy, arrays)
 
     def built(self, width: int) -> Kind:
         """The kind, ready to run on tensors."""
