@@ -41,6 +41,9 @@ class PeriodicEmbedding(Drawn):
     def units(self, width: int) -> int:
         return width * self.n_outputs
 
+    def values_of_row(self, width: int) -> int:
+        return width * max(self.n_frequencies, self.n_outputs)
+
     def arrays(self, width: int) -> list[Array]:
         waves = (width, self.n_frequencies)
         return [
@@ -104,6 +107,9 @@ class PiecewiseLinearEmbedding(Drawn):
 
     def units(self, width: int) -> int:
         return width * self.n_outputs
+
+    def values_of_row(self, width: int) -> int:
+        return width * max(self.n_bins, self.n_outputs)
 
     def arrays(self, width: int) -> list[Array]:
         edges = np.zeros((width, self.n_bins + 1), np.float32)

@@ -64,6 +64,10 @@ class Kind:
         """Number of output units, for an input of this width."""
         return width
 
+    def values_of_row(self, width: int) -> int:
+        """Numbers that a row becomes on the way to the output, at most."""
+        return self.units(width)
+
     def shapes(self, width: int) -> list[Shape] | None:
         """Shapes of the arrays; None if only Keras knows them."""
         return []
