@@ -18,8 +18,8 @@ from skmlp._network.activations import numpy_activation
 from skmlp._network.kinds import Weights
 from skmlp._network.spec import Layer, NetworkSpec
 
-# Values of the widest layer: 512 rows of 256 units, two such arrays fill a level-2 cache.
-CHUNK_VALUES = 131_072
+# Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.
+CHUNK_VALUES = 300_000
 MIN_CHUNK_ROWS = 256
 # Up to this many weights, and for one chunk of rows, double precision costs next to nothing.
 SMALL_NETWORK = 100_000
@@ -72,10 +72,10 @@ def _outputs(
     depend on the rows beside it. Otherwise they are computed in float32, as in training.
     """
     steps = _steps(spec, name)
-    units = units_of_layers(spec)
-    arrays = dict(zip(units, weights, strict=True))
+    widths = _values_of_row(spec)
+    arrays = dict(zip(widths, weights, strict=True))
     n_samples = X.shape[0]
-    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(units[layer.name] for layer, _ in steps))
+    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths[layer.name] for layer, _ in steps))
     precision: DTypeLike = np.float32
     if n_samples <= rows:
         n_weights = sum(array.size for layer, _ in steps for array in arrays[layer.name])
@@ -92,16 +92,19 @@ def _outputs(
 
     if n_samples <= rows:
         return forward(X.astype(precision)).astype(dtype, copy=False)
-    outputs = np.empty((n_samples, units[name]), dtype=dtype)
-    for start in range(0, n_samples, rows):
+    first = forward(X[:rows])
+    outputs = np.empty((n_samples, first.shape[1]), dtype=dtype)
+    outputs[:rows] = first
+    for start in range(rows, n_samples, rows):
         outputs[start : start + rows] = forward(X[start : start + rows])
     return outputs
 
 
 @lru_cache(maxsize=128)
-def units_of_layers(spec: NetworkSpec) -> dict[str, int]:
-    """Units by layer, in order."""
-    return {layer.name: layer.kind.units(width) for layer, width in spec.layers_and_widths()}
+def _values_of_row(spec: NetworkSpec) -> dict[str, int]:
+    """`Kind.values_of_row` of each layer, in order."""
+    layers = spec.layers_and_widths()
+    return {layer.name: layer.kind.values_of_row(width) for layer, width in layers}
 
 
 @lru_cache(maxsize=128)

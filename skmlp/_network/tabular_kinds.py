@@ -105,6 +105,9 @@ class ParametricActivation(Drawn):
 
         return skmlp.layers.ParametricActivation(self.function, **name_and_dtype)
 
+    def values_of_row(self, width: int) -> int:
+        return 2 * width  # the input is kept
+
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         x, strength = inputs[0], _beside_rows(arrays[0])
         if self.function == "mish":
