@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import TabularClassifier, TabularRegressor
-from skmlp._estimators import tabular
+from skmlp._estimators import tabular_jobs
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
 
@@ -33,7 +33,7 @@ def same_members(some, others):
 @pytest.fixture(scope="module", autouse=True)
 def _two_networks_hold_out_the_same_rows():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tabular, "NETWORKS_OF_FOLD", 2)
+        patch.setattr(tabular_jobs, "NETWORKS_OF_FOLD", 2)
         yield
 
 

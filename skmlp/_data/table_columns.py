@@ -11,6 +11,7 @@ import numbers
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ OF_TYPES = {
     NUMBERS: (numbers.Real, decimal.Decimal, np.bool_),
     DATES: (datetime.date, np.datetime64),
 }
+PLAIN = {str, int, float, bool}  # of these only NaN is missing
 EPOCH = np.datetime64(0, "s")
 SECOND = np.timedelta64(1, "s")
 
@@ -176,12 +178,14 @@ def _kind_of_values(values: list) -> str:
 
 def _distinct(values: list) -> tuple[list, np.ndarray]:
     """What `Series.factorize` of pandas returns."""
-    position_of: dict = {}
-    positions = np.array([position_of.setdefault(v, len(position_of)) for v in values])
-    present = np.array([not _is_missing(value) for value in position_of])
-    renumbered = np.where(present, np.cumsum(present) - 1, -1)
-    found = [value for value, kept in zip(position_of, present, strict=True) if kept]
-    return found, renumbered[positions]
+    found = list(dict.fromkeys(values))
+    position_of = dict(zip(found, range(len(found)), strict=True))
+    positions = np.fromiter(map(position_of.__getitem__, values), np.intp, len(values))
+    is_present = [v == v if type(v) in PLAIN else not _is_missing(v) for v in found]
+    if all(is_present):
+        return found, positions
+    renumbered = np.where(is_present, np.cumsum(is_present) - 1, -1)
+    return list(compress(found, is_present)), renumbered[positions]
 
 
 def _is_missing(value: Any) -> bool:

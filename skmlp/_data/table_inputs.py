@@ -48,10 +48,17 @@ class Scale:
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
         """Standardised values, float64; a missing one counts as the median."""
-        halves = np.where(np.isnan(values), self.half_median, values / 2)
+        z = values / 2
+        z -= self.half_median
+        z[np.isnan(z)] = 0
         limit = 1e9 * self.half_spread  # further out, squares might overflow
-        z = (halves - self.half_median).clip(-limit, limit) / self.half_spread
-        return z / np.sqrt(1 + (z / CLIP) ** 2)
+        np.clip(z, -limit, limit, out=z)
+        z /= self.half_spread
+        root = z / CLIP
+        root *= root
+        root += 1
+        z /= np.sqrt(root, out=root)
+        return z
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from skmlp._engine.program import Program, padded, padding_of
 from skmlp._engine.recipe import Recipe
 from skmlp._keras.tensorflow import tf
 
-# Rows measured at once, to bound the memory of wide layers: of one network, and of all.
+# Rows measured at once: of one network, and of all. Numbers of all in a layer bound memory.
 MAX_ROWS = 8192
 MAX_ROWS_OF_ALL = 65_536
+MAX_VALUES = 2**22
 
 
 class ValidationRows:
@@ -34,7 +35,10 @@ class ValidationRows:
         distinct = list(dict.fromkeys(sets))
         which = np.array([distinct.index(data) for data in sets])
         which = tf.constant(which if len(sets) > 1 else which[0])
-        size = min(MAX_ROWS, MAX_ROWS_OF_ALL // len(sets))
+        layers = program.recipe.network.layers_and_widths()
+        widest = max(layer.kind.values_of_row(width) for layer, width in layers)
+        of_all = min(MAX_ROWS_OF_ALL, max(MAX_VALUES // widest, 1))
+        size = max(min(MAX_ROWS, of_all // len(sets)), 1)
         if any(watcher.wants_batches for fit in fits for watcher in fit.watchers):
             size = program.recipe.batch_size
         n_rows = int(max(self._n_rows))

@@ -212,6 +212,11 @@ def standard_scaling(data: EncodedData) -> TargetScaling:
     """Weighted mean and standard deviation of each target."""
     with np.errstate(over="ignore", invalid="ignore"):
         scaler = StandardScaler().fit(data.y, sample_weight=data.weight)
+    if not np.isfinite(scaler.var_).all():
+        raise ValueError(
+            f"'y' must have a finite variance; got values up to {np.abs(data.y).max():.3g}; "
+            "divide it by a constant."
+        )
     return TargetScaling(tuple(scaler.mean_.tolist()), tuple(scaler.scale_.tolist()))
 
 

@@ -7,7 +7,7 @@ chunks that stay in the processor's cache.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy import sparse
 
 from skmlp._network.activations import numpy_activation
 from skmlp._network.kinds import Weights
-from skmlp._network.spec import Layer, NetworkSpec, flow
+from skmlp._network.spec import Layer, NetworkSpec
 
 # Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.
 CHUNK_VALUES = 300_000
@@ -71,48 +71,60 @@ def _outputs(
     the result is float64, products are computed in float64, and a row's prediction does not
     depend on the rows beside it. Otherwise they are computed in float32, as in training.
     """
-    all_layers = spec.layers()
-    arrays = {layer.name: of_layer for layer, of_layer in zip(all_layers, weights, strict=True)}
-    layers = _needed_for(name, all_layers)
+    steps = _steps(spec, name)
+    widths = _values_of_row(spec)
+    arrays = dict(zip(widths, weights, strict=True))
     n_samples = X.shape[0]
-    units = units_of_layers(spec)
-    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(units[layer.name] for layer in layers))
+    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths[layer.name] for layer, _ in steps))
+    precision: DTypeLike = np.float32
+    if n_samples <= rows:
+        n_weights = sum(array.size for layer, _ in steps for array in arrays[layer.name])
+        precision = dtype if n_weights <= SMALL_NETWORK else np.float32
+    run = [_prepared(layer, arrays[layer.name], precision) for layer, _ in steps]
 
     def forward(chunk: np.ndarray | sparse.spmatrix) -> np.ndarray:
-        return flow(
-            layers,
-            spec.inputs(chunk),
-            lambda layer, *values: _run(layer, arrays[layer.name], *values),
-        )[name]
+        values = spec.inputs(chunk)
+        for (layer, unneeded), output in zip(steps, run, strict=True):
+            values[layer.name] = output(*[values[source] for source in layer.sources])
+            for source in unneeded:  # the next layer reuses its memory, which is in the cache
+                del values[source]
+        return values[name]
 
     if n_samples <= rows:
-        n_weights = sum(array.size for layer in layers for array in arrays[layer.name])
-        precision = dtype if n_weights <= SMALL_NETWORK else np.float32
         return forward(X.astype(precision)).astype(dtype, copy=False)
-    outputs = np.empty((n_samples, units[name]), dtype=dtype)
-    for start in range(0, n_samples, rows):
+    first = forward(X[:rows])
+    outputs = np.empty((n_samples, first.shape[1]), dtype=dtype)
+    outputs[:rows] = first
+    for start in range(rows, n_samples, rows):
         outputs[start : start + rows] = forward(X[start : start + rows])
     return outputs
 
 
 @lru_cache(maxsize=128)
-def units_of_layers(spec: NetworkSpec) -> dict[str, int]:
-    """Units by layer."""
-    return {layer.name: layer.kind.units(width) for layer, width in spec.layers_and_widths()}
+def _values_of_row(spec: NetworkSpec) -> dict[str, int]:
+    """`Kind.values_of_row` of each layer, in order."""
+    layers = spec.layers_and_widths()
+    return {layer.name: layer.kind.values_of_row(width) for layer, width in layers}
 
 
-def _needed_for(name: str, layers: Sequence[Layer]) -> list[Layer]:
-    """The layers that the named layer depends on, itself included, in order."""
-    wanted, needed = {name}, []
-    for layer in reversed(layers):
+@lru_cache(maxsize=128)
+def _steps(spec: NetworkSpec, name: str) -> list[tuple[Layer, list[str]]]:
+    """The layers that the named layer depends on, itself included, in order.
+
+    Beside each are those of its sources that no later one has.
+    """
+    wanted, steps = {name}, []
+    used: set[str] = set()
+    for layer in reversed(spec.layers()):
         if layer.name in wanted:
             wanted.update(layer.sources)
-            needed.append(layer)
-    return needed[::-1]
+            steps.append((layer, [source for source in layer.sources if source not in used]))
+            used.update(layer.sources)
+    return steps[::-1]
 
 
-def _run(layer: Layer, arrays: Arrays, *inputs: np.ndarray) -> np.ndarray:
-    """A layer's output after training; may overwrite its input."""
-    if arrays:
-        arrays = tuple(array.astype(inputs[0].dtype, copy=False) for array in arrays)
-    return layer.kind.numpy(arrays, *inputs)
+def _prepared(layer: Layer, arrays: Arrays, dtype: DTypeLike) -> Callable[..., np.ndarray]:
+    """A layer's output after training, of its inputs, which it may overwrite."""
+    if dtype != np.float32:
+        arrays = tuple(array.astype(dtype) for array in arrays)
+    return layer.kind.prepared(arrays)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -63,6 +64,10 @@ class Kind:
         """Number of output units, for an input of this width."""
         return width
 
+    def values_of_row(self, width: int) -> int:
+        """Numbers that a row becomes on the way to the output, at most."""
+        return self.units(width)
+
     def shapes(self, width: int) -> list[Shape] | None:
         """Shapes of the arrays; None if only Keras knows them."""
         return []
@@ -74,6 +79,10 @@ class Kind:
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         """The output after training; may overwrite the input."""
         return inputs[0]
+
+    def prepared(self, arrays: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
+        """`numpy` with these arrays, for many calls."""
+        return partial(self.numpy, arrays)
 
     def built(self, width: int) -> Kind:
         """The kind, ready to run on tensors."""

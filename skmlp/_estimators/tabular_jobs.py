@@ -1,0 +1,176 @@
+"""The jobs of an ensemble: what each network is, which rows it holds out, how it is trained."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from skmlp._data.encoded import EncodedData
+from skmlp._data.table_inputs import bin_edges
+from skmlp._data.tables import TableEncoder
+from skmlp._network.spec import TargetScaling
+from skmlp._network.tabular import N_BINS, TabularSpec
+from skmlp._parameters.rules import hidden_units
+from skmlp._training.job import Job
+
+# (training rows up to, batch size, epochs): many rows need fewer passes, each of which is long.
+AUTOMATIC = ((1024, 64, 32), (8192, 128, 32), (30_000, 256, 20), (math.inf, 512, 16))
+# Networks in turn drop more and fewer units, since the mean of networks that differ in more
+# than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
+DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped
+MIN_ROWS = 2
+# Networks that hold out the same rows. Their mean is judged, since it predicts best when each
+# of them has trained for longer than is best for itself.
+NETWORKS_OF_FOLD = 4
+BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
+
+HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
+
+
+class TabularJobs(ABC):
+    """Makes the jobs of an ensemble from the parameters of an estimator."""
+
+    n_estimators: int
+    hidden_layer_sizes: Sequence[int]
+    epochs: int | str
+    learning_rate: float | str
+    batch_size: int | str
+    dropout: float
+    weight_decay: float
+    validation_fraction: float
+    early_stopping: bool
+    _activation: str
+    _learning_rate: float
+    _encoder: TableEncoder
+
+    @abstractmethod
+    def _output_layer(self) -> tuple[int, str]:
+        """Units and activation of the output layer."""
+
+    @abstractmethod
+    def _loss(self) -> Any:
+        """The loss of a row, by name or as a function."""
+
+    @abstractmethod
+    def _joint_loss(self, rows: EncodedData, raw: np.ndarray) -> float:
+        """Loss of the mean of networks, given their raw outputs (networks, rows, units)."""
+
+    def _target_scaling(self) -> TargetScaling | None:
+        return None
+
+    def _jobs(
+        self,
+        data: EncodedData,
+        validation: EncodedData | None,
+        strata: np.ndarray | None,
+        seed: int,
+    ) -> list[Job]:
+        """A job for each network, which does not depend on how many there are."""
+        seeds = (np.random.SeedSequence(seed).generate_state(self.n_estimators) >> 1).tolist()
+        if validation is not None or not self.early_stopping:
+            job = self._job(data, validation, data.n_rows)
+            return [self._of_network(k, job, seed=one) for k, one in enumerate(seeds)]
+        folds = self._held_out(data, strata, seed)
+        held_out = [data.rows(fold) for fold in folds]
+        n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
+        job = self._job(data, None, n_rows)
+        jobs = []
+        for k, one in enumerate(seeds):
+            fold = k // NETWORKS_OF_FOLD % len(folds)
+            index = np.setdiff1d(np.arange(data.n_rows), folds[fold])[:n_rows]
+            own = self._of_network(k, job, seed=one, validation=held_out[fold], index=index)
+            jobs.append(own)
+        return jobs
+
+    def _of_network(self, k: int, job: Job, **own: Any) -> Job:
+        """The job of network k, given that of all and its own settings."""
+        exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
+        spec = replace(self._spec(), dropout=1 - (1 - float(self.dropout)) ** exponent)
+        return replace(job, spec=spec, **own)
+
+    def _held_out(
+        self, data: EncodedData, strata: np.ndarray | None, seed: int
+    ) -> list[np.ndarray]:
+        """Positions of the rows that are held out, each by some of the networks."""
+        if data.n_rows < MIN_ROWS:
+            raise ValueError(
+                f"'X' must have at least {MIN_ROWS} different rows of positive weight, since "
+                f"some are held out; got n_samples={data.n_rows}; pass X_val and y_val, or set "
+                "early_stopping=False."
+            )
+        n_folds = max(min(round(1 / self.validation_fraction), data.n_rows // 2), 2)
+        if strata is not None and np.unique(strata, return_counts=True)[1].min() >= n_folds:
+            splitter: Any = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+        else:
+            splitter = KFold(n_folds, shuffle=True, random_state=seed)
+        folds = (fold for _, fold in splitter.split(data.X, strata))
+        return list(islice(folds, -(-self.n_estimators // NETWORKS_OF_FOLD)))
+
+    def _job(self, data: EncodedData, validation: EncodedData | None, n_rows: int) -> Job:
+        """The job of all networks, each of which is trained on `n_rows` rows."""
+        from skmlp._keras.tensorflow import keras, refuse_forked_process
+
+        refuse_forked_process()
+        size, epochs = next(best for limit, *best in AUTOMATIC if n_rows <= limit)
+        epochs = epochs if isinstance(self.epochs, str) else self.epochs
+        rate = self.learning_rate
+        rate = self._learning_rate if isinstance(rate, str) else rate
+        return Job(
+            spec=self._spec(),
+            data=data,
+            validation=validation,
+            bin_edges=edges_of_columns(data.X[:, : self._encoder.n_numeric], data.weight),
+            start=None,
+            seed=0,
+            epochs=epochs,
+            horizon=epochs,
+            batch_size=size if self.batch_size == "auto" else self.batch_size,
+            callbacks=[],
+            score=None,
+            joint_score=lambda rows, raw: -self._joint_loss(rows, raw),
+            metrics={},
+            loss=self._loss(),
+            optimizer=keras.optimizers.AdamW(
+                rate, beta_2=BETA_2, epsilon=1e-8, weight_decay=self.weight_decay
+            ),
+            learning_rate=rate,
+            learning_rate_schedule="coslog4",
+            fades=True,
+        )
+
+    def _spec(self) -> TabularSpec:
+        """The network of a member."""
+        n_outputs, output_activation = self._output_layer()
+        return TabularSpec(
+            n_numeric=self._encoder.n_numeric,
+            n_indicators=self._encoder.n_indicators,
+            n_levels=self._encoder.n_levels,
+            hidden_units=hidden_units(self.hidden_layer_sizes, None, None),
+            activation=self._activation,
+            dropout=float(self.dropout),
+            n_outputs=n_outputs,
+            output_activation=output_activation,
+            target_scaling=self._target_scaling(),
+        )
+
+
+def networks_by_held_out(jobs: Sequence[Job], first: int = 0) -> HeldOut:
+    """Positions of the networks, from `first` on, that held out each set of rows."""
+    found: dict[EncodedData, list[int]] = {}
+    for i, job in enumerate(jobs, first):
+        if job.validation is not None:
+            found.setdefault(job.validation, []).append(i)
+    return found
+
+
+def edges_of_columns(numeric: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Edges of each column's bins, (n_columns, N_BINS + 1) float32."""
+    edges = [bin_edges(column, weight, N_BINS) for column in numeric.T]
+    return np.array(edges, np.float32).reshape(-1, N_BINS + 1)
