@@ -28,6 +28,7 @@ SMALL = {
     "hidden_layer_sizes": (16,),
     "epochs": 16,
     "batch_size": 64,
+    "validation_fraction": 0.5,  # enough rows for quantiles of their errors
     "random_state": 0,
 }
 RNG = np.random.default_rng(0)
@@ -49,8 +50,7 @@ def regressor():
 
 @pytest.fixture(scope="module")
 def quantile_regressor():
-    params = {**SMALL, "validation_fraction": 0.5}
-    return TabularRegressor(**params, loss="quantile").fit(X[TRAIN], Y[TRAIN])
+    return TabularRegressor(**SMALL, loss="quantile").fit(X[TRAIN], Y[TRAIN])
 
 
 @pytest.fixture(scope="module")
