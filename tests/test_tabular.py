@@ -196,6 +196,36 @@ def test_networks_that_hold_out_the_same_rows_keep_the_epoch_of_their_best_mean(
         assert fit.state.best_value == min(-score for score in fit.state.scores)
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "epochs"),
+    [(1100, 64, 32), (1300, 128, 32), (9400, 256, 20), (34_500, 512, 16)],
+)
+def test_jobs_follow_the_number_of_rows(monkeypatch, n_rows, batch_size, epochs):
+    class NotTrainedError(Exception):
+        pass
+
+    def keep(jobs, watchers, *, compiles_first):
+        kept.extend(jobs)
+        raise NotTrainedError
+
+    kept = []
+    monkeypatch.setattr(train, "train_ensemble", keep)
+    rows = RNG.normal(size=(n_rows, 1))
+    with pytest.raises(NotTrainedError):
+        TabularRegressor(10).fit(rows, rows[:, 0])
+    assert {(job.batch_size, job.epochs) for job in kept} == {(batch_size, epochs)}
+    held_out = [job.validation for job in kept]
+    assert all(of is held_out[k // 4 * 4] for k, of in enumerate(held_out))
+    assert len({id(of) for of in held_out}) == 3
+    for job in kept:  # trains on all but the rows that it holds out
+        assert len(np.unique(job.index)) == n_rows - -(-n_rows // 8)
+        left = np.setdiff1d(np.arange(n_rows), job.index)
+        assert np.isin(job.validation.y, job.data.y[left]).all()
+    shares = [0.85**0.75, 0.85**1.25, 0.85**0.25, 0.85**1.75]
+    dropped = [job.spec.dropout for job in kept]
+    np.testing.assert_allclose(dropped, 1 - np.array([*shares, *shares, *shares[:2]]))
+
+
 def test_steps_are_those_of_the_paper():
     """Rates by kind of weight, fading decay, waves of rates: as written out step by step."""
     data = np.random.default_rng(3).normal(size=(32, 3)).astype(np.float32)
