@@ -41,12 +41,9 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         Number of outputs of a network.
     temperature_ : float
         What the raw outputs of each network are divided by before they become probabilities
-        (Guo et al. 2017, https://arxiv.org/abs/1706.04599), between 0.5 and 8. For the mean of
-        the networks and the rows of `X_val` it minimises the log loss, weighted as in
-        training. Without `X_val` each row is held out by one network, which needs a higher
-        temperature than the mean of several: it is then the square root of the temperature
-        that minimises the log loss of held-out rows, each predicted by the network that held
-        it out. 1 if no rows were held out.
+        (Guo et al. 2017, https://arxiv.org/abs/1706.04599), between 0.5 and 8. It minimises
+        the log loss, weighted as in training, of held-out rows, each predicted by the mean of
+        the networks that held it out, or of the rows of `X_val`. 1 if no rows were held out.
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks.
     n_iter_ : int

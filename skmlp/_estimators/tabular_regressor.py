@@ -40,8 +40,9 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
 
     Each network is RealMLP (Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491) with a
     piecewise linear encoding (Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556) beside
-    its periodic embeddings of numeric columns. All are trained at once, each keeps its best
-    epoch on the rows that it holds out, and their predictions are averaged.
+    its periodic embeddings of numeric columns. All are trained at once, and their predictions are
+    averaged. Four networks at a time hold out the same rows, and keep the epoch at which their
+    mean predicts these rows best.
 
     {parameters}
 
@@ -58,7 +59,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         networks, learned from held-out rows; see `predict`. None with `loss="quantile"`.
     quantile_shifts_ : ndarray of shape (n_outputs, n_quantiles), or None
         What is added to each quantile, so that its share of the targets of held-out rows is at
-        or below it, each row predicted by the network that held it out: conformalized quantile
+        or below it, each row predicted by the networks that held it out: conformalized quantile
         regression (Romano et al. 2019, https://arxiv.org/abs/1905.03222), each quantile by
         itself. None with `loss="squared_error"`.
     history_ : dict of str to list of float
@@ -144,8 +145,8 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         -----
         The square of `std` is the variance of the networks' predictions for the row plus the
         square of `noise_std_`. That is, for each target, the weighted mean squared error of
-        held-out rows, each predicted by the network that held it out (the mean of several, and
-        for `X_val` of all), less the mean variance of all networks' predictions for these rows,
+        held-out rows, each predicted by the mean of the networks that held it out (for `X_val`,
+        of all), less the mean variance of all networks' predictions for these rows,
         and at least 0. So the mean of `std` squared over held-out rows is the mean squared
         error there, unless `noise_std_` is 0.
         """
