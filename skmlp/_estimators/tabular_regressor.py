@@ -40,9 +40,9 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
 
     Each network is RealMLP (Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491) with a
     piecewise linear encoding (Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556) beside
-    its periodic embeddings of numeric columns. All are trained at once, and their predictions are
-    averaged. Four networks at a time hold out the same rows, and keep the epoch at which their
-    mean predicts these rows best.
+    its periodic embeddings of numeric columns. All are trained at once, and their predictions
+    are averaged. Four networks at a time hold out the same rows, and keep the epoch at which
+    their mean predicts these rows best.
 
     {parameters}
 
