@@ -59,6 +59,8 @@ def tables() -> Iterator[Table]:
             na_values=[""],
             dtype=dict.fromkeys(meta["cat"], "category"),
         )
+        for column in meta["cat"]:  # CatBoost's are text
+            frame[column] = frame[column].cat.rename_categories(str)
         is_numeric = meta["task"] == "regression"
         yield name, frame.drop(columns="target"), frame["target"], is_numeric
 
