@@ -67,7 +67,7 @@ NETWORKS = [
     "wide and deep",
     "wide and deep classes",
 ]
-TABLES = ["table", "table's quantiles", "table's classes", "table's labels"]
+TABLES = ["table", "table's quantiles", "table's classes"]
 # Promises of estimators that are one network
 of_networks = pytest.mark.parametrize("fitted_problem", NETWORKS, indirect=True)
 
@@ -94,7 +94,6 @@ def fitted_problem(request, sine, iris, multilabel):
         "table": (TabularRegressor(**TABULAR), X, y),
         "table's quantiles": (TabularRegressor(**TABULAR, loss="quantile"), X, y),
         "table's classes": (TabularClassifier(**TABULAR), *iris),
-        "table's labels": (TabularClassifier(**TABULAR), *multilabel),
     }[request.param]
     return estimator.fit(X, y), X, y
 
