@@ -198,7 +198,13 @@ def test_networks_that_hold_out_the_same_rows_keep_the_epoch_of_their_best_mean(
 
 @pytest.mark.parametrize(
     ("n_rows", "batch_size", "epochs"),
-    [(1100, 64, 32), (1300, 128, 32), (9400, 256, 20), (34_500, 512, 16)],
+    [
+        (1100, 64, 32),
+        (1300, 128, 32),
+        (9400, 256, 20),
+        (34_500, 512, 16),
+        (70_000, 512, 12),
+    ],
 )
 def test_jobs_follow_the_number_of_rows(monkeypatch, n_rows, batch_size, epochs):
     class NotTrainedError(Exception):

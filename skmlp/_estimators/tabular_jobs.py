@@ -21,7 +21,13 @@ from skmlp._parameters.rules import hidden_units
 from skmlp._training.job import Job
 
 # (training rows up to, batch size, epochs): many rows need fewer passes, each of which is long.
-AUTOMATIC = ((1024, 64, 32), (8192, 128, 32), (30_000, 256, 20), (math.inf, 512, 16))
+AUTOMATIC = (
+    (1024, 64, 32),
+    (8192, 128, 32),
+    (30_000, 256, 20),
+    (60_000, 512, 16),
+    (math.inf, 512, 12),
+)
 # Networks in turn drop more and fewer units, since the mean of networks that differ in more
 # than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
 DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped

@@ -33,8 +33,8 @@ class TabularParameters:
         types='int or "auto"',
         text="""
         Passes over the training rows; the learning rate, `dropout` and `weight_decay` are laid
-        out over them. "auto" is 32 for up to 8,192 training rows, 20 up to 30,000 and otherwise
-        16.
+        out over them. "auto" is 32 for up to 8,192 training rows, 20 up to 30,000, 16 up to
+        60,000 and otherwise 12.
         """,
     )
     learning_rate: float | str = parameter(
