@@ -173,6 +173,18 @@ class TestCallbacks:
         np.testing.assert_array_equal(at_end, four.predict(X))
         assert not np.array_equal(of_epochs[0], of_epochs[1])
 
+    @pytest.mark.parametrize(
+        "estimator",
+        [TabularRegressor(2, **SMALL, loss="quantile"), TabularClassifier(2, **SMALL)],
+    )
+    def test_before_calibration_a_fitted_estimator_predicts_too(self, estimator):
+        watching = Watching()
+        y = LABELS if isinstance(estimator, TabularClassifier) else Y
+        fitted = clone(estimator).set_params(epochs=2).set_callbacks(watching).fit(X, y)
+        assert [len(predicted) for predicted in watching.predictions] == [len(X)] * 3
+        fitted._calibrate({})
+        np.testing.assert_array_equal(watching.predictions[-1], fitted.predict(X))
+
     def test_all_networks_stop_where_a_callback_asks(self):
         watching = Watching(stop_after=2)
         regressor = clone(REGRESSOR).set_params(early_stopping=False)

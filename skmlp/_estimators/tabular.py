@@ -200,6 +200,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
         """Train networks beside those that are kept; `given` are the arguments of `fit`."""
         from skmlp._training.train import train_ensemble
 
+        self._calibrate({})  # callbacks may ask for predictions before there is more to say
         epochs = jobs[0].epochs
         bar = ProgressBar(type(self).__name__, epochs) if self.verbose else None
         # The bar shows the number of epochs that the limit has decided on.
