@@ -9,7 +9,7 @@ from operator import is_not
 import numpy as np
 
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.fit import Fit, Training
+from skmlp._engine.fit import Fit, JointMeasure, Training
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.program import Program
 from skmlp._engine.stopping import StopReason
@@ -224,15 +224,13 @@ class _Loop:
 
     def _joint_scores(self, raw: dict[int, np.ndarray]) -> dict[int, float]:
         """Scores of fits that are judged by their networks' common predictions."""
-        sharing: dict[EncodedData, list[int]] = {}
+        sharing: dict[tuple[JointMeasure, EncodedData], list[int]] = {}
         for k in raw:
-            rows, joint_score = self._fits[k].validation, self._fits[k].joint_score
-            if rows is not None and joint_score is not None:
-                sharing.setdefault(rows, []).append(k)
+            measure, rows = self._fits[k].joint_score, self._fits[k].validation
+            if measure is not None and rows is not None:
+                sharing.setdefault((measure, rows), []).append(k)
         scores = {}
-        for rows, members in sharing.items():
-            measure = self._fits[members[0]].joint_score
-            assert measure is not None
+        for (measure, rows), members in sharing.items():
             score = measure(rows, np.stack([raw[k] for k in members]))
             scores.update(dict.fromkeys(members, score))
         return scores

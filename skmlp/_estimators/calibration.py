@@ -1,4 +1,4 @@
-"""What is learned from held-out rows after training: noise, quantile shifts, temperature."""
+"""Noise, shifts of quantiles and temperature, learned from held-out rows after training."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def noise_variance(errors: np.ndarray, variance: np.ndarray, weight: np.ndarray)
 def quantile_shifts(
     residuals: np.ndarray, weight: np.ndarray, quantiles: Sequence[float]
 ) -> np.ndarray:
-    """What to add to each quantile so that its share of the targets is at or below it.
+    """Terms that bring the share of targets at or below each quantile to where it should be.
 
     Residuals are targets less quantiles, (n_rows, n_outputs, n_quantiles); the shifts are
     (n_outputs, n_quantiles). Each is a quantile of the residuals, as in conformalized quantile

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,15 @@ from skmlp._sklearn import is_printing
 
 if TYPE_CHECKING:
     import keras
+
+
+@contextmanager
+def model_needs_tensorflow() -> Iterator[None]:
+    """Without TensorFlow, there is no attribute `model_`."""
+    try:
+        yield
+    except ImportError as error:
+        raise AttributeError("'model_' needs TensorFlow, which failed to import.") from error
 
 
 class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -141,12 +152,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         an auxiliary output takes a list that holds the targets twice.
         """
         state = self._state_or_raise()
-        try:
-            from skmlp._estimators.exported import compiled_model  # imports TensorFlow
-        except ImportError as error:
-            raise AttributeError(
-                "'model_' needs TensorFlow, which failed to import."
-            ) from error
+        with model_needs_tensorflow():
+            from skmlp._estimators.exported import compiled_model
         return compiled_model(state, self, has_class_indices=self._has_class_indices())
 
     def _has_class_indices(self) -> bool:

@@ -40,7 +40,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
     n_outputs_ : int
         Number of outputs of a network.
     temperature_ : float
-        What the raw outputs of each network are divided by before they become probabilities
+        Divisor of the raw outputs of each network before they become probabilities
         (Guo et al. 2017, https://arxiv.org/abs/1706.04599), between 0.5 and 8. It minimises
         the log loss, weighted as in training, of held-out rows, each predicted by the mean of
         the networks that held it out, or of the rows of `X_val`. 1 if no rows were held out.
@@ -143,7 +143,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         return "log_loss"
 
     def _joint_loss(self, rows: EncodedData, raw: np.ndarray) -> float:
-        # What a temperature mends is no reason to prefer an earlier epoch.
+        # A temperature will mend overconfidence, so it is no reason for an earlier epoch.
         _, loss = temperature_and_log_loss([raw], [rows])
         return loss
 

@@ -82,7 +82,7 @@ class TabularJobs(ABC):
         seeds = (np.random.SeedSequence(seed).generate_state(self.n_estimators) >> 1).tolist()
         if validation is not None or not self.early_stopping:
             job = self._job(data, validation, data.n_rows)
-            return [self._of_network(k, job, seed=one) for k, one in enumerate(seeds)]
+            return [replace(job, spec=self._spec(k), seed=one) for k, one in enumerate(seeds)]
         folds = self._held_out(data, strata, seed)
         held_out = [data.rows(fold) for fold in folds]
         n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
@@ -91,15 +91,9 @@ class TabularJobs(ABC):
         for k, one in enumerate(seeds):
             fold = k // NETWORKS_OF_FOLD % len(folds)
             index = np.setdiff1d(np.arange(data.n_rows), folds[fold])[:n_rows]
-            own = self._of_network(k, job, seed=one, validation=held_out[fold], index=index)
-            jobs.append(own)
+            own = {"spec": self._spec(k), "seed": one}
+            jobs.append(replace(job, **own, validation=held_out[fold], index=index))
         return jobs
-
-    def _of_network(self, k: int, job: Job, **own: Any) -> Job:
-        """The job of network k, given that of all and its own settings."""
-        exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
-        spec = replace(self._spec(), dropout=1 - (1 - float(self.dropout)) ** exponent)
-        return replace(job, spec=spec, **own)
 
     def _held_out(
         self, data: EncodedData, strata: np.ndarray | None, seed: int
@@ -120,7 +114,7 @@ class TabularJobs(ABC):
         return list(islice(folds, -(-self.n_estimators // NETWORKS_OF_FOLD)))
 
     def _job(self, data: EncodedData, validation: EncodedData | None, n_rows: int) -> Job:
-        """The job of all networks, each of which is trained on `n_rows` rows."""
+        """The job of network 0, trained on `n_rows` rows; others differ in a few fields."""
         from skmlp._keras.tensorflow import keras, refuse_forked_process
 
         refuse_forked_process()
@@ -129,7 +123,7 @@ class TabularJobs(ABC):
         rate = self.learning_rate
         rate = self._learning_rate if isinstance(rate, str) else rate
         return Job(
-            spec=self._spec(),
+            spec=self._spec(0),
             data=data,
             validation=validation,
             bin_edges=edges_of_columns(data.X[:, : self._encoder.n_numeric], data.weight),
@@ -151,16 +145,17 @@ class TabularJobs(ABC):
             fades=True,
         )
 
-    def _spec(self) -> TabularSpec:
-        """The network of a member."""
+    def _spec(self, k: int) -> TabularSpec:
+        """Network k."""
         n_outputs, output_activation = self._output_layer()
+        exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
         return TabularSpec(
             n_numeric=self._encoder.n_numeric,
             n_indicators=self._encoder.n_indicators,
             n_levels=self._encoder.n_levels,
             hidden_units=hidden_units(self.hidden_layer_sizes, None, None),
             activation=self._activation,
-            dropout=float(self.dropout),
+            dropout=1 - (1 - float(self.dropout)) ** exponent,
             n_outputs=n_outputs,
             output_activation=output_activation,
             target_scaling=self._target_scaling(),

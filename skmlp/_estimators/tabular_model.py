@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp._estimators.fitted import model_needs_tensorflow
+
 if TYPE_CHECKING:
     import keras
 
@@ -53,10 +55,5 @@ class TabularModel(ABC):
         imported.
         """
         check_is_fitted(self)
-        try:
-            import skmlp._keras.tensorflow  # noqa: F401
-        except ImportError as error:
-            raise AttributeError(
-                "'model_' needs TensorFlow, which failed to import."
-            ) from error
-        return self._keras_model()
+        with model_needs_tensorflow():
+            return self._keras_model()

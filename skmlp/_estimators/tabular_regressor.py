@@ -58,10 +58,11 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         Standard deviation of each target that is not explained by the differences between the
         networks, learned from held-out rows; see `predict`. None with `loss="quantile"`.
     quantile_shifts_ : ndarray of shape (n_outputs, n_quantiles), or None
-        What is added to each quantile, so that its share of the targets of held-out rows is at
-        or below it, each row predicted by the networks that held it out: conformalized quantile
-        regression (Romano et al. 2019, https://arxiv.org/abs/1905.03222), each quantile by
-        itself. None with `loss="squared_error"`.
+        Terms added to the quantiles, so that the right share of the targets of held-out rows
+        is at or below each, where each row is predicted by the networks that held it out:
+        conformalized quantile regression (Romano et al. 2019,
+        https://arxiv.org/abs/1905.03222), each quantile by itself. None with
+        `loss="squared_error"`.
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks;
         targets are standardised.
