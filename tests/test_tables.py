@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import OneHotEncoder, RobustScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, RobustScaler
 
 from skmlp._data.table_inputs import MAX_ONE_HOT, bin_edges
 from skmlp._data.tables import TableEncoder
@@ -231,6 +231,53 @@ def test_a_single_category_is_an_input_only_beside_missing_values():
     beside = TableEncoder.learn(pd.DataFrame({"a": ["x", None]}))
     rows = beside.encode(pd.DataFrame({"a": ["x", "y", None]}))
     np.testing.assert_array_equal(rows, [[1], [0], [-1]])
+
+
+def amounts(n=45):
+    """Mostly 0, otherwise amounts at irregular distances, each in 20 rows."""
+    others = np.cumsum(1.1 ** np.arange(n)) + 0.1
+    return np.random.RandomState(0).permutation(np.r_[np.zeros(30 * n), np.repeat(others, 20)])
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_amounts_are_a_number_and_a_code(missing):
+    values = amounts()
+    levels = np.unique(values.astype(np.float32))
+    if missing:
+        values[:5] = np.nan
+    encoder = TableEncoder.learn(pd.DataFrame({"a": values}))
+    assert (encoder.n_numeric, encoder.n_indicators, encoder.n_levels) == (1, missing, (47,))
+    expected = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    expected.fit(levels[:, None])
+    for dtype in (np.float64, np.float32):
+        new = np.r_[values[:50], 3.25, -1, 1e30, np.nan].astype(dtype)
+        codes = 1 + expected.transform(new.astype(np.float32)[:, None])[:, 0]
+        encoded = encoder.encode(pd.DataFrame({"a": new}))
+        np.testing.assert_array_equal(encoded[:, -1], np.nan_to_num(codes))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        amounts()[:900],  # mostly other values
+        amounts(39),  # as many as have bins of their own
+        np.r_[amounts(), 1e4 + np.arange(150) ** 1.5],  # values that do not repeat
+        np.searchsorted(np.unique(amounts()), amounts()),  # counts
+        np.full(50, np.nan),
+    ],
+    ids=["others", "few", "single", "counts", "missing"],
+)
+def test_other_numbers_have_no_code(values):
+    assert not TableEncoder.learn(pd.DataFrame({"a": values})).n_levels
+
+
+def test_amounts_beyond_single_precision():
+    """They are one code, and warn of no overflow."""
+    values = np.r_[amounts(), np.full(30, 1e300), np.full(30, 2e300), np.full(30, -1e300)]
+    encoder = TableEncoder.learn(pd.DataFrame({"a": values}))
+    assert encoder.n_levels == (49,)
+    codes = encoder.encode(pd.DataFrame({"a": [-1e300, 1e300, 2e300]}))[:, -1]
+    np.testing.assert_array_equal(codes, [1, 48, 48])
 
 
 @pytest.mark.parametrize("n", [MAX_ONE_HOT, MAX_ONE_HOT + 1, 10_000])

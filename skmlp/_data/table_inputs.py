@@ -15,6 +15,8 @@ MAX_ONE_HOT = 40
 # Text is free text from this mean number of words, if most rows differ. Codes and names have
 # fewer (the passengers of the Titanic 4, with their titles), sentences more.
 MIN_WORDS = 6
+# Values of a number that get a vector each, as categories do, must have as many rows on average.
+MIN_ROWS_OF_AMOUNT = 16
 CLIP = 3  # scaled numbers lie between -3 and 3
 QUARTILES = np.array([0.25, 0.5, 0.75])
 
@@ -66,14 +68,17 @@ class NumberInputs:
     """Inputs of a column of numbers, dates or durations, and an indicator of missing values.
 
     Parts of dates that are constant in fit are left out, and so is the indicator of a column
-    that has no missing value in fit, or nothing else.
+    that has no missing value in fit, or nothing else. A column of amounts has codes too.
     """
 
     kind: str
     scales: dict[str, Scale]  # by part: "value", or those of a date
     has_indicator: bool
+    amounts: tuple[float, ...]  # in single precision, ascending; their codes start at 1
 
-    n_codes = 0
+    @property
+    def n_codes(self) -> int:
+        return len(self.amounts) + 1 if self.amounts else 0
 
     @property
     def n_numeric(self) -> int:
@@ -90,7 +95,9 @@ class NumberInputs:
         varying = [name for name in others if _varies(parts[name])]
         scales = {name: Scale.learn(parts[name], weight) for name in [first, *varying]}
         missing = np.isnan(parts[first])
-        return cls(column.kind, scales, bool(missing.any() and not missing.all()))
+        has_indicator = bool(missing.any() and not missing.all())
+        amounts = amounts_of(parts[first] if column.kind == NUMBERS else parts[first][:0])
+        return cls(column.kind, scales, has_indicator, amounts)
 
     def write(
         self, column: Column, numeric: np.ndarray, indicators: np.ndarray, codes: np.ndarray
@@ -101,6 +108,11 @@ class NumberInputs:
             numeric[:, i] = scale.scaled(parts[name])
         if self.has_indicator:
             indicators[:, 0] = np.isnan(parts[next(iter(self.scales))])
+        if self.n_codes:
+            amounts = np.array([*self.amounts, np.nan], np.float32)
+            values = _single(parts["value"])
+            position = np.searchsorted(amounts, values)
+            codes[:, 0] = np.where(amounts[position] == values, position + 1, 0)
 
     def _parts_as_in_fit(self, column: Column) -> dict[str, np.ndarray]:
         if column.kind == self.kind or (column.kind, self.kind) == (BOOLEANS, NUMBERS):
@@ -229,6 +241,32 @@ def bin_edges(values: np.ndarray, weight: np.ndarray, n_bins: int) -> np.ndarray
     fits = np.flatnonzero(heaviest <= limits)
     weights = np.minimum(weights, limits[fits[0]]) if fits.size else np.ones_like(weights)
     return quantiles(distinct, weights, np.linspace(0, 1, n_bins + 1))
+
+
+def amounts_of(values: np.ndarray) -> tuple[float, ...]:
+    """The values of a column of amounts, ascending, in single precision; none of others.
+
+    Such a column is mostly one value, often 0, and its others repeat at irregular distances, as
+    sums of money do that rules or prices fix. Neighbours then have little in common (on adult,
+    vectors for the capital gains and losses raise accuracy from 0.875 to 0.879). Counts, grey
+    levels and measurements are at regular distances. With vectors for them a network learns its
+    rows by heart (wine quality, R² from 0.50 to 0.44). Few values have bins of their own.
+    """
+    distinct, n_rows = np.unique(_single(_present(values)), return_counts=True)
+    n_others = n_rows.sum() - n_rows.max(initial=0)
+    is_mostly_one = 2 * n_others < n_rows.sum()
+    repeats = n_others >= MIN_ROWS_OF_AMOUNT * (len(distinct) - 1)
+    if not is_mostly_one or not repeats or len(distinct) <= MAX_ONE_HOT:
+        return ()
+    with np.errstate(over="ignore", invalid="ignore"):
+        decile, median = np.quantile(np.diff(distinct), [0.1, 0.5])
+    return tuple(distinct.tolist()) if median > 2 * decile else ()
+
+
+def _single(values: np.ndarray) -> np.ndarray:
+    """Values in float32, so that numbers of either precision are the same amounts."""
+    with np.errstate(over="ignore", under="ignore"):
+        return values.astype(np.float32)
 
 
 def _varies(values: np.ndarray) -> bool:
