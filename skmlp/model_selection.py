@@ -21,7 +21,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 
-from skmlp._estimators.base import BaseMLP
+from skmlp._estimators.base import BaseNetwork
 from skmlp._keras.text import results_to_show
 from skmlp._sklearn import BaseSuccessiveHalving
 from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
@@ -148,7 +148,7 @@ class _StackedSearch:
 
     def _reason_to_train_alone(self, params: dict[str, Any]) -> str | None:
         last, prefix = _last_step(self.estimator)
-        if not isinstance(last, BaseMLP):
+        if not isinstance(last, BaseNetwork):
             return f"{type(last).__name__} is not an estimator of skmlp"
         callbacks = params.get(f"{prefix}callbacks", params.get("callbacks"))
         if callbacks or (callbacks is None and last.callbacks):

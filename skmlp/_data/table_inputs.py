@@ -15,7 +15,7 @@ MAX_ONE_HOT = 40
 # Text is free text from this mean number of words, if most rows differ. Codes and names have
 # fewer (the passengers of the Titanic 4, with their titles), sentences more.
 MIN_WORDS = 6
-# Values of a number that get a vector each, as categories do, must have as many rows on average.
+# Rows, on average, of each value of a number whose values get a vector each, as categories do
 MIN_ROWS_OF_AMOUNT = 16
 CLIP = 3  # scaled numbers lie between -3 and 3
 QUARTILES = np.array([0.25, 0.5, 0.75])

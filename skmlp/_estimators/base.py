@@ -26,8 +26,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.checkpointed import CheckpointedNetwork
 from skmlp._network.activations import numpy_activation
-from skmlp._network.mlp import MLPSpec
-from skmlp._network.spec import NetworkSpec
+from skmlp._network.spec import NetworkSpec, TargetScaling
 from skmlp._parameters.fit_arguments import (
     as_list,
     checked_batch,
@@ -42,13 +41,7 @@ from skmlp._parameters.other_names import (
     explains_names,
     refuse_other_names,
 )
-from skmlp._parameters.rules import (
-    activations,
-    check_objects,
-    dropout_rates,
-    hidden_units,
-    normalization,
-)
+from skmlp._parameters.rules import check_objects
 from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._training.job import SETTINGS, Job
 from skmlp._training.watchers import EpochWatcher, ProgressBar, ScikitLearnCallbacks
@@ -59,7 +52,7 @@ if TYPE_CHECKING:
     from skmlp._engine.fit import Measure
 
 
-class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
+class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
     """Fitting; subclasses define the meaning of targets and outputs."""
 
     _y_is_numeric: bool
@@ -117,6 +110,10 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
     ) -> tuple[EncodedData, EncodedData | None]:
         """Both with targets scaled for the network; with `reset`, learn the scale."""
         return data, validation
+
+    def _target_scaling(self) -> TargetScaling | None:
+        """The learned scale of the targets, if there is one."""
+        return None
 
     def _check_fit(self, data: EncodedData) -> None:
         """Warn if the network predicts its own training rows badly."""
@@ -319,24 +316,6 @@ class BaseMLP(CallbackSupportMixin, CheckpointedNetwork, ABC):
             return scorer_measure(self.scoring, self, spec)
         activate = numpy_activation(spec.output_activation)
         return lambda data, raw: self._score_predictions(data, activate(raw.copy()))
-
-    def _hidden_units(self) -> tuple[int, ...]:
-        return hidden_units(self.hidden_layer_sizes, self.n_hidden, self.n_neurons)
-
-    def _spec(self) -> MLPSpec:
-        """The network that the parameters describe, for the learned targets."""
-        units = self._hidden_units()
-        n_outputs, output_activation = self._output_layer()
-        return MLPSpec(
-            n_features=self.n_features_in_,
-            hidden_units=units,
-            activations=activations(self.activation, len(units)),
-            dropout=dropout_rates(self.dropout, len(units)),
-            n_outputs=n_outputs,
-            output_activation=output_activation,
-            normalization=normalization(self.normalization),
-            input_dropout=float(self.input_dropout),
-        )
 
     def _train(self, job: Job, given: dict, verbose: int) -> Self:
         """Train and store the results; `given` are the arguments of `fit`."""

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.calibration import noise_variance, quantile_shifts
-from skmlp._estimators.mlp_regressor import scaled, standard_scaling
+from skmlp._estimators.regressor import scaled, standard_scaling
 from skmlp._estimators.tabular import BaseTabular, HeldOut
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.parameter import parameter, with_parameters

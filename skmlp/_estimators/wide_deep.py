@@ -19,7 +19,7 @@ from skmlp._data.columns import (
     values,
     with_codes,
 )
-from skmlp._estimators.base import BaseMLP
+from skmlp._estimators.mlp import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.mlp import MLPSpec
 
