@@ -1,5 +1,7 @@
 """Multilayer perceptrons for scikit-learn, trained by compiled Keras programs."""
 
+from skmlp._estimators.keras_classifier import KerasClassifier
+from skmlp._estimators.keras_regressor import KerasRegressor
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.saved_types import skops_trusted_types
@@ -11,6 +13,8 @@ from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 __version__ = "0.1.0"
 
 __all__ = [
+    "KerasClassifier",
+    "KerasRegressor",
     "MLPClassifier",
     "MLPRegressor",
     "TabularClassifier",

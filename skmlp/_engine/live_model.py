@@ -10,7 +10,7 @@ import numpy as np
 from skmlp._engine.fit import Training
 from skmlp._engine.optimizer import State, assign, by_kind, owners
 from skmlp._keras.tensorflow import keras
-from skmlp._network.keras_model import build_model
+from skmlp._network.keras_model import build_model, variables
 
 
 class LiveModel:
@@ -24,12 +24,9 @@ class LiveModel:
         self._training = training
         self._program = program = training.program
         recipe = program.recipe
-        self.model = build_model(recipe.network)
-        self._weights = [
-            variable
-            for layer in recipe.network.layers()
-            for variable in self.model.get_layer(layer.name).weights
-        ]
+        spec = training.fit.spec.without_scaling()
+        self.model = build_model(spec)
+        self._weights = [v for of_layer in variables(self.model, spec) for v in of_layer]
         self.optimizer = recipe.build_live_optimizer()
         self.optimizer.build(self.model.trainable_variables)
         self._steps, *rest = self.optimizer.variables

@@ -154,6 +154,7 @@ class _Loop:
         epochs = [sum(pair) for pair in zip(before, self._epochs, strict=False)]
         epochs += [0] * (program.n_members - len(epochs))
         order, spans = self._orders(epochs), list(zip(epochs, self._seeds, strict=True))
+        program.network.reset(self._seeds[0], epochs[0])  # in stacks it has no effect
         n_rows, n_batches = np.array(rows.n_rows)[:, None], self._fits[0].n_batches
 
         def run(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
@@ -268,7 +269,6 @@ def _load(program: Program, fits: Sequence[Fit]) -> None:
         if fit.state.best is None:
             fit.state.begin(_first_snapshot(program, fit))
     states = [fit.state for fit in fits]
-    program.network.reset()
     program.restore([state.now for state in states])
     program.load_optimizer([state.optimizer for state in states])
     rates = [

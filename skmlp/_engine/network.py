@@ -59,10 +59,10 @@ class Network:
         """Position of a layer's first array, its kernel, among the trained ones."""
         return self._trained.index(self._indices[layer][0])
 
-    def reset(self) -> None:
-        """Reset the seeds of the user's own random layers."""
+    def reset(self, seed: int, epoch: int) -> None:
+        """Set the seeds of the user's own random layers for an epoch."""
         for layer in self._layers:
-            layer.kind.reset()
+            layer.kind.reset(seed, epoch)
 
     # Weights, layer by layer, and vectors
 

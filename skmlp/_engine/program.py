@@ -59,7 +59,8 @@ class Program:
         ]
         self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
-        self._run_batches = Compiled(self._trace_run_batches, with_xla=True)
+        self._in_xla = recipe.network.in_xla()
+        self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
 
@@ -211,14 +212,19 @@ class Program:
 
         def block(start, totals, rates):  # type: ignore[no-untyped-def]
             # 1. Gather the rows of some batches.
-            index = self._slice(order, start * size, n_in_block * size)
+            n_gathered = n_in_block * size
+            if not self._in_xla:  # shapes may vary: the last batch has its own
+                n_gathered = tf.minimum(n_gathered, n_rows - start * size)
+            index = self._slice(order, start * size, n_gathered)
             gathered = [tf.gather(array, index) for array in (X, y, weight)]
 
             def batch(i, totals, rates):  # type: ignore[no-untyped-def]
                 # 2. Take the batch's rows; those that fill up the last batch have weight zero.
                 begin = (i - start) * size if n_in_block > 1 else 0
-                X, y, weight = (self._slice(array, begin, size) for array in gathered)
-                n_in_batch = tf.cast(tf.minimum(size, n_rows - i * size), tf.float32)
+                n_left = tf.minimum(size, n_rows - i * size)
+                n_sliced = size if self._in_xla else n_left
+                X, y, weight = (self._slice(array, begin, n_sliced) for array in gathered)
+                n_in_batch = tf.cast(n_left, tf.float32)
                 when = seed, epoch, first + i
                 reported, rates = self._trace_step(
                     X, y, weight, n_in_batch, when, rates, steps + i, numbers

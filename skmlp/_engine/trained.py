@@ -167,7 +167,9 @@ class TrainedArrays:
     # A step
 
     def penalty(self, arrays: Sequence[tf.Tensor], numbers: Numbers) -> tf.Tensor:
-        """Penalty of all kernels, plus that of the rows of a group of its own, (...,)."""
+        """Penalty of all kernels, plus that of the rows of a group of its own, and Keras's
+        regularizers, (...,).
+        """
         total = tf.zeros(self._lead)
         penalised = zip(arrays, self._network.trained, strict=True)
         kernels = [array for array, of in penalised if of.is_penalised]
@@ -181,6 +183,9 @@ class TrainedArrays:
                 total += numbers.l1[..., k] * sums([tf.abs(array) for array in own], n_lead)
             if group.has_l2:
                 total += numbers.l2[..., k] * sums([tf.square(array) for array in own], n_lead)
+        for array, of in zip(arrays, self._network.trained, strict=True):
+            if of.regularizer is not None:
+                total += of.regularizer(array)
         return total
 
     def step(

@@ -115,7 +115,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
         """The learned scale of the targets, if there is one."""
         return None
 
-    def _check_fit(self, data: EncodedData) -> None:
+    def _check_fit(self, job: Job) -> None:
         """Warn if the network predicts its own training rows badly."""
 
     @abstractmethod
@@ -279,7 +279,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
 
         refuse_forked_process()
         check_objects(self)
-        spec = self._spec()
+        spec, settings = self._plan()
         before = spec if start is None else start.spec
         if before != spec and before.weighted() != spec.weighted():
             raise ValueError(
@@ -300,11 +300,19 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
             batch_size=checked_batch(self.batch_size if batch_size is None else batch_size),
             callbacks=as_list(self.callbacks if callbacks is None else callbacks),
             score=self._validation_score(spec),
-            metrics=named_measures(self.metrics, self, spec),
+            metrics=named_measures(settings.pop("metrics"), self, spec),
             holds_out=holds_out,
             is_part=is_part,
-            **{name: getattr(self, name) for name in SETTINGS if hasattr(self, name)},
+            **settings,
         )
+
+    def _plan(self) -> tuple[NetworkSpec, dict[str, Any]]:
+        """The network, and the settings of its training."""
+        return self._spec(), self._settings()
+
+    def _settings(self) -> dict[str, Any]:
+        names = (*SETTINGS, "metrics")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def _validation_score(self, spec: NetworkSpec) -> Measure | None:
         """The score that selects the best epoch; None for the loss."""
@@ -343,5 +351,5 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
                 stacklevel=5,
             )
         elif not job.is_part:
-            self._check_fit(job.data)
+            self._check_fit(job)
         return self

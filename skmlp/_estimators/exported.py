@@ -9,7 +9,8 @@ from skmlp._keras.losses import CROSS_ENTROPIES, row_loss
 from skmlp._keras.optimizers import CLIPPINGS, optimizer_recipe
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import full_config
-from skmlp._network.keras_model import build_model
+from skmlp._network.keras_model import build_model, set_weights
+from skmlp._network.keras_network import ModelText
 from skmlp._network.spec import NetworkSpec
 from skmlp._training.metrics import keras_metrics, takes_indices
 
@@ -28,8 +29,7 @@ def compiled_model(
     model = build_model(
         spec, keras.regularizers.L1L2(params.l1, params.l2) if has_penalty else None
     )
-    for layer, arrays in zip(spec.layers(), state.weights, strict=True):
-        model.get_layer(layer.name).set_weights(list(arrays))
+    set_weights(model, spec, state.weights)
     optimizer = _optimizer(params)
     optimizer.build(model.trainable_variables)  # or Keras warns when a saved model is loaded
     loss = _loss(params, spec, has_class_indices)
@@ -47,6 +47,18 @@ def compiled_model(
         loss_weights=[1 - auxiliary, auxiliary],
         metrics=[metrics, []],
     )
+    return model
+
+
+def fitted_model(
+    state: FittedNetwork, params: Any, compiled: ModelText | None, *, has_class_indices: bool
+) -> keras.Model:
+    """A user's model with the fitted weights, compiled as it was, or from the parameters."""
+    if compiled is None:
+        return compiled_model(state, params, has_class_indices=has_class_indices)
+    model = build_model(state.spec)
+    set_weights(model, state.spec, state.weights)
+    compiled.compile(model)
     return model
 
 

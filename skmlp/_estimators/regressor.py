@@ -19,6 +19,7 @@ from skmlp._network.activation_kinds import canonical
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import fit_context
+from skmlp._training.job import Job
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -138,8 +139,8 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, BaseNetwork):
         mean, scale = self.target_mean_.tolist(), self.target_scale_.tolist()
         return TargetScaling(tuple(mean), tuple(scale))
 
-    def _check_fit(self, data: EncodedData) -> None:
-        warn_if_worse_than_mean(type(self).__name__, self.loss, self._state, data)
+    def _check_fit(self, job: Job) -> None:
+        warn_if_worse_than_mean(type(self).__name__, job.loss, self._state, job.data)
 
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
         scaling = self._target_scaling()

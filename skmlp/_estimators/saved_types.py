@@ -8,6 +8,8 @@ from skmlp._data.table_inputs import CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
+from skmlp._estimators.keras_classifier import KerasClassifier
+from skmlp._estimators.keras_regressor import KerasRegressor
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.tabular_classifier import TabularClassifier
@@ -16,12 +18,15 @@ from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
 from skmlp._network.keras_kinds import KerasLayer
+from skmlp._network.keras_network import Entry, KerasNetwork, KerasSpec, ModelText
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import TargetScaling
 from skmlp._network.tabular import TabularSpec
 
 SAVED_TYPES = (
     # Estimators: loading sets their attributes and calls nothing else.
+    KerasClassifier,
+    KerasRegressor,
     MLPClassifier,
     MLPRegressor,
     TabularClassifier,
@@ -31,7 +36,11 @@ SAVED_TYPES = (
     # Records of numbers, names and arrays; loading calls none of their methods.
     FittedNetwork,
     CategoryInputs,
+    Entry,
+    KerasNetwork,
+    KerasSpec,
     MLPSpec,
+    ModelText,
     NumberInputs,
     Scale,
     TableEncoder,

@@ -100,6 +100,11 @@ def check_row_loss(loss: RowLoss, n_outputs: int, takes_indices: bool) -> None:
         ) from error
 
 
+def link_of_logits(loss: Any) -> str | None:
+    """The activation that a loss object applies itself to the raw outputs, if it does."""
+    return _link_of_logits(loss) if _config(loss).get("from_logits") else None
+
+
 def mean_loss(loss: Any, y: np.ndarray, predictions: np.ndarray, weight: np.ndarray) -> float:
     """Weighted mean over rows of a regressor's loss; targets and predictions are
     (n_samples, n_outputs).

@@ -57,8 +57,32 @@ class KerasLayer(Kind):
         layer.build((None, width))
         weights = list(layer.weights)
         others = [v for v in layer.variables if not any(v is weight for weight in weights)]
-        seeds = [(variable, variable.value.numpy()) for variable in others]
-        return BuiltKerasLayer(self.kind, self.config, layer, seeds)
+        return BuiltKerasLayer(self.kind, self.config, layer, SeedStates(others))
+
+
+class SeedStates:
+    """The states of Keras's seed generators, from which a layer's random bits follow."""
+
+    def __init__(self, variables: Sequence[Any]) -> None:
+        self._variables = list(variables)
+        self._firsts = [int(variable.value.numpy()[0]) for variable in variables]
+
+    def reset(self, seed: int, epoch: int) -> None:
+        """Set the states for an epoch, so that training in one go and in parts is the same."""
+        for i, pair in enumerate(zip(self._variables, self._firsts, strict=True)):
+            variable, first = pair
+            drawn = np.random.SeedSequence([seed, epoch, i, first]).generate_state(1)[0]
+            variable.assign(np.array([drawn >> 1, 0], dtype=variable.dtype))
+
+    def assign(self, values: Sequence[Any]) -> None:
+        """Set the states that a call has left; None leaves one as it is."""
+        for variable, value in zip(self._variables, values, strict=True):
+            if value is not None:
+                variable.assign(value)
+
+    def after(self, scope: keras.StatelessScope) -> list[Any]:
+        """The states that a call in this scope has left."""
+        return [scope.get_current_value(variable) for variable in self._variables]
 
 
 @dataclass(frozen=True)
@@ -66,11 +90,10 @@ class BuiltKerasLayer(KerasLayer):
     """A Keras layer that runs with given arrays instead of its own weights."""
 
     layer: Any = field(compare=False)
-    seeds: list[tuple[Any, np.ndarray]] = field(compare=False)  # variables and initial values
+    seeds: SeedStates = field(compare=False)
 
-    def reset(self) -> None:
-        for variable, first in self.seeds:
-            variable.assign(first)
+    def reset(self, seed: int, epoch: int) -> None:
+        self.seeds.reset(seed, epoch)
 
     def arrays(self, width: int) -> list[Array]:
         return [
@@ -79,6 +102,7 @@ class BuiltKerasLayer(KerasLayer):
                 is_trained=variable.trainable,
                 is_penalised=variable.trainable and variable.name == "kernel",
                 constraint=variable.constraint,
+                regularizer=variable.regularizer if variable.trainable else None,
                 name=variable.name,
             )
             for variable in self.layer.weights
@@ -91,10 +115,7 @@ class BuiltKerasLayer(KerasLayer):
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
     ) -> Trained:
         output, scope = self._run(arrays, inputs, training=True)
-        for variable, _ in self.seeds:
-            new = scope.get_current_value(variable)
-            if new is not None:
-                variable.assign(new)
+        self.seeds.assign(self.seeds.after(scope))
         untrained = [variable for variable in self.layer.weights if not variable.trainable]
         return output, [scope.get_current_value(variable) for variable in untrained]
 

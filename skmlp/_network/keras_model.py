@@ -10,6 +10,7 @@ import numpy as np
 
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
+from skmlp._network.keras_network import WHOLE, KerasSpec
 from skmlp._network.kinds import Dense, Weights
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
@@ -25,12 +26,15 @@ def build_model(
 ) -> keras.Model:
     """The network as a Keras model, with kernels of zero under this regularizer.
 
-    It is a `keras.Sequential` if each layer follows the one before, otherwise a functional
-    model.
+    A user's own network is made as it is, with weights of any values. Any other is a
+    `keras.Sequential` if each layer follows the one before, otherwise a functional model.
     Layers are named, so that building does not advance Keras's name counters, and seeded or
     zero, since an unseeded Keras layer draws from Python's global generator. The dtype is
     explicit, so that a global dtype policy has no effect.
     """
+    if isinstance(spec, KerasSpec):
+        assert spec.model is not None
+        return spec.model.made()
 
     def keras_layer(layer: Layer) -> keras.layers.Layer:
         return layer.kind.keras_layer(regularizer, name=layer.name, dtype="float32")
@@ -47,6 +51,47 @@ def build_model(
     outputs = [built[name] for name in spec.outputs]
     outputs = outputs if len(outputs) > 1 else outputs[0]
     return keras.Model(list(inputs.values()), outputs, name="skmlp")
+
+
+def variables(model: keras.Model, spec: NetworkSpec) -> list[list[keras.Variable]]:
+    """The variables of the model of a spec, layer by layer."""
+    if not isinstance(spec, KerasSpec):
+        return [list(model.get_layer(layer.name).weights) for layer in spec.layers()]
+    layers = {layer.name: layer for layer in model.layers} | {WHOLE: model}
+    return [list(layers[la.name].weights) if la.name in layers else [] for la in spec.layers()]
+
+
+def set_weights(model: keras.Model, spec: NetworkSpec, weights: Weights) -> None:
+    """Give the model of a spec these weights."""
+    for of_layer, arrays in zip(variables(model, spec), weights, strict=True):
+        for variable, array in zip(of_layer, arrays, strict=True):
+            variable.assign(array)
+
+
+def first_keras_weights(spec: KerasSpec, X: np.ndarray, seed: int) -> Weights:
+    """Weights of a user's network as its initializers draw them.
+
+    `keras.layers.Normalization` right after an input adapts to the training rows.
+    """
+    assert spec.model is not None
+    model = spec.model.made(seed)
+    inputs = spec.inputs(X)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+            entry = spec.entries[0]
+            if not isinstance(model, keras.Sequential):
+                tensors = [id(tensor) for tensor in model.inputs]
+                if id(layer.input) not in tensors:
+                    raise ValueError(
+                        "'model' must have a Normalization layer only right after an input, or "
+                        f"one that is adapted; got {layer.name!r} after other layers."
+                    )
+                entry = spec.entries[tensors.index(id(layer.input))]
+            layer.adapt(inputs[entry.name].reshape(-1, *entry.shape))
+    return tuple(
+        tuple(variable.value.numpy() for variable in of_layer)
+        for of_layer in variables(model, spec)
+    )
 
 
 def initial_weights(built: Weights, spec: MLPSpec, initializer: Any, seed: int) -> Weights:

@@ -30,6 +30,7 @@ class Array(NamedTuple):
     is_trained: bool = True
     is_penalised: bool = False  # by l1 and l2
     constraint: Callable | None = None  # Keras's, applied after each step
+    regularizer: Callable | None = None  # Keras's, beside l1 and l2; not in stacks
     rate_factor: float = 1.0  # multiplies the learning rate
     decays: bool = True  # whether weight decay applies
     name: str = "weight"  # as Keras's layer has it
@@ -54,6 +55,11 @@ class Kind:
     takes_bits: ClassVar[bool] = False  # random bits, in training
     has_rate: ClassVar[bool] = False  # drops units, at a rate passed at run time
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
+
+    @property
+    def in_xla(self) -> bool:
+        """Whether training is compiled by XLA; then rows of weight 0 fill up the last batch."""
+        return True
 
     @property
     def is_random(self) -> bool:
@@ -88,8 +94,8 @@ class Kind:
         """The kind, ready to run on tensors."""
         return self
 
-    def reset(self) -> None:
-        """Reset all state outside the arrays to its value when built."""
+    def reset(self, seed: int, epoch: int) -> None:
+        """Set all state outside the arrays to that at the beginning of an epoch."""
 
     def arrays(self, width: int) -> list[Array]:
         """Arrays as they are built; kernels and biases are drawn later."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -93,6 +93,10 @@ class NetworkSpec(ABC):
         run time. Targets are scaled before it sees them.
         """
 
+    def without_scaling(self) -> NetworkSpec:
+        """The network that predicts standardised targets."""
+        return replace(self, target_scaling=None)  # type: ignore[type-var]
+
     @property
     def is_sequential(self) -> bool:
         """Whether each layer follows the one before, from one input to one output."""
@@ -161,6 +165,10 @@ class NetworkSpec(ABC):
     def dropout_rates(self) -> list[float]:
         """Rates of the dropout layers, in order."""
         return [layer.kind.rate for layer in self.layers() if isinstance(layer.kind, Dropout)]
+
+    def in_xla(self) -> bool:
+        """Whether training is compiled by XLA."""
+        return all(layer.kind.in_xla for layer in self.layers())
 
     def is_random(self) -> bool:
         """Whether training draws random numbers besides the order of the rows."""

@@ -29,6 +29,23 @@ raw output is
 with the crosses :math:`c` (`wide_crosses`) and the last hidden layer :math:`h`; the objective
 is that of the multilayer perceptron."""
 
+KERAS = """\
+`fit` calls the function `model`, or takes the model itself, and trains a network of the same
+configuration, whose weights are drawn from `random_state`. Loss, optimizer and metrics are
+those that the model is compiled with; a model that is not compiled gets those of the
+parameters. A network of dense layers, dropout, normalisation, concatenation and known
+activations predicts in NumPy, and is trained in stacks by the searches of
+`skmlp.model_selection`. Any other is run by Keras as a whole inside the compiled epoch, without
+XLA if it has convolutions."""
+
+KERAS_ATTRIBUTES = """\
+model : keras.Model
+    The fitted model, as `model_`. Before `fit`, and in `get_params`, what was given.
+X_shape_ : tuple of int
+    Shape of X in `fit`.
+input_blocks_ : dict
+    First and last column (exclusive) of the arrays that X held for several inputs."""
+
 CLASSIFIER_ATTRIBUTES = """\
 classes_ : ndarray of shape (n_classes,)
     Sorted labels; for an indicator matrix, the numbers of its columns.
@@ -122,6 +139,8 @@ WIDE_DEEP_REFERENCE = """\
 SHARED = {
     "{objective}": OBJECTIVE,
     "{wide_deep}": WIDE_DEEP,
+    "{keras}": KERAS,
+    "{keras_attributes}": KERAS_ATTRIBUTES,
     "{classifier_attributes}": CLASSIFIER_ATTRIBUTES,
     "{regressor_attributes}": REGRESSOR_ATTRIBUTES,
     "{wide_deep_attributes}": WIDE_DEEP_ATTRIBUTES,

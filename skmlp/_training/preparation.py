@@ -20,7 +20,8 @@ from skmlp._keras.optimizers import (
     clipping,
     optimizer_recipe,
 )
-from skmlp._network.keras_model import check_initializer, initial_weights
+from skmlp._network.keras_model import check_initializer, first_keras_weights, initial_weights
+from skmlp._network.keras_network import KerasSpec
 from skmlp._network.kinds import Weights
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.tabular import TabularSpec, first_tabular_weights
@@ -232,6 +233,8 @@ def _first_weights(job: Job, built: Weights) -> Weights:
         return job.start.weights
     if isinstance(job.spec, TabularSpec):
         return first_tabular_weights(job.spec, job.bin_edges, job.seed)
+    if isinstance(job.spec, KerasSpec):
+        return first_keras_weights(job.spec, job.data.X, job.seed)
     assert isinstance(job.spec, MLPSpec)
     return initial_weights(built, job.spec, job.kernel_initializer, job.seed)
 

@@ -1,0 +1,139 @@
+"""`KerasClassifier`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import logit
+
+from skmlp._estimators.classifier import NetworkClassifier
+from skmlp._estimators.keras_network import LEARNED, BaseKeras
+from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
+from skmlp._parameters.outputs import ClassifierParameters
+from skmlp._parameters.parameter import with_parameters
+from skmlp._parameters.texts import with_shared_parts
+from skmlp._parameters.training import TrainingParameters
+
+
+@with_shared_parts
+@takes_arguments
+@with_parameters
+class KerasClassifier(
+    NetworkClassifier,
+    BaseKeras,
+    KerasParameters,
+    TrainingParameters,
+    ClassifierParameters,
+    UserModel,
+):
+    """A Keras network of your own for two classes, many classes, or several labels at once.
+
+    For two classes the network has one output, the probability of the second, or two; for
+    more classes, or several labels, one for each. Outputs are probabilities, or raw where the
+    loss says `from_logits=True`.
+
+    {keras}
+
+    {parameters}
+    **arguments : dict
+        Arguments of the function `model`, which are parameters of the estimator.
+
+    Attributes
+    ----------
+    {classifier_attributes}
+    {keras_attributes}
+    {attributes}
+
+    See Also
+    --------
+    MLPClassifier : Multilayer perceptron, described by parameters.
+
+    {notes}
+
+    Examples
+    --------
+    >>> import keras
+    >>> from sklearn.datasets import load_iris
+    >>> from skmlp import KerasClassifier
+    >>> def build(meta, n_neurons=30):
+    ...     return keras.Sequential(
+    ...         [
+    ...             keras.Input((meta["n_features_in_"],)),
+    ...             keras.layers.Dense(n_neurons, activation="relu"),
+    ...             keras.layers.Dense(meta["n_classes_"], activation="softmax"),
+    ...         ]
+    ...     )
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = KerasClassifier(build, learning_rate=0.01, random_state=0).fit(X, y)
+    >>> bool(classifier.score(X, y) > 0.9)
+    True
+    """
+
+    _learned_from_data = (*NetworkClassifier._learned_from_data, *LEARNED)
+    _default_loss = "log_loss"
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Raw outputs of the network: log-odds, where the loss is a cross-entropy.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or of the shape given to `fit`
+            Rows.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            For two classes, a number above 0 where the second class is predicted; for more
+            classes, a number per class, the highest of which is predicted; for several labels,
+            a number per label, above 0 where the label is predicted.
+        """
+        raw = super().decision_function(X)
+        if self._state.spec.output_activation != "linear":
+            return raw
+        with np.errstate(divide="ignore"):  # the outputs are probabilities
+            return np.log(raw) if self.y_type_ == "multiclass" else logit(raw)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict logarithms of probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or of the shape given to `fit`
+            Rows.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples, n_classes)
+            Natural logarithms of the probabilities that `predict_proba` returns.
+        """
+        if self._state_or_raise().spec.output_activation != "linear":
+            return super().predict_log_proba(X)
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def _set_target_type(self, is_multilabel: bool) -> None:
+        super()._set_target_type(is_multilabel)
+        if self.y_type_ == "binary" and len(self.classes_) == 2:
+            from skmlp._network.keras_conversion import n_outputs
+
+            if n_outputs(self._built()) == 2:
+                self.y_type_, self.n_outputs_ = "multiclass", 2
+
+    def _meta(self) -> dict[str, Any]:
+        is_multilabel = self.y_type_ == "multilabel-indicator"
+        return {
+            "classes_": self.classes_,
+            "n_classes_": len(self.classes_),
+            "n_outputs_": self.n_outputs_ if is_multilabel else 1,
+            "n_outputs_expected_": self.n_outputs_ if is_multilabel else 1,
+            "target_type_": self.y_type_,
+        }
+
+    def _check_outputs(self, n_outputs: int) -> None:
+        if n_outputs != self.n_outputs_:
+            raise ValueError(
+                f"'model' must have {self.n_outputs_} outputs for {len(self.classes_)} "
+                f"{'labels' if self.y_type_.startswith('multilabel') else 'classes'}; got "
+                f"{n_outputs}; set the units of its last layer."
+            )

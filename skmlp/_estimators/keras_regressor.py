@@ -1,0 +1,81 @@
+"""`KerasRegressor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skmlp._estimators.keras_network import LEARNED, BaseKeras
+from skmlp._estimators.regressor import NetworkRegressor
+from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
+from skmlp._parameters.parameter import with_parameters
+from skmlp._parameters.texts import with_shared_parts
+from skmlp._parameters.training import TrainingParameters
+
+
+@with_shared_parts
+@takes_arguments
+@with_parameters
+class KerasRegressor(
+    NetworkRegressor, BaseKeras, KerasParameters, TrainingParameters, UserModel
+):
+    """A Keras network of your own for one or many numeric targets.
+
+    {keras}
+
+    {parameters}
+    **arguments : dict
+        Arguments of the function `model`, which are parameters of the estimator.
+
+    Attributes
+    ----------
+    n_outputs_ : int
+        Number of targets.
+    {keras_attributes}
+    {attributes}
+
+    See Also
+    --------
+    MLPRegressor : Multilayer perceptron, described by parameters.
+
+    {notes}
+
+    Examples
+    --------
+    >>> import keras
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skmlp import KerasRegressor
+    >>> def build(n_neurons=30, learning_rate=0.01):
+    ...     model = keras.Sequential(
+    ...         [
+    ...             keras.Input((10,)),
+    ...             keras.layers.Dense(n_neurons, activation="relu"),
+    ...             keras.layers.Dense(1),
+    ...         ]
+    ...     )
+    ...     model.compile("adam", "mse")
+    ...     return model
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> regressor = KerasRegressor(build, n_neurons=20, epochs=20, random_state=0)
+    >>> regressor.fit(X, y / 100).predict(X).shape
+    (442,)
+    >>> regressor.model_.count_params()
+    241
+    """
+
+    _learned_from_data = (*NetworkRegressor._learned_from_data, *LEARNED)
+    _default_loss = "squared_error"
+    normalize_y = False
+
+    def _meta(self) -> dict[str, Any]:
+        return {
+            "n_outputs_": self.n_outputs_,
+            "n_outputs_expected_": self.n_outputs_,
+            "target_type_": "continuous" if self.n_outputs_ == 1 else "continuous-multioutput",
+        }
+
+    def _check_outputs(self, n_outputs: int) -> None:
+        if n_outputs != self.n_outputs_:
+            raise ValueError(
+                f"'model' must have {self.n_outputs_} outputs, one for each column of y; got "
+                f"{n_outputs}; set the units of its last layer."
+            )

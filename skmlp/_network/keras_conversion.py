@@ -1,0 +1,357 @@
+"""From a user's `keras.Model` to the frozen description of its network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+from types import FunctionType
+from typing import Any
+
+from skmlp._keras.tensorflow import keras
+from skmlp._network.activation_kinds import LeakyReLU, PReLU, activation_kind, canonical
+from skmlp._network.activations import ACTIVATIONS
+from skmlp._network.keras_kinds import KerasLayer, normalization_kind
+from skmlp._network.keras_network import WHOLE, Entry, KerasNetwork, KerasSpec, ModelText
+from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
+from skmlp._network.spec import Layer, TargetScaling
+
+# XLA's convolutions take three times as long as TensorFlow's on a CPU. Batch statistics must
+# not see rows that fill up a batch, which only a program of XLA needs.
+NOT_IN_XLA = re.compile("Conv|Pool|BatchNorm|UpSampling|ZeroPadding|Cropping|RNN|LSTM|GRU")
+
+HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
+
+
+class UnknownLayerError(Exception):
+    """Raised for a layer that no known kind stands for."""
+
+
+def keras_spec(
+    model: keras.Model, link: str | None, target_scaling: TargetScaling | None = None
+) -> KerasSpec:
+    """The description of a built model; `link` is the activation that its loss applies itself.
+
+    Raises ValueError for a model that cannot be made again from its configuration.
+    """
+    text = model_text(model)
+    model = text.made()
+    entries = _entries(model, text)
+    activation = None if link else _output_activation(model)
+    try:
+        parts = tuple(_parts(model, entries, activation is not None))
+    except UnknownLayerError:
+        parts = (_whole(model, text, entries, activation is not None),)
+    hidden = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    return KerasSpec(
+        model=text,
+        entries=entries,
+        parts=parts,
+        hidden_units=tuple(hidden[:-1]),
+        n_outputs=n_outputs(model),
+        output_activation=link or activation or "linear",
+        target_scaling=target_scaling,
+    )
+
+
+def n_outputs(model: keras.Model) -> int:
+    """Numbers that a built model predicts for a row."""
+    return sum(prod(output.shape[1:]) for output in keras.tree.flatten(model.outputs))
+
+
+# The text
+
+
+def model_text(model: keras.Model) -> ModelText:
+    """The model as text, with names that do not depend on what Keras has named before."""
+    serialized = keras.saving.serialize_keras_object(model)
+    serialized.pop("compile_config", None)
+    try:
+        text = json.dumps(_renamed(serialized, _new_names(serialized)), sort_keys=True)
+    except TypeError as error:
+        raise ValueError(
+            f"'model' must have a configuration of plain values; got one where {error}; give "
+            "your own layers a get_config method."
+        ) from error
+    if "__lambda__" in text:
+        raise ValueError(
+            "'model' must hold no function without a name, which Keras cannot restore from "
+            "text; got a lambda in a layer; write a layer class, or give the function a name."
+        )
+    return ModelText(text, tuple(sorted(_own_objects(model).items())))
+
+
+def unchanged(model: keras.Model) -> keras.Model:
+    """A new model of the same configuration, compiled in the same way."""
+    new = model_text(model).made()
+    if model.compiled:
+        compile_text(model).compile(new)
+    return new
+
+
+def compile_text(model: keras.Model) -> ModelText:
+    """The arguments with which a model is compiled, as text."""
+    config = model.get_compile_config()
+    objects: dict[str, Any] = {}
+    for value in keras.tree.flatten([model.loss, model.optimizer]):
+        is_function = isinstance(value, FunctionType)
+        if value is not None and not isinstance(value, (str, float)):
+            own: Any = value if is_function else type(value)
+            if not _is_of_keras(own):
+                objects[own.__name__] = own
+    return ModelText(json.dumps(config, default=float), tuple(sorted(objects.items())))
+
+
+def compiled_metrics(model: keras.Model) -> list[Any]:
+    """The metrics with which a model is compiled, by name or as objects."""
+    config = model.get_compile_config().get("metrics") or []
+    several = config if isinstance(config, list) else [config]
+    return [
+        one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
+        for one in several
+        if isinstance(one, (str, dict))
+    ]
+
+
+def _new_names(serialized: Any) -> dict[str, str]:
+    """Names that Keras has made from classes, numbered from the first one in this model."""
+    counts: dict[str, int] = {}
+    names: dict[str, str] = {}
+
+    def visit(config: Any) -> None:
+        if isinstance(config, list):
+            for one in config:
+                visit(one)
+        elif isinstance(config, dict):
+            settings = config.get("config")
+            name = settings.get("name") if isinstance(settings, dict) else None
+            base = _snake(str(config.get("class_name")))
+            if isinstance(name, str) and re.sub(r"_\d+$", "", name) == base:
+                counts[base] = counts.get(base, -1) + 1
+                names[name] = f"{base}_{counts[base]}" if counts[base] else base
+            for one in config.values():
+                visit(one)
+
+    visit(serialized)
+    return names
+
+
+def _snake(name: str) -> str:
+    """A class's name as Keras makes the names of layers from it."""
+    name = re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _renamed(config: Any, names: dict[str, str], *, is_name: bool = False) -> Any:
+    if isinstance(config, dict):
+        return {
+            key: _renamed(value, names, is_name=is_name or key in HOLD_NAMES)
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return [_renamed(one, names, is_name=is_name) for one in config]
+    return names.get(config, config) if is_name and isinstance(config, str) else config
+
+
+def _own_objects(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The user's own classes and functions in a layer, by name."""
+    found: dict[str, Any] = {}
+    for value in (layer, *vars(layer).values()):
+        if isinstance(value, FunctionType) and not _is_of_keras(value):
+            found[value.__name__] = value
+        elif hasattr(value, "get_config") and not _is_of_keras(type(value)):
+            found[type(value).__name__] = type(value)
+    for inner in (*getattr(layer, "layers", ()), getattr(layer, "layer", None)):
+        if isinstance(inner, keras.layers.Layer):
+            found |= _own_objects(inner)
+    return found
+
+
+def _is_of_keras(thing: Any) -> bool:
+    return str(thing.__module__).split(".")[0] == "keras"
+
+
+# The parts
+
+
+def _entries(model: keras.Model, text: ModelText) -> tuple[Entry, ...]:
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.InputLayer)]
+    names = {id(layer.output): layer.name for layer in layers}
+    found = []
+    for i, tensor in enumerate(model.inputs):
+        shape = tuple(tensor.shape[1:])
+        if None in shape:
+            raise ValueError(
+                "'model' must have inputs of a known shape; got an input of shape "
+                f"{tensor.shape}; give all sizes but that of the batch."
+            )
+        name = names.get(id(tensor), f"input_{i}")
+        found.append(Entry(name, shape, str(tensor.dtype)))
+    return tuple(found)
+
+
+def _output_layer(model: keras.Model) -> keras.layers.Layer | None:
+    """The layer that makes the only output."""
+    if isinstance(model, keras.Sequential):
+        return model.layers[-1]
+    made = [layer for layer in model.layers if _output_of(layer) is model.outputs[0]]
+    return made[-1] if made and len(model.outputs) == 1 else None
+
+
+def _output_of(layer: keras.layers.Layer) -> Any:
+    """The output of a layer that is used once."""
+    try:
+        return layer.output
+    except AttributeError:
+        return None
+
+
+def _output_activation(model: keras.Model) -> str | None:
+    """The activation of the output, which can be taken off; None if it cannot."""
+    layer: Any = _output_layer(model)
+    if type(layer) not in (keras.layers.Dense, keras.layers.Activation):
+        return None
+    name = canonical(layer.activation)
+    return name if isinstance(name, str) and name in ACTIVATIONS else None
+
+
+def _parts(model: keras.Model, entries: tuple[Entry, ...], takes_off: bool) -> Iterator[Layer]:
+    """All layers as known kinds; `takes_off` says that the last one ends in raw outputs.
+
+    Raises UnknownLayerError where that is impossible.
+    """
+    if len(model.outputs) > 1 or any(entry.dtype != "float32" for entry in entries):
+        raise UnknownLayerError
+    tensors = {id(tensor): e.name for tensor, e in zip(model.inputs, entries, strict=True)}
+    name = entries[0].name  # of the layer before
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        _check_is_plain(layer)
+        sources: tuple[str, ...] = (name,)
+        if not isinstance(model, keras.Sequential):
+            inputs = keras.tree.flatten(layer.input)
+            sources = tuple(tensors[id(tensor)] for tensor in inputs)
+        for name, kind in _kinds(layer, takes_off and layer is _output_layer(model)):
+            yield Layer(name, kind, sources)
+            sources = (name,)
+        tensors[id(layer.output)] = name
+    if layer is not _output_layer(model):
+        raise UnknownLayerError  # one without effect comes last
+
+
+def _check_is_plain(layer: keras.layers.Layer) -> None:
+    """Refuse frozen and shared layers, other dtypes, penalties, and axes beside the units."""
+    config = layer.get_config()
+    has_extras = any(
+        value and re.search("_regularizer$|_constraint$|^lora|^quantization|^noise_shape", key)
+        for key, value in config.items()
+    )
+    output = _output_of(layer)
+    if (
+        has_extras
+        or not hasattr(output, "shape")
+        or not layer.trainable
+        or layer.dtype_policy.name != "float32"
+        or len(output.shape) != 2
+        or (
+            type(layer) is not keras.layers.Flatten
+            and any(len(tensor.shape) != 2 for tensor in keras.tree.flatten(layer.input))
+        )
+    ):
+        raise UnknownLayerError
+
+
+def _kinds(layer: keras.layers.Layer, is_last: bool) -> Iterator[tuple[str, Kind]]:
+    """Names and kinds that do what a layer does; without its activation if it is the last."""
+    name, cls = layer.name, type(layer).__name__
+    config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
+    if not _is_of_keras(type(layer)):
+        raise UnknownLayerError
+    if cls == "Dense":
+        yield name, Dense(layer.units, layer.use_bias)
+        if not is_last and canonical(layer.activation) != "linear":
+            yield f"{name}/activation", activation_kind(canonical(layer.activation))
+    elif cls == "Activation":
+        yield name, Kind() if is_last else activation_kind(canonical(layer.activation))
+    elif cls in ("Dropout", "AlphaDropout"):
+        kind = AlphaDropout if cls == "AlphaDropout" else Dropout
+        yield name, kind(layer.rate) if layer.rate else Kind()
+    elif cls in ("BatchNormalization", "LayerNormalization"):
+        if config["axis"] not in (-1, 1, [-1], [1]):
+            raise UnknownLayerError
+        yield name, normalization_kind(KerasLayer(cls, json.dumps(config, sort_keys=True)))
+    elif cls == "Concatenate" and layer.axis in (-1, 1):
+        yield name, Concatenate()
+    elif cls in ("Flatten", "Identity"):
+        yield name, Kind()
+    else:
+        yield name, _activation_layer(cls, config)
+
+
+def _activation_layer(cls: str, config: dict[str, Any]) -> Kind:
+    settings = {k: v for k, v in config.items() if k != "trainable"}
+    if cls == "LeakyReLU":
+        return LeakyReLU(settings["negative_slope"])
+    plain: dict[str, tuple[Kind, dict[str, Any]]] = {
+        "ReLU": (
+            activation_kind("relu"),
+            {"max_value": None, "negative_slope": 0.0, "threshold": 0.0},
+        ),
+        "ELU": (activation_kind("elu"), {"alpha": 1.0}),
+        "Softmax": (activation_kind("softmax"), {"axis": -1}),
+    }
+    if cls in plain and settings == plain[cls][1]:
+        return plain[cls][0]
+    if cls == "PReLU" and not settings.get("shared_axes"):
+        return PReLU()
+    raise UnknownLayerError
+
+
+def _whole(
+    model: keras.Model, text: ModelText, entries: tuple[Entry, ...], takes_off: bool
+) -> Layer:
+    """The network as one layer."""
+    last = _output_layer(model)
+    if takes_off and last is not None:
+        linear = json.loads(text.text)
+        _set_linear(linear, last.name)
+        text = replace(text, text=json.dumps(linear, sort_keys=True))
+    layers = list(_all_layers(model))
+    sizes = [
+        prod(size or 1 for size in tensor.shape[1:])
+        for layer in layers
+        for tensor in keras.tree.flatten(_output_of(layer))
+        if tensor is not None
+    ]
+    suits_xla = all(
+        _is_of_keras(type(layer)) and not NOT_IN_XLA.search(type(layer).__name__)
+        for layer in layers
+    )
+    kind = KerasNetwork(text, entries, n_outputs(model), max(sizes, default=1), suits_xla)
+    return Layer(WHOLE, kind, tuple(entry.name for entry in entries))
+
+
+def _set_linear(config: Any, name: str) -> None:
+    """Take the activation off the layer of this name."""
+    if isinstance(config, list):
+        for one in config:
+            _set_linear(one, name)
+    elif isinstance(config, dict):
+        if config.get("name") == name and "activation" in config:
+            config["activation"] = "linear"
+        for one in config.values():
+            _set_linear(one, name)
+
+
+def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Layers, and those inside them."""
+    for layer in model.layers:
+        yield layer
+        inner = getattr(layer, "layer", None)
+        if isinstance(inner, keras.layers.Layer):
+            yield inner
+        if hasattr(layer, "layers"):
+            yield from _all_layers(layer)

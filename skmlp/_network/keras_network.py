@@ -1,0 +1,246 @@
+"""A user's Keras network as a frozen description.
+
+Where all layers are known kinds, it is made of these, so that it predicts in NumPy and is
+trained in stacks. Any other network is one kind that Keras runs as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, lru_cache
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from skmlp._network.keras_kinds import SeedStates
+from skmlp._network.kinds import Array, Batch, Dropout, Kind, Shape, Trained
+from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+MAX_SEED = np.iinfo(np.int32).max
+WHOLE = "network"  # the layer that is a whole Keras network
+
+
+@dataclass(frozen=True)
+class ModelText:
+    """A Keras model without its weights, or how it is compiled, as text.
+
+    The text is JSON of `keras.saving.serialize_keras_object`, or of `get_compile_config`.
+    """
+
+    text: str
+    objects: tuple[tuple[str, Any], ...] = ()  # the user's own classes and functions, by name
+
+    def made(self, seed: int = 0) -> keras.Model:
+        """A new model, whose initializers and random layers are seeded where they were not."""
+        from skmlp._keras.tensorflow import keras
+        from skmlp._keras.text import made_safely
+
+        with keras.saving.custom_object_scope(dict(self.objects)):
+            return made_safely(_seeded(json.loads(self.text), np.random.SeedSequence(seed)))
+
+    def compile(self, model: keras.Model) -> None:
+        """Compile a model in this way."""
+        from skmlp._keras.tensorflow import keras
+
+        with keras.saving.custom_object_scope(dict(self.objects)):
+            model.compile_from_config(json.loads(self.text))
+
+
+def _seeded(config: Any, source: np.random.SeedSequence) -> Any:
+    """The configuration with a number for each seed that is None."""
+    if isinstance(config, list):
+        return [_seeded(one, source) for one in config]
+    if not isinstance(config, dict):
+        return config
+    filled = {key: _seeded(value, source) for key, value in config.items()}
+    if "seed" in filled and filled["seed"] is None:
+        filled["seed"] = int(source.spawn(1)[0].generate_state(1)[0] % MAX_SEED)
+    return filled
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An input of a Keras network: some columns of the rows."""
+
+    name: str
+    shape: Shape  # of a row
+    dtype: str
+    start: int = 0  # its first column
+
+    @property
+    def width(self) -> int:
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class KerasSpec(NetworkSpec):
+    """A user's Keras network: `parts` are its layers up to the raw outputs, the last one."""
+
+    model: ModelText | None  # None in a structure
+    entries: tuple[Entry, ...]
+    parts: tuple[Layer, ...]
+    hidden_units: tuple[int, ...]
+    n_outputs: int
+    output_activation: str
+    target_scaling: TargetScaling | None = None
+
+    # No layer of Keras's has such a name.
+    outputs: ClassVar[tuple[str, ...]] = ("/prediction",)
+
+    def input_widths(self) -> dict[str, int]:
+        return {entry.name: entry.width for entry in self.entries}
+
+    def inputs(self, X: Any) -> dict[str, Any]:
+        if len(self.entries) == 1:
+            return {self.entries[0].name: X}
+        return {e.name: X[..., e.start : e.start + e.width] for e in self.entries}
+
+    def shape(self) -> tuple[int, ...]:
+        n_features = sum(self.input_widths().values())
+        return (n_features, *self.hidden_units, self.n_outputs)
+
+    def _made_layers(self) -> Iterator[Layer]:
+        yield from self.parts
+        yield Layer(self.outputs[0], self.final_layer(), (self.parts[-1].name,))
+
+    def structure(self) -> NetworkSpec:
+        parts = tuple(
+            part._replace(kind=replace(part.kind, rate=0.5))
+            if isinstance(part.kind, Dropout)
+            else part
+            for part in self.parts
+        )
+        return replace(self, model=None, parts=parts, target_scaling=None)
+
+
+@dataclass(frozen=True)
+class KerasNetwork(Kind):
+    """A whole Keras network, up to its raw outputs, which are laid side by side."""
+
+    model: ModelText
+    entries: tuple[Entry, ...]
+    n_outputs: int
+    widest: int  # numbers of a row's largest layer
+    suits_xla: bool
+    is_random: ClassVar[bool] = True  # perhaps
+    in_stacks: ClassVar[bool] = False
+
+    @property
+    def in_xla(self) -> bool:
+        return self.suits_xla
+
+    def units(self, width: int) -> int:
+        return self.n_outputs
+
+    def values_of_row(self, width: int) -> int:
+        return self.widest
+
+    def shapes(self, width: int) -> list[Shape] | None:
+        return None
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        outputs = _compiled(self)(list(arrays), [np.float32(x) for x in inputs])
+        return outputs.numpy().astype(inputs[0].dtype)
+
+    def built(self, width: int) -> KerasNetwork:
+        own = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return BuiltKerasNetwork(**own, network=self.model.made())
+
+
+@dataclass(frozen=True)
+class BuiltKerasNetwork(KerasNetwork):
+    """A Keras network that runs with given arrays instead of its own weights."""
+
+    network: Any = field(compare=False)
+
+    @cached_property
+    def _place(self) -> dict[int, int]:
+        """Positions of the weights among the arrays."""
+        return {id(variable): i for i, variable in enumerate(self.network.weights)}
+
+    @cached_property
+    def _seeds(self) -> SeedStates:
+        others = self.network.non_trainable_variables
+        return SeedStates([variable for variable in others if id(variable) not in self._place])
+
+    def reset(self, seed: int, epoch: int) -> None:
+        self._seeds.reset(seed, epoch)
+
+    def arrays(self, width: int) -> list[Array]:
+        return [
+            Array(
+                variable.value.numpy(),
+                is_trained=variable.trainable,
+                is_penalised=variable.trainable and variable.name == "kernel",
+                constraint=variable.constraint,
+                regularizer=variable.regularizer if variable.trainable else None,
+                name=variable.path,
+            )
+            for variable in self.network.weights
+        ]
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        return self._run(arrays, inputs, training=False)[0]
+
+    def in_training(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
+    ) -> Trained:
+        outputs, states = self._run(arrays, inputs, training=True)
+        self._seeds.assign([s for v, s in states if id(v) not in self._place])
+        return outputs, [s for v, s in states if id(v) in self._place]
+
+    def _run(
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
+    ) -> tuple[tf.Tensor, list[tuple[Any, tf.Tensor]]]:
+        """Outputs, and the variables that are not trained with their new values."""
+        network = self.network
+        states = network.non_trainable_variables
+        outputs, new = network.stateless_call(
+            [arrays[self._place[id(v)]] for v in network.trainable_variables],
+            [arrays[self._place[id(v)]] if id(v) in self._place else v.value for v in states],
+            self._arranged(inputs),
+            training=training,
+        )
+        return self._side_by_side(outputs), list(zip(states, new, strict=True))
+
+    def _arranged(self, inputs: Sequence[tf.Tensor]) -> Any:
+        """The inputs in the shapes, dtypes and structure that the network takes."""
+        from skmlp._keras.tensorflow import keras, tf
+
+        arranged = [
+            tf.cast(tf.reshape(x, [-1, *entry.shape]), entry.dtype)
+            for x, entry in zip(inputs, self.entries, strict=True)
+        ]
+        if len(arranged) == 1:
+            return arranged[0]
+        return keras.tree.pack_sequence_as(self.network.input, arranged)
+
+    def _side_by_side(self, outputs: Any) -> tf.Tensor:
+        from skmlp._keras.tensorflow import keras, tf
+
+        flat = keras.tree.flatten(outputs)
+        if len(flat) == 1 and flat[0].shape.rank == 2:
+            return flat[0]
+        return tf.concat([tf.reshape(one, [tf.shape(one)[0], -1]) for one in flat], axis=-1)
+
+
+@lru_cache(maxsize=16)
+def _compiled(kind: KerasNetwork) -> Callable[..., tf.Tensor]:
+    """The network after training, for chunks of any number of rows."""
+    from skmlp._keras.tensorflow import tf
+
+    built: Any = kind.built(0)
+    arrays = [tf.TensorSpec(v.shape, v.dtype) for v in built.network.weights]
+    rows = [tf.TensorSpec((None, entry.width), tf.float32) for entry in kind.entries]
+    return tf.function(
+        lambda arrays, inputs: built.tensor(arrays, *inputs),
+        input_signature=(arrays, rows),
+        autograph=False,
+    )
