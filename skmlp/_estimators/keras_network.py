@@ -86,11 +86,19 @@ class BaseKeras(BaseNetwork, ABC):
 
     def _set_arguments(self) -> dict[str, Any]:
         """Arguments of the function that were given, beside the estimator's own parameters."""
-        model, own = given_model(self), parameters_of(type(self))
-        names = named_arguments(model)
-        if takes_any(model):
-            names += [n for n in vars(self) if not n.startswith("_") and not n.endswith("_")]
-        return {n: vars(self)[n] for n in names if n in vars(self) and n not in own}
+        model = given_model(self)
+        arguments = vars(self).get("_model_arguments", {})
+        known = arguments
+        if callable(model) and not takes_any(model):
+            known = dict.fromkeys(named_arguments(model))
+        return {name: value for name, value in arguments.items() if name in known}
+
+    def __getattr__(self, name: str) -> Any:
+        """The value of an argument of the function `model`."""
+        arguments = vars(self).get("_model_arguments", {})
+        if name in arguments:
+            return arguments[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, and arguments of the function `model`.
@@ -109,9 +117,13 @@ class BaseKeras(BaseNetwork, ABC):
         own = parameters_of(type(self))
         if "model" in params:
             self.model = params.pop("model")
-        check_arguments(self, [name for name in params if name not in own])
+        arguments = {name: params.pop(name) for name in [*params] if name not in own}
+        check_arguments(self, arguments)
         for name, value in params.items():
             setattr(self, name, value)
+        if arguments:
+            before = vars(self).get("_model_arguments", {})
+            self._model_arguments = {**before, **arguments}
         return self
 
     # The network
@@ -246,7 +258,10 @@ class BaseKeras(BaseNetwork, ABC):
         self, X: Any, y: Any, *, reset: bool, is_validation: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         X = self._rows(X, reset=reset)
-        return super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
+        rows, y = super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
+        if reset and len(self.X_shape_) < 2:
+            self.X_shape_ = rows.shape
+        return rows, y
 
     def _encode_features(self, X: Any) -> np.ndarray:
         return dense(encode_features(self, self._rows(X, reset=False)))
@@ -256,8 +271,7 @@ class BaseKeras(BaseNetwork, ABC):
         blocks: dict[str, tuple[int, int]] = {}
         if self.inputs is not None:
             X = {name: safe_columns(X, columns) for name, columns in self.inputs.items()}
-        shape = np.shape(X) if not isinstance(X, Mapping) else ()
-        if isinstance(X, Mapping) or is_several(X):
+        if is_several(X):
             items = X.items() if isinstance(X, Mapping) else enumerate(X)
             parts = {str(name): flat(np.asarray(part)) for name, part in items}
             ends = [0, *accumulate(part.shape[1] for part in parts.values())]
@@ -269,17 +283,15 @@ class BaseKeras(BaseNetwork, ABC):
                     f"{sorted(lengths)}."
                 )
             X = np.hstack(list(parts.values()))
-            shape = X.shape
-        elif np.ndim(X) > 2 and not sparse.issparse(X):
-            X = flat(np.asarray(X))
+        shape = tuple(getattr(X, "shape", ()))
+        has_axes = len(shape) > 2
         if reset:
-            self.X_shape_, self.input_blocks_ = tuple(shape), blocks
-        elif shape[1:] != self.X_shape_[1:] and len(shape) != 2:
+            self.X_shape_, self.input_blocks_ = shape, blocks
+        elif has_axes and shape[1:] != self.X_shape_[1:]:
             raise ValueError(
-                f"'X' must have rows of shape {self.X_shape_[1:]}, as in fit; got "
-                f"{tuple(shape[1:])}."
+                f"'X' must have rows of shape {self.X_shape_[1:]}, as in fit; got {shape[1:]}."
             )
-        return X
+        return flat(np.asarray(X)) if has_axes else X
 
     # The fitted network
 
@@ -312,7 +324,9 @@ def flat(X: np.ndarray) -> np.ndarray:
 
 
 def is_several(X: Any) -> bool:
-    """Whether X is a list of arrays, one for each input."""
+    """Whether X is a dict or list of arrays, one for each input."""
+    if isinstance(X, Mapping):
+        return not sparse.issparse(X)  # a dictionary of keys is a dict too
     return isinstance(X, (list, tuple)) and all(getattr(one, "ndim", 0) >= 2 for one in X)
 
 

@@ -55,7 +55,7 @@ def hidden_outputs(
     index: int,
 ) -> np.ndarray:
     """Activated outputs of hidden layer `index`, (n_samples, units) of the given dtype."""
-    return _outputs(spec, weights, X, dtype, f"activation_{index + 1}")
+    return _outputs(spec, weights, X, dtype, spec.hidden_outputs[index])
 
 
 def _outputs(

@@ -44,12 +44,12 @@ def keras_spec(
         parts = tuple(_parts(model, entries, activation is not None))
     except UnknownLayerError:
         parts = (_whole(model, text, entries, activation is not None),)
-    hidden = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    dense = [part.kind.n_units for part in parts if isinstance(part.kind, Dense)]
     return KerasSpec(
         model=text,
         entries=entries,
         parts=parts,
-        hidden_units=tuple(hidden[:-1]),
+        hidden_units=tuple(dense[:-1]),
         n_outputs=n_outputs(model),
         output_activation=link or activation or "linear",
         target_scaling=target_scaling,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from skmlp._network.keras_kinds import SeedStates
-from skmlp._network.kinds import Array, Batch, Dropout, Kind, Shape, Trained
+from skmlp._network.kinds import Array, Batch, Concatenate, Dense, Dropout, Kind, Shape, Trained
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class KerasSpec(NetworkSpec):
     model: ModelText | None  # None in a structure
     entries: tuple[Entry, ...]
     parts: tuple[Layer, ...]
-    hidden_units: tuple[int, ...]
+    hidden_units: tuple[int, ...]  # of known dense layers
     n_outputs: int
     output_activation: str
     target_scaling: TargetScaling | None = None
@@ -109,6 +109,16 @@ class KerasSpec(NetworkSpec):
     def _made_layers(self) -> Iterator[Layer]:
         yield from self.parts
         yield Layer(self.outputs[0], self.final_layer(), (self.parts[-1].name,))
+
+    @property
+    def hidden_outputs(self) -> tuple[str, ...]:
+        """Each dense layer but the last, or the activation or normalisation that follows it."""
+        hidden = [part.name for part in self.parts if isinstance(part.kind, Dense)][:-1]
+        for part in self.parts:
+            is_other = isinstance(part.kind, (Concatenate, Dense, Dropout))
+            if not is_other and part.sources[0] in hidden:
+                hidden[hidden.index(part.sources[0])] = part.name
+        return tuple(hidden)
 
     def structure(self) -> NetworkSpec:
         parts = tuple(

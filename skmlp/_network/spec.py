@@ -93,6 +93,11 @@ class NetworkSpec(ABC):
         run time. Targets are scaled before it sees them.
         """
 
+    @property
+    def hidden_outputs(self) -> tuple[str, ...]:
+        """Names of the layers whose outputs are the hidden layers' activated ones."""
+        return tuple(f"activation_{i}" for i in range(1, len(self.hidden_units) + 1))
+
     def without_scaling(self) -> NetworkSpec:
         """The network that predicts standardised targets."""
         return replace(self, target_scaling=None)  # type: ignore[type-var]

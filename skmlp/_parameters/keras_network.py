@@ -115,9 +115,9 @@ def _with_arguments(cls: type, init: Callable[..., None]) -> Callable[..., None]
         values = {name.removeprefix(OF_SCIKERAS): value for name, value in values.items()}
         arguments = {name: values.pop(name) for name in [*values] if name not in own}
         init(self, *args, **values)
-        check_arguments(self, arguments)
-        for name, value in arguments.items():
-            setattr(self, name, value)
+        if arguments:
+            check_arguments(self, arguments)
+            self._model_arguments = arguments
 
     signature = inspect.signature(init)
     others = inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)
@@ -145,7 +145,7 @@ def takes_any(model: Any) -> bool:
 
 
 def named_arguments(model: Any) -> list[str]:
-    """Names of the function's arguments that are parameters of the estimator."""
+    """Names of the function's arguments that `fit` does not fill in."""
     return [
         name
         for name, one in arguments_of(model).items()
@@ -158,7 +158,7 @@ def check_arguments(estimator: Any, names: Any) -> None:
     model = given_model(estimator)
     known = named_arguments(model)
     for name in names:
-        if name not in known and not takes_any(model):
+        if name not in known and callable(model) and not takes_any(model):
             owner = type(estimator).__name__
             raise TypeError(
                 f"{name!r} is neither a parameter of {owner} nor an argument of its 'model'; "
