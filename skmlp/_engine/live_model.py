@@ -11,6 +11,7 @@ from skmlp._engine.fit import Training
 from skmlp._engine.optimizer import State, assign, by_kind, owners
 from skmlp._keras.tensorflow import keras
 from skmlp._network.keras_model import build_model, variables
+from skmlp._network.keras_network import finalize
 
 
 class LiveModel:
@@ -57,6 +58,7 @@ class LiveModel:
         shown = self._training.numbers(snapshot, averaged=averaged)
         arrays = [a for of_layer in self._program.network.weights(shown) for a in of_layer]
         assign(self._weights, arrays)
+        finalize(self.model)
         state = self._program.optimizer_state(0)
         self._show_optimizer(state)
         yield self.model

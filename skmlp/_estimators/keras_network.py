@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from types import SimpleNamespace
@@ -17,7 +15,7 @@ from scipy import sparse
 from skmlp._data.arrays import dense, encode_features
 from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.fitted import model_needs_tensorflow
-from skmlp._network.keras_network import KerasSpec, ModelText
+from skmlp._network.keras_network import KerasSpec, ModelText, python_random_kept
 from skmlp._parameters.keras_network import (
     OF_SCIKERAS,
     arguments_of,
@@ -307,16 +305,6 @@ class BaseKeras(BaseNetwork, ABC):
             params.label_smoothing = self.label_smoothing
             vars(params).update(self._compiled_settings(None))
         return fitted_model(state, params, self._compiled, has_class_indices=has_indices)
-
-
-@contextmanager
-def python_random_kept() -> Iterator[None]:
-    """Restore Python's random state, from which Keras draws the seeds of unseeded layers."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def flat(X: np.ndarray) -> np.ndarray:

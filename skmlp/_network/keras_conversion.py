@@ -232,8 +232,10 @@ def _parts(model: keras.Model, entries: tuple[Entry, ...], takes_off: bool) -> I
         _check_is_plain(layer)
         sources: tuple[str, ...] = (name,)
         if not isinstance(model, keras.Sequential):
-            inputs = keras.tree.flatten(layer.input)
-            sources = tuple(tensors[id(tensor)] for tensor in inputs)
+            inputs = [id(tensor) for tensor in keras.tree.flatten(layer.input)]
+            if not tensors.keys() >= set(inputs):
+                raise UnknownLayerError  # a layer before it is used more than once
+            sources = tuple(tensors[tensor] for tensor in inputs)
         for name, kind in _kinds(layer, takes_off and layer is _output_layer(model)):
             yield Layer(name, kind, sources)
             sources = (name,)

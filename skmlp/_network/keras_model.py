@@ -10,7 +10,7 @@ import numpy as np
 
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
-from skmlp._network.keras_network import WHOLE, KerasSpec
+from skmlp._network.keras_network import WHOLE, KerasSpec, finalize
 from skmlp._network.kinds import Dense, Weights
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
@@ -66,6 +66,7 @@ def set_weights(model: keras.Model, spec: NetworkSpec, weights: Weights) -> None
     for of_layer, arrays in zip(variables(model, spec), weights, strict=True):
         for variable, array in zip(of_layer, arrays, strict=True):
             variable.assign(array)
+    finalize(model)
 
 
 def first_keras_weights(spec: KerasSpec, X: np.ndarray, seed: int) -> Weights:
@@ -89,7 +90,7 @@ def first_keras_weights(spec: KerasSpec, X: np.ndarray, seed: int) -> Weights:
                 entry = spec.entries[tensors.index(id(layer.input))]
             layer.adapt(inputs[entry.name].reshape(-1, *entry.shape))
     return tuple(
-        tuple(variable.value.numpy() for variable in of_layer)
+        tuple(variable.value.numpy().astype(np.float32) for variable in of_layer)
         for of_layer in variables(model, spec)
     )
 

@@ -7,10 +7,13 @@ trained in stacks. Any other network is one kind that Keras runs as a whole.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from math import prod
+from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+ONE_AT_A_TIME = RLock()
 MAX_SEED = np.iinfo(np.int32).max
 WHOLE = "network"  # the layer that is a whole Keras network
 
@@ -38,12 +42,18 @@ class ModelText:
     objects: tuple[tuple[str, Any], ...] = ()  # the user's own classes and functions, by name
 
     def made(self, seed: int = 0) -> keras.Model:
-        """A new model, whose initializers and random layers are seeded where they were not."""
+        """A new model, whose initializers and random layers are seeded where they were not.
+
+        Layers of the user's own may hide their initializers from the configuration. Keras draws
+        the seeds of these from Python's generator, which is seeded meanwhile.
+        """
         from skmlp._keras.tensorflow import keras
         from skmlp._keras.text import made_safely
 
-        with keras.saving.custom_object_scope(dict(self.objects)):
-            return made_safely(_seeded(json.loads(self.text), np.random.SeedSequence(seed)))
+        config = _seeded(json.loads(self.text), np.random.SeedSequence(seed))
+        with keras.saving.custom_object_scope(dict(self.objects)), python_random_kept():
+            random.seed(seed)
+            return made_safely(config)
 
     def compile(self, model: keras.Model) -> None:
         """Compile a model in this way."""
@@ -51,6 +61,17 @@ class ModelText:
 
         with keras.saving.custom_object_scope(dict(self.objects)):
             model.compile_from_config(json.loads(self.text))
+
+
+@contextmanager
+def python_random_kept() -> Iterator[None]:
+    """Restore Python's random state, from which Keras draws the seeds of unseeded layers."""
+    with ONE_AT_A_TIME:
+        state = random.getstate()
+        try:
+            yield
+        finally:
+            random.setstate(state)
 
 
 def _seeded(config: Any, source: np.random.SeedSequence) -> Any:
@@ -186,7 +207,7 @@ class BuiltKerasNetwork(KerasNetwork):
     def arrays(self, width: int) -> list[Array]:
         return [
             Array(
-                variable.value.numpy(),
+                variable.value.numpy().astype(np.float32),
                 is_trained=variable.trainable,
                 is_penalised=variable.trainable and variable.name == "kernel",
                 constraint=variable.constraint,
@@ -202,23 +223,28 @@ class BuiltKerasNetwork(KerasNetwork):
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
     ) -> Trained:
+        from skmlp._keras.tensorflow import tf
+
         outputs, states = self._run(arrays, inputs, training=True)
         self._seeds.assign([s for v, s in states if id(v) not in self._place])
-        return outputs, [s for v, s in states if id(v) in self._place]
+        return outputs, [tf.cast(s, tf.float32) for v, s in states if id(v) in self._place]
 
     def _run(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
     ) -> tuple[tf.Tensor, list[tuple[Any, tf.Tensor]]]:
         """Outputs, and the variables that are not trained with their new values."""
+        from skmlp._keras.tensorflow import keras, tf
+
         network = self.network
-        states = network.non_trainable_variables
-        outputs, new = network.stateless_call(
-            [arrays[self._place[id(v)]] for v in network.trainable_variables],
-            [arrays[self._place[id(v)]] if id(v) in self._place else v.value for v in states],
-            self._arranged(inputs),
-            training=training,
-        )
-        return self._side_by_side(outputs), list(zip(states, new, strict=True))
+        mapping = [
+            (variable, tf.cast(array, variable.dtype))
+            for variable, array in zip(network.weights, arrays, strict=True)
+        ]
+        with keras.StatelessScope(mapping) as scope:
+            finalize(network)
+            outputs = network(self._arranged(inputs), training=training)
+        states = [(v, scope.get_current_value(v)) for v in network.non_trainable_variables]
+        return self._side_by_side(outputs), states
 
     def _arranged(self, inputs: Sequence[tf.Tensor]) -> Any:
         """The inputs in the shapes, dtypes and structure that the network takes."""
@@ -241,13 +267,23 @@ class BuiltKerasNetwork(KerasNetwork):
         return tf.concat([tf.reshape(one, [tf.shape(one)[0], -1]) for one in flat], axis=-1)
 
 
+def finalize(layer: Any) -> None:
+    """Let `keras.layers.Normalization` compute with the mean and variance that it now has."""
+    from skmlp._keras.tensorflow import keras
+
+    if isinstance(layer, keras.layers.Normalization):
+        layer.finalize_state()
+    for inner in getattr(layer, "layers", ()):
+        finalize(inner)
+
+
 @lru_cache(maxsize=16)
 def _compiled(kind: KerasNetwork) -> Callable[..., tf.Tensor]:
     """The network after training, for chunks of any number of rows."""
     from skmlp._keras.tensorflow import tf
 
     built: Any = kind.built(0)
-    arrays = [tf.TensorSpec(v.shape, v.dtype) for v in built.network.weights]
+    arrays = [tf.TensorSpec(v.shape, tf.float32) for v in built.network.weights]
     rows = [tf.TensorSpec((None, entry.width), tf.float32) for entry in kind.entries]
     return tf.function(
         lambda arrays, inputs: built.tensor(arrays, *inputs),
