@@ -851,9 +851,7 @@ if EARLIER:
         ROWS[f"earlier version: {name}"] = partial(against_earlier, *work), goals
 
 
-def print_rows(
-    rows: dict[str, tuple[Callable[[], Timings], Goals]], wanted: list[str]
-) -> None:
+def print_rows(rows: dict[str, tuple[Callable[[], Timings], Goals]], wanted: list[str]) -> None:
     warnings.simplefilter("ignore")
     keras.utils.disable_interactive_logging()  # of `predict` in Keras's wrapper
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {os.cpu_count()} cores")
