@@ -15,6 +15,7 @@ from scipy import sparse
 from skmlp._data.arrays import dense, encode_features
 from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.fitted import model_needs_tensorflow
+from skmlp._keras.text import WAITING, to_show
 from skmlp._network.keras_network import KerasSpec, ModelText, python_random_kept
 from skmlp._parameters.keras_network import (
     OF_SCIKERAS,
@@ -70,9 +71,11 @@ class BaseKeras(BaseNetwork, ABC):
         params : dict
             Values by name.
         """
-        if is_printing():
-            return {**super().get_params(deep), **self._set_arguments()}
         own = parameters_of(type(self))
+        if is_printing():
+            stored = vars(self).get(WAITING, {}) | vars(self)
+            shown = {name: to_show(stored[name]) for name in own if name in stored}
+            return shown | self._set_arguments()
         params = {name: getattr(self, name) for name in own if name != "model"}
         model = given_model(self)
         params |= {"model": model, **self._set_arguments()}
