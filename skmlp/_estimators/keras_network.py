@@ -271,8 +271,9 @@ class BaseKeras(BaseNetwork, ABC):
         self, X: Any, y: Any, *, reset: bool, is_validation: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         X = self._rows(X, reset=reset)
-        if isinstance(y, (list, tuple)) and all(getattr(one, "ndim", 0) for one in y):
-            y = np.column_stack(y)  # of several outputs
+        n_rows = getattr(X, "shape", (0,))[0]
+        if isinstance(y, (list, tuple)) and {np.shape(one)[:1] for one in y} == {(n_rows,)}:
+            y = np.column_stack(y) if len(y) != n_rows else y  # of several outputs
         rows, y = super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
         if reset and len(self.X_shape_) < 2:
             self.X_shape_ = rows.shape
