@@ -94,7 +94,9 @@ class TestArguments:
 
     def test_reach_the_function(self, regressor):
         assert regressor.model_.count_params() == 8 * 10 + 8 + 8 + 1
-        changed = clone(regressor).set_params(n_neurons=3, learning_rate=0.01, epochs=1)
+        changed = clone(regressor).set_params(
+            n_neurons=np.int64(3), learning_rate=0.01, epochs=1
+        )
         changed.fit(DIABETES, PROGRESS)
         assert changed.model_.count_params() == 3 * 10 + 3 + 3 + 1
         assert changed.history_["learning_rate"] == pytest.approx([0.01])

@@ -222,7 +222,9 @@ class BaseKeras(BaseNetwork, ABC):
         arguments = {n: value for n, value in values.items() if value != own[n].default}
         filled_in = {"meta": self._whole_meta, "compile_kwargs": self._compile_arguments}
         arguments |= {n: make() for n, make in filled_in.items() if n in arguments_of(model)}
-        return arguments | self._set_arguments()
+        arguments |= self._set_arguments()
+        # Searches draw NumPy's numbers, which Keras refuses.
+        return {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
 
     def _whole_meta(self) -> dict[str, Any]:
         names = ("n_features_in_", "feature_names_in_", "X_shape_")
