@@ -65,7 +65,8 @@ class KerasClassifier(
     ...         ]
     ...     )
     >>> X, y = load_iris(return_X_y=True)
-    >>> classifier = KerasClassifier(build, learning_rate=0.01, random_state=0).fit(X, y)
+    >>> classifier = KerasClassifier(build, learning_rate=0.01, epochs=50, random_state=0)
+    >>> classifier = classifier.fit(X, y)
     >>> bool(classifier.score(X, y) > 0.9)
     True
     """

@@ -64,6 +64,7 @@ class KerasRegressor(
 
     _learned_from_data = (*NetworkRegressor._learned_from_data, *LEARNED)
     _default_loss = "squared_error"
+    _remedy = "standardise y (TransformedTargetRegressor)"
     normalize_y = False
 
     def _meta(self) -> dict[str, Any]:
