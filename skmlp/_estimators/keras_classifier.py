@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import logit
 
 from skmlp._estimators.classifier import NetworkClassifier
-from skmlp._estimators.keras_network import LEARNED, BaseKeras
+from skmlp._estimators.keras_inputs import LEARNED
+from skmlp._estimators.keras_network import BaseKeras
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
 from skmlp._parameters.outputs import ClassifierParameters
 from skmlp._parameters.parameter import with_parameters

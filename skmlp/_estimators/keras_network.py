@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import replace
-from itertools import accumulate, pairwise
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
-from skmlp._data.arrays import dense, encode_features
-from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.fitted import model_needs_tensorflow
+from skmlp._estimators.keras_inputs import KerasInputs
 from skmlp._keras.text import WAITING, to_show
 from skmlp._network.keras_network import KerasSpec, ModelText, python_random_kept
 from skmlp._parameters.keras_network import (
@@ -26,23 +21,19 @@ from skmlp._parameters.keras_network import (
     takes_any,
 )
 from skmlp._parameters.parameter import parameters_of
-from skmlp._sklearn import column_indices, is_printing
+from skmlp._sklearn import is_printing
 
 if TYPE_CHECKING:
     import keras
     from typing_extensions import Self
 
-LEARNED: tuple[str, ...] = ("X_shape_", "input_blocks_")
 
-
-class BaseKeras(BaseNetwork, ABC):
+class BaseKeras(KerasInputs, ABC):
     """The network of the parameter `model`, and its arguments as parameters."""
 
     _of_shapes = "'model' and its arguments"
     _learned_privately = ("_state", "_compiled")
     _compiled: ModelText | None  # the compile arguments of a model that was compiled
-    X_shape_: tuple[int, ...]
-    input_blocks_: dict[str, tuple[int, int]]
 
     # Hooks of subclasses
 
@@ -232,84 +223,19 @@ class BaseKeras(BaseNetwork, ABC):
         return {**of_rows, "X_dtype_": np.dtype(np.float32), **self._meta()}
 
     def _compile_arguments(self) -> dict[str, Any]:
+        """Arguments of `keras.Model.compile`, from the parameters."""
+        from skmlp._keras.losses import keras_loss
+        from skmlp._keras.optimizers import optimizer_recipe
+
+        optimizer = self.optimizer or "adam"
+        if self.learning_rate is not None:
+            optimizer = optimizer_recipe(optimizer, self.learning_rate).build()
+        loss = self.loss or self._default_loss
         return {
-            "loss": self.loss or self._default_loss,
-            "optimizer": self.optimizer or "adam",
+            "loss": keras_loss(loss, *self._output_layer(), self._has_class_indices()),
+            "optimizer": optimizer,
             "metrics": self.metrics,
         }
-
-    # Inputs
-
-    def _placed(self, spec: KerasSpec) -> KerasSpec:
-        """The spec with the place of each input among the columns of the rows."""
-        blocks = list(self.input_blocks_.items())
-        by_name = {entry.name for entry in spec.entries} == self.input_blocks_.keys()
-        if not blocks:
-            ends = [0, *accumulate(entry.width for entry in spec.entries)]
-            blocks = [(str(i), pair) for i, pair in enumerate(pairwise(ends))]
-        found = (
-            dict(blocks)
-            if by_name
-            else dict(
-                zip(
-                    (entry.name for entry in spec.entries), (b for _, b in blocks), strict=False
-                )
-            )
-        )
-        entries = tuple(
-            replace(entry, start=found[entry.name][0]) if entry.name in found else entry
-            for entry in spec.entries
-        )
-        widths = [(entry.name, entry.width) for entry in entries]
-        given = [(name, end - start) for name, (start, end) in found.items()]
-        if sorted(widths) != sorted(given) or sum(w for _, w in given) != self.n_features_in_:
-            raise ValueError(
-                "'X' must have the columns that the inputs of 'model' take, "
-                f"{dict(widths)}; got {self.n_features_in_} in all."
-            )
-        return replace(spec, entries=entries)
-
-    def _encode_pairs(
-        self, X: Any, y: Any, *, reset: bool, is_validation: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        X = self._rows(X, reset=reset)
-        n_rows = getattr(X, "shape", (0,))[0]
-        if isinstance(y, (list, tuple)) and {np.shape(one)[:1] for one in y} == {(n_rows,)}:
-            y = np.column_stack(y) if len(y) != n_rows else y  # of several outputs
-        rows, y = super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
-        if reset and len(self.X_shape_) < 2:
-            self.X_shape_ = rows.shape
-        return rows, y
-
-    def _encode_features(self, X: Any) -> np.ndarray:
-        return dense(encode_features(self, self._rows(X, reset=False)))
-
-    def _rows(self, X: Any, *, reset: bool) -> Any:
-        """X with two axes: arrays for several inputs side by side, other axes flattened."""
-        blocks: dict[str, tuple[int, int]] = {}
-        if self.inputs is not None:
-            X = {name: safe_columns(X, columns) for name, columns in self.inputs.items()}
-        if is_several(X):
-            items = X.items() if isinstance(X, Mapping) else enumerate(X)
-            parts = {str(name): flat(np.asarray(part)) for name, part in items}
-            ends = [0, *accumulate(part.shape[1] for part in parts.values())]
-            blocks = dict(zip(parts, pairwise(ends), strict=True))
-            lengths = {len(part) for part in parts.values()}
-            if len(lengths) > 1:
-                raise ValueError(
-                    "'X' must hold as many rows for each input of the model; got "
-                    f"{sorted(lengths)}."
-                )
-            X = np.hstack(list(parts.values()))
-        shape = tuple(getattr(X, "shape", ()))
-        has_axes = len(shape) > 2
-        if reset:
-            self.X_shape_, self.input_blocks_ = shape, blocks
-        elif has_axes and shape[1:] != self.X_shape_[1:]:
-            raise ValueError(
-                f"'X' must have rows of shape {self.X_shape_[1:]}, as in fit; got {shape[1:]}."
-            )
-        return flat(np.asarray(X)) if has_axes else X
 
     # The fitted network
 
@@ -325,20 +251,3 @@ class BaseKeras(BaseNetwork, ABC):
             params.label_smoothing = self.label_smoothing
             vars(params).update(self._compiled_settings(None))
         return fitted_model(state, params, self._compiled, has_class_indices=has_indices)
-
-
-def flat(X: np.ndarray) -> np.ndarray:
-    return X.reshape(len(X), -1)
-
-
-def is_several(X: Any) -> bool:
-    """Whether X is a dict or list of arrays, one for each input."""
-    if isinstance(X, Mapping):
-        return not sparse.issparse(X)  # a dictionary of keys is a dict too
-    return isinstance(X, (list, tuple)) and all(getattr(one, "ndim", 0) >= 2 for one in X)
-
-
-def safe_columns(X: Any, columns: Any) -> np.ndarray:
-    index = column_indices(X, columns)
-    taken = X.iloc[:, index] if hasattr(X, "iloc") else np.asarray(X)[:, index]
-    return np.asarray(taken)

@@ -134,7 +134,8 @@ def given_model(estimator: Any) -> Any:
 
 def arguments_of(model: Any) -> dict[str, inspect.Parameter]:
     """The arguments of the function `model`; none of a model."""
-    if not callable(model) or hasattr(model, "get_weights"):
+    is_model = hasattr(model, "get_weights") and not isinstance(model, type)
+    if is_model or not callable(model):
         return {}
     return dict(inspect.signature(model).parameters)
 
