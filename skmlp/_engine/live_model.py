@@ -36,9 +36,10 @@ class LiveModel:
         self._moments = self._in_order_of_state(rest)
         losses = [recipe.loss_on_predictions] * len(recipe.network.outputs)
         several = len(losses) > 1
+        of_one = losses[0] if len(self.model.outputs) == 1 else None
         self.model.compile(
             optimizer=self.optimizer,
-            loss=losses if several else losses[0],
+            loss=losses if several else of_one,
             loss_weights=list(loss_weights) if several else None,
         )
 

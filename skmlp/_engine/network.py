@@ -109,15 +109,19 @@ class Network:
         weight: tf.Tensor,
         dropout: tf.Tensor,
         when: Sequence[tf.Tensor],
-    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Raw outputs of a batch, and the new values of the arrays that are not trained.
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
+        """Raw outputs of a batch, the new values of the arrays that are not trained, and losses
+        of the layers themselves.
 
         `when` identifies the batch: integers, (...,) or ().
         """
         moved = dict(zip(self._untrained, untrained, strict=True))
+        losses: list[tf.Tensor] = []
 
         def run(layer: Layer, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
-            output, new = layer.kind.in_training(arrays, inputs, batch_of(layer.name))
+            trained = layer.kind.in_training(arrays, inputs, batch_of(layer.name))
+            output, new, *own_losses = trained
+            losses.extend(own_losses)
             indices = [i for i in self._indices[layer.name] if i in moved]
             moved.update(zip(indices, new, strict=False))
             return output
@@ -131,7 +135,7 @@ class Network:
                 rate = dropout[..., self._dropping.index(name), None, None]
             return Batch(weight, bits, rate)
 
-        return self._flow(X, trained, untrained, run), list(moved.values())
+        return self._flow(X, trained, untrained, run), list(moved.values()), losses
 
     def _flow(
         self,

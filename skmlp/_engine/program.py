@@ -259,11 +259,11 @@ class Program:
         with tf.GradientTape() as tape:
             tape.watch(values)
             trained = self._trained.arrays(values)
-            raw, moved = self.network.outputs_in_training(
+            raw, moved, of_layers = self.network.outputs_in_training(
                 X, trained, untrained, weight, dropout, when
             )
             total, *parts = self._losses(y, raw, share, numbers)
-            loss = total + self._trained.penalty(trained, numbers)
+            loss = sum(of_layers, total + self._trained.penalty(trained, numbers))
         # 4. Backward and update.
         gradients = tape.gradient(loss, values, unconnected_gradients="zero")
         schedule = self.recipe.groups[0].schedule

@@ -57,6 +57,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
 
     _y_is_numeric: bool
     label_smoothing: float = 0.0  # a parameter of classifiers
+    _of_shapes: str  # the parameters that decide the shapes of weights
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         known = constructor_names(cls)
@@ -283,10 +284,9 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
         before = spec if start is None else start.spec
         if before != spec and before.weighted() != spec.weighted():
             raise ValueError(
-                "'hidden_layer_sizes', 'n_hidden', 'n_neurons', 'normalization' and "
-                "activations with weights must stay as they were to resume from trained "
-                f"weights; got layers of {spec.shape()} units for {before.shape()}; set "
-                "warm_start=False to start afresh."
+                f"{self._of_shapes} must stay as they were to resume from trained weights; got "
+                f"layers of {spec.shape()} units for {before.shape()}; set warm_start=False to "
+                "start afresh."
             )
         epochs = self.epochs if epochs is None else checked_count("epochs", epochs)
         return Job(

@@ -117,7 +117,7 @@ class KerasClassifier(
         if self.y_type_ == "binary" and len(self.classes_) == 2:
             from skmlp._network.keras_conversion import n_outputs
 
-            if n_outputs(self._built()) == 2:
+            if n_outputs(self._with_inputs(self._built())) == 2:
                 self.y_type_, self.n_outputs_ = "multiclass", 2
 
     def _meta(self) -> dict[str, Any]:

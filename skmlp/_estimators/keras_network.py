@@ -37,6 +37,7 @@ LEARNED: tuple[str, ...] = ("X_shape_", "input_blocks_")
 class BaseKeras(BaseNetwork, ABC):
     """The network of the parameter `model`, and its arguments as parameters."""
 
+    _of_shapes = "'model' and its arguments"
     _learned_privately = ("_state", "_compiled")
     _compiled: ModelText | None  # the compile arguments of a model that was compiled
     X_shape_: tuple[int, ...]
@@ -135,7 +136,8 @@ class BaseKeras(BaseNetwork, ABC):
 
         model = self._built()
         settings = self._settings() | self._compiled_settings(model)
-        spec = keras_spec(model, link_of_logits(settings["loss"]), self._target_scaling())
+        link = link_of_logits(settings["loss"])
+        spec = keras_spec(self._with_inputs(model), link, self._target_scaling())
         self._check_outputs(spec.n_outputs)
         self._compiled = compile_text(model) if model.compiled else None
         return self._placed(spec), settings
@@ -153,27 +155,37 @@ class BaseKeras(BaseNetwork, ABC):
                     "'model' must be a keras.Model or a function that returns one; got "
                     f"{model!r}; return the model from the function."
                 )
-            if not model.built:
+            if not model.built and isinstance(model, keras.Sequential):
                 model = unchanged(model) if model is given else model
                 model.build((None, *self.X_shape_[1:]))
-        if not getattr(model, "inputs", None):
-            raise ValueError(
-                "'model' must have inputs that Keras knows, as Sequential and functional "
-                f"models have; got {type(model).__name__}; call its layers on a keras.Input."
-            )
         return model
+
+    def _with_inputs(self, model: keras.Model) -> keras.Model:
+        """The model, or for a subclassed one, a functional model that calls it."""
+        if getattr(model, "inputs", None):
+            return model
+        from skmlp._keras.tensorflow import keras
+
+        inputs = keras.Input(self.X_shape_[1:])
+        try:
+            return keras.Model(inputs, model(inputs))
+        except Exception as error:
+            raise ValueError(
+                "'model' must have inputs that Keras knows, or take rows of shape "
+                f"{self.X_shape_[1:]}; got {type(model).__name__}, which failed with: {error}"
+            ) from error
 
     def _compiled_settings(self, model: keras.Model | None) -> dict[str, Any]:
         """Loss, optimizer, metrics and learning rate; those of a compiled model, if given."""
         from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, optimizer_recipe
-        from skmlp._network.keras_conversion import compiled_metrics
+        from skmlp._network.keras_conversion import compiled_loss, compiled_metrics
 
         names = named_arguments(given_model(self))
         rate = None if "learning_rate" in names else self.learning_rate
         loss, optimizer, metrics = self.loss, self.optimizer, self.metrics
         if model is not None and model.compiled:
             self._refuse_beside_compiled()
-            loss, optimizer = model.loss, model.optimizer
+            loss, optimizer = compiled_loss(model), model.optimizer
             metrics = compiled_metrics(model) if metrics is None else metrics
         optimizer = optimizer or "adam"
         if isinstance(optimizer, str) and rate is None:
@@ -256,6 +268,8 @@ class BaseKeras(BaseNetwork, ABC):
         self, X: Any, y: Any, *, reset: bool, is_validation: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         X = self._rows(X, reset=reset)
+        if isinstance(y, (list, tuple)) and all(getattr(one, "ndim", 0) for one in y):
+            y = np.column_stack(y)  # of several outputs
         rows, y = super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
         if reset and len(self.X_shape_) < 2:
             self.X_shape_ = rows.shape

@@ -12,6 +12,11 @@ from skmlp._parameters.rules import activations, dropout_rates, hidden_units, no
 class BaseMLP(BaseNetwork, ABC):
     """The network, from the parameters of its layers."""
 
+    _of_shapes = (
+        "'hidden_layer_sizes', 'n_hidden', 'n_neurons', 'normalization' and activations with "
+        "weights"
+    )
+
     def _hidden_units(self) -> tuple[int, ...]:
         return hidden_units(self.hidden_layer_sizes, self.n_hidden, self.n_neurons)
 

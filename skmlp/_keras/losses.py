@@ -62,6 +62,22 @@ class PinballLoss:
         return tf.maximum(shares * errors, (shares - 1) * errors)
 
 
+@dataclass(frozen=True)
+class SumOfLosses:
+    """Losses of outputs that lie side by side, each times a weight."""
+
+    losses: tuple[RowLoss, ...]
+    widths: tuple[int, ...]
+    weights: tuple[float, ...]
+
+    def __call__(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        pairs = zip(
+            *(tf.split(array, self.widths, axis=-1) for array in (y, outputs)), strict=True
+        )
+        terms = zip(self.weights, self.losses, pairs, strict=True)
+        return tf.add_n([weight * loss.on_raw(*pair) for weight, loss, pair in terms])
+
+
 def row_loss(
     loss: Any, output_activation: str, n_outputs: int, label_smoothing: float = 0.0
 ) -> RowLoss:

@@ -10,6 +10,7 @@ from math import prod
 from types import FunctionType
 from typing import Any
 
+from skmlp._keras.losses import SumOfLosses, row_loss
 from skmlp._keras.tensorflow import keras
 from skmlp._network.activation_kinds import LeakyReLU, PReLU, activation_kind, canonical
 from skmlp._network.activations import ACTIVATIONS
@@ -18,8 +19,8 @@ from skmlp._network.keras_network import WHOLE, Entry, KerasNetwork, KerasSpec, 
 from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
 from skmlp._network.spec import Layer, TargetScaling
 
-# XLA's convolutions take three times as long as TensorFlow's on a CPU. Batch statistics must
-# not see rows that fill up a batch, which only a program of XLA needs.
+# XLA's convolutions take three times as long as TensorFlow's on a CPU. Batch statistics and
+# penalties of outputs must not see rows that fill up a batch, which only XLA needs.
 NOT_IN_XLA = re.compile("Conv|Pool|BatchNorm|UpSampling|ZeroPadding|Cropping|RNN|LSTM|GRU")
 
 HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
@@ -102,6 +103,29 @@ def compile_text(model: keras.Model) -> ModelText:
             if not _is_of_keras(own):
                 objects[own.__name__] = own
     return ModelText(json.dumps(config, default=float), tuple(sorted(objects.items())))
+
+
+def compiled_loss(model: keras.Model) -> Any:
+    """The loss with which a model is compiled, of all its outputs."""
+    widths = [prod(one.shape[1:]) for one in getattr(model, "outputs", None) or ()]
+    if len(widths) < 2:
+        (loss,) = keras.tree.flatten(model.loss)
+        return loss
+    names = model.output_names
+    losses = _of_outputs(model.loss, names)
+    weights = _of_outputs(model.get_compile_config().get("loss_weights") or 1.0, names)
+    return SumOfLosses(
+        tuple(row_loss(loss, "linear", n) for loss, n in zip(losses, widths, strict=True)),
+        tuple(widths),
+        tuple(map(float, weights)),
+    )
+
+
+def _of_outputs(values: Any, names: list[str]) -> list[Any]:
+    """A compile argument as a list with a value for each output."""
+    if isinstance(values, dict):
+        return [values[name] for name in names]
+    return list(values) if isinstance(values, (list, tuple)) else [values] * len(names)
 
 
 def compiled_metrics(model: keras.Model) -> list[Any]:
@@ -329,7 +353,9 @@ def _whole(
         if tensor is not None
     ]
     suits_xla = all(
-        _is_of_keras(type(layer)) and not NOT_IN_XLA.search(type(layer).__name__)
+        _is_of_keras(type(layer))
+        and not NOT_IN_XLA.search(type(layer).__name__)
+        and layer.activity_regularizer is None
         for layer in layers
     )
     kind = KerasNetwork(text, entries, n_outputs(model), max(sizes, default=1), suits_xla)

@@ -192,14 +192,10 @@ class BuiltKerasNetwork(KerasNetwork):
     network: Any = field(compare=False)
 
     @cached_property
-    def _place(self) -> dict[int, int]:
-        """Positions of the weights among the arrays."""
-        return {id(variable): i for i, variable in enumerate(self.network.weights)}
-
-    @cached_property
     def _seeds(self) -> SeedStates:
+        weights = {id(variable) for variable in self.network.weights}
         others = self.network.non_trainable_variables
-        return SeedStates([variable for variable in others if id(variable) not in self._place])
+        return SeedStates([variable for variable in others if id(variable) not in weights])
 
     def reset(self, seed: int, epoch: int) -> None:
         self._seeds.reset(seed, epoch)
@@ -225,14 +221,16 @@ class BuiltKerasNetwork(KerasNetwork):
     ) -> Trained:
         from skmlp._keras.tensorflow import tf
 
-        outputs, states = self._run(arrays, inputs, training=True)
-        self._seeds.assign([s for v, s in states if id(v) not in self._place])
-        return outputs, [tf.cast(s, tf.float32) for v, s in states if id(v) in self._place]
+        outputs, scope = self._run(arrays, inputs, training=True)
+        self._seeds.assign(self._seeds.after(scope))
+        states = [v for v in self.network.weights if not v.trainable]
+        new = [tf.cast(scope.get_current_value(state), tf.float32) for state in states]
+        return outputs, new, sum(scope.losses, tf.zeros(()))
 
     def _run(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
-    ) -> tuple[tf.Tensor, list[tuple[Any, tf.Tensor]]]:
-        """Outputs, and the variables that are not trained with their new values."""
+    ) -> tuple[tf.Tensor, keras.StatelessScope]:
+        """Outputs, and what the call has left."""
         from skmlp._keras.tensorflow import keras, tf
 
         network = self.network
@@ -240,11 +238,10 @@ class BuiltKerasNetwork(KerasNetwork):
             (variable, tf.cast(array, variable.dtype))
             for variable, array in zip(network.weights, arrays, strict=True)
         ]
-        with keras.StatelessScope(mapping) as scope:
+        with keras.StatelessScope(mapping, collect_losses=True) as scope:
             finalize(network)
             outputs = network(self._arranged(inputs), training=training)
-        states = [(v, scope.get_current_value(v)) for v in network.non_trainable_variables]
-        return self._side_by_side(outputs), states
+        return self._side_by_side(outputs), scope
 
     def _arranged(self, inputs: Sequence[tf.Tensor]) -> Any:
         """The inputs in the shapes, dtypes and structure that the network takes."""

@@ -44,8 +44,8 @@ class Batch(NamedTuple):
     rate: tf.Tensor | None  # (..., 1, 1), dropout rate of a layer that drops units
 
 
-# output, and new values of the arrays that are not trained
-Trained = tuple[Any, Sequence[Any]]
+# output, new values of the arrays that are not trained, and a loss of the layer's own, if any
+Trained = tuple[Any, Sequence[Any]] | tuple[Any, Sequence[Any], Any]
 
 
 @dataclass(frozen=True)

@@ -137,12 +137,14 @@ class NetworkSpec(ABC):
 
     def weighted(self) -> tuple[Any, ...]:
         """Layers with weights, and their shapes; these must be equal for a warm start."""
-        shapes = [(la, la.kind.shapes(width)) for la, width in self.layers_and_widths()]
-        return tuple(
-            (layer.name, layer.kind if isinstance(layer.kind, KerasLayer) else of_layer)
-            for layer, of_layer in shapes
-            if of_layer != []
-        )
+        found: list[tuple[str, Any]] = []
+        for layer, width in self.layers_and_widths():
+            shapes = layer.kind.shapes(width)
+            if shapes is None or (shapes and isinstance(layer.kind, KerasLayer)):
+                found.append((layer.name, layer.kind))
+            elif shapes:
+                found.append((layer.name, shapes))
+        return tuple(found)
 
     def layers_and_widths(self) -> list[tuple[Layer, int]]:
         """All layers, each with the total width of its inputs."""
