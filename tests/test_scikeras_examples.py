@@ -1,4 +1,4 @@
-"""What scikeras's documentation shows, and chapter 10 of Géron's "Hands-On Machine Learning"."""
+"""What scikeras's documentation and chapter 10 of Géron's "Hands-On Machine Learning" show."""
 
 import pickle
 import random
@@ -96,6 +96,20 @@ def test_many_hidden_layers_beside_none():
     assert [kernel.shape for kernel in deep.coefs_] == [(4, 8), (8, 4), (4, 1)]
     linear = deep.set_params(hidden_layer_sizes=()).fit(X, Y)
     assert [kernel.shape for kernel in linear.coefs_] == [(4, 1)]
+
+
+class Perceptron(KerasRegressor):
+    """An estimator that brings its function along."""
+
+    def __init__(self, model=build_regressor, **others):
+        super().__init__(model, **others)
+
+
+def test_subclass_with_a_function_of_its_own(regressor):
+    settings = {"loss": "mse", "epochs": 20, "hidden_layer_sizes": (16,), **COMMON}
+    perceptron = clone(Perceptron(**settings))
+    assert same_predictions(perceptron.fit(X, Y), regressor)
+    assert "model=" not in repr(clone(perceptron))
 
 
 def test_what_meta_holds(iris):
