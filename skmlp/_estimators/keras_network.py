@@ -15,6 +15,7 @@ from scipy import sparse
 from skmlp._data.arrays import dense, encode_features
 from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.fitted import model_needs_tensorflow
+from skmlp._keras.text import WAITING, to_show
 from skmlp._network.keras_network import KerasSpec, ModelText, python_random_kept
 from skmlp._parameters.keras_network import (
     OF_SCIKERAS,
@@ -70,9 +71,11 @@ class BaseKeras(BaseNetwork, ABC):
         params : dict
             Values by name.
         """
-        if is_printing():
-            return {**super().get_params(deep), **self._set_arguments()}
         own = parameters_of(type(self))
+        if is_printing():
+            stored = vars(self).get(WAITING, {}) | vars(self)
+            shown = {name: to_show(stored[name]) for name in own if name in stored}
+            return shown | self._set_arguments()
         params = {name: getattr(self, name) for name in own if name != "model"}
         model = given_model(self)
         params |= {"model": model, **self._set_arguments()}
@@ -219,7 +222,9 @@ class BaseKeras(BaseNetwork, ABC):
         arguments = {n: value for n, value in values.items() if value != own[n].default}
         filled_in = {"meta": self._whole_meta, "compile_kwargs": self._compile_arguments}
         arguments |= {n: make() for n, make in filled_in.items() if n in arguments_of(model)}
-        return arguments | self._set_arguments()
+        arguments |= self._set_arguments()
+        # Searches draw NumPy's numbers, which Keras refuses.
+        return {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
 
     def _whole_meta(self) -> dict[str, Any]:
         names = ("n_features_in_", "feature_names_in_", "X_shape_")
@@ -268,8 +273,9 @@ class BaseKeras(BaseNetwork, ABC):
         self, X: Any, y: Any, *, reset: bool, is_validation: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         X = self._rows(X, reset=reset)
-        if isinstance(y, (list, tuple)) and all(getattr(one, "ndim", 0) for one in y):
-            y = np.column_stack(y)  # of several outputs
+        n_rows = getattr(X, "shape", (0,))[0]
+        if isinstance(y, (list, tuple)) and {np.shape(one)[:1] for one in y} == {(n_rows,)}:
+            y = np.column_stack(y) if len(y) != n_rows else y  # of several outputs
         rows, y = super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
         if reset and len(self.X_shape_) < 2:
             self.X_shape_ = rows.shape

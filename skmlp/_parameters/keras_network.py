@@ -45,7 +45,7 @@ class UserModel:
 
     model: Any = ModelParameter(
         default=None,
-        rule=[callable, HasMethods(["get_config", "get_weights"])],
+        rule=[callable, HasMethods(["get_config", "get_weights"]), None],
         types="callable or keras.Model",
         text=cleandoc("""
         A function that returns a `keras.Model`, whose arguments are parameters of the
