@@ -172,19 +172,32 @@ def test_several_inputs():
     assert (scores > 0.5).all()
 
 
-def test_several_outputs_with_one_loss():
-    def build(meta):
-        rows = keras.Input((meta["n_features_in_"],))
-        hidden = keras.layers.Dense(16, activation="relu")(rows)
-        outputs = [keras.layers.Dense(1, name=name)(hidden) for name in ("sum", "half")]
-        return keras.Model(rows, outputs)
+def build_two_outputs(losses=None):
+    rows = keras.Input((4,))
+    hidden = keras.layers.Dense(16, activation="relu")(rows)
+    outputs = [keras.layers.Dense(1, name=name)(hidden) for name in ("whole", "half")]
+    model = keras.Model(rows, outputs)
+    if losses:
+        model.compile("adam", losses, loss_weights=[1, 0.1])
+    return model
 
+
+def test_several_outputs_with_one_loss():
     both = np.c_[Y, Y / 2]
-    regressor = KerasRegressor(build, loss="mse", epochs=20, **COMMON).fit(X, both)
+    regressor = KerasRegressor(build_two_outputs, loss="mse", epochs=20, **COMMON).fit(X, both)
     assert regressor.predict(X).shape == (200, 2)
     assert regressor.score(X, both) > 0.7
     first, second = regressor.model_.predict(X, verbose=0)
     assert np.allclose(np.hstack([first, second]), regressor.predict(X), atol=1e-5)
+
+
+def test_several_outputs_with_losses_and_weights():
+    regressor = KerasRegressor(build_two_outputs, losses=["mse", "mae"], epochs=20, **COMMON)
+    whole, half = regressor.fit(X, [Y, Y / 2]).predict(X).T
+    loss = np.mean((whole - Y) ** 2) + 0.1 * np.mean(np.abs(half - Y / 2))
+    assert loss < 0.5 * regressor.history_["loss"][0]
+    evaluated = regressor.model_.evaluate(X, [Y, Y / 2], verbose=0)[0]
+    assert evaluated == pytest.approx(loss, rel=1e-4)
 
 
 def test_class_numbers_and_one_hot_names_of_the_loss_mean_the_same(iris):
@@ -474,7 +487,7 @@ def test_wrapped_function():
 def test_randomized_search_over_the_arguments():
     distributions = {
         "n_hidden": [0, 1],
-        "n_neurons": range(8, 11),
+        "n_neurons": np.arange(8, 10),
         "learning_rate": reciprocal(3e-3, 3e-2),
     }
     search = RandomizedSearchCV(
