@@ -124,6 +124,43 @@ class TestArguments:
         labels = np.column_stack([SPECIES > 0, SPECIES > 1]).astype(int)
         assert clone(classifier).fit(IRIS, labels).predict(IRIS).shape == (150, 2)
 
+    def test_shared_with_the_estimator_are_the_functions(self):
+        def penalised(l2=0.5, epochs=3):
+            kernel = keras.regularizers.L2(l2)
+            model = keras.Sequential(
+                [keras.Input((10,)), layers.Dense(1, kernel_regularizer=kernel)]
+            )
+            model.compile("adam", "mse")
+            return model
+
+        estimator = KerasRegressor(penalised, l2=0.0, epochs=1, random_state=0)
+        assert estimator.get_params()["l2"] == 0.0
+        assert KerasRegressor(penalised).get_params()["l2"] == 0.5
+        assert KerasRegressor(penalised).get_params()["epochs"] == 200
+        fitted = estimator.fit(DIABETES, PROGRESS)
+        assert len(fitted.history_["loss"]) == 1
+        assert fitted.model_.losses[0] == 0
+        # The layer's penalty alone, not the estimator's too
+        penalty = clone(fitted).set_params(l2=0.25).fit(DIABETES, PROGRESS)
+        kernel = penalty._state.spec.model.made(penalty._state.training.seed).get_weights()[0]
+        first = np.square(PROGRESS - DIABETES @ kernel[:, 0]).mean() + 0.25 * (kernel**2).sum()
+        assert penalty.history_["loss"][0] == pytest.approx(first, rel=0.02)
+
+    def test_names_of_other_libraries(self):
+        with pytest.raises(TypeError, match=r"'build_fn' is neither .*; use 'model'"):
+            KerasRegressor(build_fn=build)
+        with pytest.raises(TypeError, match=r"'patience' .*; use 'n_iter_no_change'"):
+            KerasRegressor(build, patience=3)
+
+    def test_a_subclass_with_fewer_parameters(self):
+        class Narrow(KerasRegressor):
+            def __init__(self, n_neurons=3, epochs=1, random_state=None):
+                super().__init__(
+                    build, n_neurons=n_neurons, epochs=epochs, random_state=random_state
+                )
+
+        assert clone(Narrow(n_neurons=4)).fit(DIABETES, PROGRESS).model_.layers[0].units == 4
+
 
 class TestModel:
     def test_given_and_fitted(self, regressor):
@@ -149,6 +186,35 @@ class TestModel:
             np.testing.assert_array_equal(ours, old)
         assert not np.array_equal(fitted.model_.get_weights()[0], before[0])
         assert given.optimizer.iterations == 0
+
+    @pytest.mark.parametrize("rate", [1e-3, 0.02])
+    def test_learning_rate_in_place_of_the_optimizers(self, rate):
+        model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.01), keras.losses.Huber(delta=0.5))
+        fitted = KerasRegressor(model, learning_rate=rate, momentum=0.5, epochs=1)
+        fitted.fit(DIABETES, PROGRESS)
+        assert fitted.history_["learning_rate"] == pytest.approx([rate])
+        optimizer = fitted.model_.optimizer
+        assert float(optimizer.learning_rate) == pytest.approx(rate)
+        assert optimizer.momentum == 0.5
+        error = np.abs(fitted.predict(DIABETES) - PROGRESS)
+        huber = np.where(error < 0.5, error**2 / 2, 0.5 * error - 0.125).mean()
+        loss = fitted.model_.evaluate(DIABETES, PROGRESS, verbose=0)
+        assert loss == pytest.approx(huber, rel=1e-5)
+
+    def test_own_metrics(self):
+        def half_error(y_true, y_pred):
+            return keras.ops.abs(y_true - y_pred) / 2
+
+        def measured():
+            model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
+            model.compile("sgd", "mse", metrics=[half_error], weighted_metrics=["mae"])
+            return model
+
+        history = KerasRegressor(measured, epochs=1).fit(DIABETES, PROGRESS).history_
+        assert history["half_error"][0] == pytest.approx(history["mae"][0] / 2, rel=1e-5)
+        given = KerasRegressor(build, epochs=1, metrics=[half_error]).fit(DIABETES, PROGRESS)
+        assert set(given.history_) == {"loss", "learning_rate", "half_error"}
 
     def test_one_that_is_not_compiled(self, images_classifier):
         model = images_classifier.model_
@@ -258,8 +324,35 @@ class TestInputs:
         ):
             fitted = KerasRegressor(wide_and_deep, **extra, **settings).fit(rows, y)
             np.testing.assert_allclose(fitted.predict(rows), expected, rtol=1e-5)
+            if rows is as_dict:
+                turned = dict(reversed(as_dict.items()))
+                np.testing.assert_array_equal(fitted.predict(turned), fitted.predict(rows))
+                for wrong, message in (
+                    ({"deep": X[:, 2:], "x": X[:, :2]}, r"\['deep', 'wide'\], as in fit"),
+                    ({"deep": X[:, :2], "wide": X[:, 2:]}, "arrays as wide as in fit"),
+                    ({"deep": X[:5, 2:], "wide": X[:, :2]}, "as many rows for each input"),
+                ):
+                    with pytest.raises(ValueError, match=message):
+                        fitted.predict(wrong)
+                with pytest.raises(ValueError, match="'X' must hold the inputs"):
+                    fitted.fit({"deep": X[:, 2:], "x": X[:, :2]}, y)
         with pytest.raises(ValueError, match="'X' must have the columns that the inputs"):
             KerasRegressor(wide_and_deep, **settings).fit(DIABETES, y)
+
+
+class TestTargets:
+    def test_one_hot_rows(self):
+        one_hot = np.eye(3, dtype=int)[SPECIES]
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
+        fitted = KerasClassifier(model, learning_rate=0.05, epochs=20, random_state=0)
+        predicted = fitted.fit(IRIS, one_hot).predict(IRIS)
+        assert (predicted.sum(axis=1) == 1).all()
+        assert (predicted == one_hot).all(axis=1).mean() > 0.8
+
+    def test_partial_fit_of_two_classes_with_meta(self):
+        classifier = KerasClassifier(build_classifier, random_state=0)
+        classifier.partial_fit(IRIS, SPECIES > 0, classes=[False, True])
+        assert classifier.predict_proba(IRIS).shape == (150, 2)
 
 
 class TestBadInput:
@@ -280,6 +373,10 @@ class TestBadInput:
                 lambda: keras.Sequential(
                     [keras.Input((10,)), layers.Lambda(lambda x: x), layers.Dense(1)]
                 ),
+                "'model' must hold no function without a name",
+            ),
+            (
+                lambda: keras.Sequential([keras.Input((10,)), layers.Dense(1, lambda x: x)]),
                 "'model' must hold no function without a name",
             ),
         ],
@@ -349,6 +446,10 @@ class TestElsewhere:
         pipeline.set_params(kerasregressor__n_neurons=3, kerasregressor__batch_size=32)
         pipeline.fit(DIABETES, PROGRESS)
         assert pipeline[-1].model_.layers[0].units == 3
+
+    def test_transform_of_a_whole_network(self, images_classifier):
+        with pytest.raises(ValueError, match="'layer' must name a hidden layer of known kind"):
+            images_classifier.transform(IMAGES)
 
     def test_transform(self, regressor):
         hidden = regressor.transform(DIABETES[:4])

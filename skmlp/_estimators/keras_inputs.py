@@ -46,15 +46,14 @@ class KerasInputs(BaseNetwork):
         if self.inputs is not None:
             X = {name: taken(X, columns) for name, columns in self.inputs.items()}
         if is_several(X):
-            items = X.items() if isinstance(X, Mapping) else enumerate(X)
-            parts = {str(name): flat(np.asarray(part)) for name, part in items}
-            lengths = sorted({len(part) for part in parts.values()})
-            if len(lengths) > 1:
-                raise ValueError(
-                    f"'X' must hold as many rows for each input of the model; got {lengths}."
-                )
+            parts = self._parts(X, reset=reset)
             ends = [0, *accumulate(part.shape[1] for part in parts.values())]
             blocks = dict(zip(parts, pairwise(ends), strict=True))
+            if not reset and blocks != self.input_blocks_:
+                raise ValueError(
+                    "'X' must hold arrays as wide as in fit for the inputs of the model; got "
+                    f"{ {name: part.shape[1] for name, part in parts.items()} }."
+                )
             X = np.hstack(list(parts.values()))
         shape = tuple(getattr(X, "shape", ()))
         has_axes = len(shape) > 2
@@ -66,6 +65,24 @@ class KerasInputs(BaseNetwork):
             )
         return flat(np.asarray(X)) if has_axes else X
 
+    def _parts(self, X: Any, *, reset: bool) -> dict[str, np.ndarray]:
+        """The arrays of the inputs, each with two axes, in the order of `fit`."""
+        items = X.items() if isinstance(X, Mapping) else enumerate(X)
+        parts = {str(name): flat(np.asarray(part)) for name, part in items}
+        lengths = sorted({len(part) for part in parts.values()})
+        if len(lengths) > 1:
+            raise ValueError(
+                f"'X' must hold as many rows for each input of the model; got {lengths}."
+            )
+        if reset:
+            return parts
+        if parts.keys() != self.input_blocks_.keys():
+            raise ValueError(
+                f"'X' must hold the inputs {list(self.input_blocks_)}, as in fit; got "
+                f"{list(parts)}."
+            )
+        return {name: parts[name] for name in self.input_blocks_}
+
     def _placed(self, spec: KerasSpec) -> KerasSpec:
         """The spec with the place of each input among the columns of the rows."""
         names = [entry.name for entry in spec.entries]
@@ -75,8 +92,12 @@ class KerasInputs(BaseNetwork):
             places = list(pairwise([0, *accumulate(widths)]))
         elif blocks.keys() == set(names):
             places = [blocks[name] for name in names]
-        else:
+        elif list(blocks) == [str(i) for i in range(len(blocks))]:  # of a list
             places = list(blocks.values())
+        else:
+            raise ValueError(
+                f"'X' must hold the inputs {names} of 'model'; got {list(blocks)}."
+            )
         found = [end - start for start, end in places]
         if found != widths or sum(widths) != self.n_features_in_:
             raise ValueError(

@@ -15,13 +15,16 @@ from skmlp._network.keras_network import KerasSpec, ModelText, python_random_kep
 from skmlp._parameters.keras_network import (
     OF_SCIKERAS,
     arguments_of,
-    check_arguments,
     given_model,
     named_arguments,
+    own_objects,
+    split_arguments,
     takes_any,
 )
+from skmlp._parameters.other_names import constructor_names
 from skmlp._parameters.parameter import parameters_of
 from skmlp._sklearn import is_printing
+from skmlp._training.job import SETTINGS
 
 if TYPE_CHECKING:
     import keras
@@ -32,7 +35,7 @@ class BaseKeras(KerasInputs, ABC):
     """The network of the parameter `model`, and its arguments as parameters."""
 
     _of_shapes = "'model' and its arguments"
-    _learned_privately = ("_state", "_compiled")
+    _learned_privately: tuple[str, ...] = ("_state", "_compiled")
     _compiled: ModelText | None  # the compile arguments of a model that was compiled
 
     # Hooks of subclasses
@@ -62,23 +65,26 @@ class BaseKeras(KerasInputs, ABC):
         params : dict
             Values by name.
         """
-        own = parameters_of(type(self))
+        names = constructor_names(type(self))  # None: any, as the function has them
+        own = parameters_of(type(self)) if names is None else names
         if is_printing():
             stored = vars(self).get(WAITING, {}) | vars(self)
             shown = {name: to_show(stored[name]) for name in own if name in stored}
             return shown | self._set_arguments()
-        params = {name: getattr(self, name) for name in own if name != "model"}
         model = given_model(self)
-        params |= {"model": model, **self._set_arguments()}
+        params = {name: getattr(self, name) for name in own if name != "model"}
+        if names is not None:
+            return params | ({"model": model} if "model" in names else {})
+        params["model"] = model
         for name in named_arguments(model):
             default = arguments_of(model)[name].default
-            is_unset = name not in params or (name in own and params[name] == own[name].default)
-            if is_unset and default is not arguments_of(model)[name].empty:
+            is_free = name not in params or name in self._shared()
+            if is_free and default is not arguments_of(model)[name].empty:
                 params[name] = default
-        return params
+        return params | self._set_arguments()
 
     def _set_arguments(self) -> dict[str, Any]:
-        """Arguments of the function that were given, beside the estimator's own parameters."""
+        """Arguments of the function that were given."""
         model = given_model(self)
         arguments = vars(self).get("_model_arguments", {})
         known = arguments
@@ -107,11 +113,8 @@ class BaseKeras(KerasInputs, ABC):
             The estimator.
         """
         params = {name.removeprefix(OF_SCIKERAS): value for name, value in params.items()}
-        own = parameters_of(type(self))
-        if "model" in params:
-            self.model = params.pop("model")
-        arguments = {name: params.pop(name) for name in [*params] if name not in own}
-        check_arguments(self, arguments)
+        model = params.get("model", given_model(self))
+        arguments = split_arguments(type(self), model, params)
         for name, value in params.items():
             setattr(self, name, value)
         if arguments:
@@ -126,6 +129,7 @@ class BaseKeras(KerasInputs, ABC):
 
     def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:
         from skmlp._keras.losses import link_of_logits
+        from skmlp._keras.optimizers import optimizer_recipe
         from skmlp._network.keras_conversion import compile_text, keras_spec
 
         model = self._built()
@@ -133,13 +137,29 @@ class BaseKeras(KerasInputs, ABC):
         link = link_of_logits(settings["loss"])
         spec = keras_spec(self._with_inputs(model), link, self._target_scaling())
         self._check_outputs(spec.n_outputs)
-        self._compiled = compile_text(model) if model.compiled else None
+        self._compiled = None
+        if model.compiled:
+            names = ("optimizer", "learning_rate", "momentum", "nesterov", "weight_decay")
+            optimizer = optimizer_recipe(**{name: settings[name] for name in names}).build()
+            self._compiled = compile_text(model, optimizer, own_objects(given_model(self)))
         return self._placed(spec), settings
+
+    def _settings(self) -> dict[str, Any]:
+        """Settings of the fit, without those that are arguments of the function."""
+        own = parameters_of(type(self))
+        shared = {name: own[name].default for name in self._shared()}
+        return super()._settings() | shared
+
+    def _shared(self) -> list[str]:
+        """Arguments of the function that are settings of the estimator too: the function's."""
+        own = parameters_of(type(self))
+        names = named_arguments(given_model(self))
+        return [name for name in names if name in own and name in (*SETTINGS, "metrics")]
 
     def _built(self) -> keras.Model:
         """The user's model, of its own or copied, with all its layers built."""
         from skmlp._keras.tensorflow import keras
-        from skmlp._network.keras_conversion import unchanged
+        from skmlp._network.keras_conversion import model_text
 
         given = given_model(self)
         with python_random_kept():
@@ -150,7 +170,10 @@ class BaseKeras(KerasInputs, ABC):
                     f"{model!r}; return the model from the function."
                 )
             if not model.built and isinstance(model, keras.Sequential):
-                model = unchanged(model) if model is given else model
+                if model is given:
+                    model = model_text(model).made()
+                    if given.compiled:
+                        model.compile_from_config(given.get_compile_config())
                 model.build((None, *self.X_shape_[1:]))
         return model
 
@@ -170,25 +193,22 @@ class BaseKeras(KerasInputs, ABC):
             ) from error
 
     def _compiled_settings(self, model: keras.Model | None) -> dict[str, Any]:
-        """Loss, optimizer, metrics and learning rate; those of a compiled model, if given."""
-        from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, optimizer_recipe
+        """Loss, optimizer and metrics; those of a compiled model, if given."""
+        from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, optimizer_object
         from skmlp._network.keras_conversion import compiled_loss, compiled_metrics
 
-        names = named_arguments(given_model(self))
-        rate = None if "learning_rate" in names else self.learning_rate
         loss, optimizer, metrics = self.loss, self.optimizer, self.metrics
+        rate = None if "learning_rate" in self._shared() else self.learning_rate
         if model is not None and model.compiled:
             self._refuse_beside_compiled()
             loss, optimizer = compiled_loss(model), model.optimizer
-            metrics = compiled_metrics(model) if metrics is None else metrics
-        optimizer = optimizer or "adam"
-        if isinstance(optimizer, str) and rate is None:
-            optimizer = optimizer_recipe(optimizer, DEFAULT_LEARNING_RATE).cls()
+            if metrics is None or "metrics" in self._shared():
+                metrics = compiled_metrics(model, own_objects(given_model(self)))
         return {
             "loss": loss or self._default_loss,
-            "optimizer": optimizer,
+            "optimizer": optimizer_object(optimizer or "adam", rate),
+            "learning_rate": DEFAULT_LEARNING_RATE,  # an object keeps its own
             "metrics": metrics,
-            "learning_rate": DEFAULT_LEARNING_RATE if rate is None else rate,
         }
 
     def _refuse_beside_compiled(self) -> None:
@@ -208,9 +228,8 @@ class BaseKeras(KerasInputs, ABC):
             raise ValueError(
                 f"'model' must be a keras.Model or a function that returns one; got {model!r}."
             )
-        shared = [name for name in named_arguments(model) if name in own]
-        values = {name: getattr(self, name) for name in shared}
-        arguments = {n: value for n, value in values.items() if value != own[n].default}
+        names = [name for name in named_arguments(model) if name in own]
+        arguments = {name: getattr(self, name) for name in names if name not in self._shared()}
         filled_in = {"meta": self._whole_meta, "compile_kwargs": self._compile_arguments}
         arguments |= {n: make() for n, make in filled_in.items() if n in arguments_of(model)}
         arguments |= self._set_arguments()
@@ -225,15 +244,12 @@ class BaseKeras(KerasInputs, ABC):
     def _compile_arguments(self) -> dict[str, Any]:
         """Arguments of `keras.Model.compile`, from the parameters."""
         from skmlp._keras.losses import keras_loss
-        from skmlp._keras.optimizers import optimizer_recipe
+        from skmlp._keras.optimizers import optimizer_object
 
-        optimizer = self.optimizer or "adam"
-        if self.learning_rate is not None:
-            optimizer = optimizer_recipe(optimizer, self.learning_rate).build()
         loss = self.loss or self._default_loss
         return {
             "loss": keras_loss(loss, *self._output_layer(), self._has_class_indices()),
-            "optimizer": optimizer,
+            "optimizer": optimizer_object(self.optimizer or "adam", self.learning_rate),
             "metrics": self.metrics,
         }
 

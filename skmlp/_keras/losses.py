@@ -110,7 +110,7 @@ def keras_loss(
     has_indices: bool,
     label_smoothing: float = 0.0,
 ) -> Any:
-    """The loss for `keras.Model.compile`; `has_indices` says that y holds numbers of classes."""
+    """The loss for `keras.Model.compile`; `has_indices`: y holds the numbers of classes."""
     is_named = isinstance(loss, str) and loss in CROSS_ENTROPIES
     if has_indices and is_named and not label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy()

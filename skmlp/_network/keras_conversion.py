@@ -12,6 +12,7 @@ from typing import Any
 
 from skmlp._keras.losses import SumOfLosses, row_loss
 from skmlp._keras.tensorflow import keras
+from skmlp._keras.text import KerasText, to_save
 from skmlp._network.activation_kinds import LeakyReLU, PReLU, activation_kind, canonical
 from skmlp._network.activations import ACTIVATIONS
 from skmlp._network.keras_kinds import KerasLayer, normalization_kind
@@ -67,42 +68,46 @@ def n_outputs(model: keras.Model) -> int:
 
 def model_text(model: keras.Model) -> ModelText:
     """The model as text, with names that do not depend on what Keras has named before."""
-    serialized = keras.saving.serialize_keras_object(model)
-    serialized.pop("compile_config", None)
+    own = _own_objects(model)
+    if "<lambda>" in own:
+        raise ValueError(
+            "'model' must hold no function without a name, which Keras cannot restore from "
+            "text; got a lambda in a layer; write a layer class, or give the function a name."
+        )
     try:
+        serialized = keras.saving.serialize_keras_object(model)
+        serialized.pop("compile_config", None)
         text = json.dumps(_renamed(serialized, _new_names(serialized)), sort_keys=True)
     except TypeError as error:
         raise ValueError(
             f"'model' must have a configuration of plain values; got one where {error}; give "
             "your own layers a get_config method."
         ) from error
-    if "__lambda__" in text:
-        raise ValueError(
-            "'model' must hold no function without a name, which Keras cannot restore from "
-            "text; got a lambda in a layer; write a layer class, or give the function a name."
-        )
-    return ModelText(text, tuple(sorted(_own_objects(model).items())))
+    return ModelText(text, tuple(sorted(own.items())))
 
 
-def unchanged(model: keras.Model) -> keras.Model:
-    """A new model of the same configuration, compiled in the same way."""
-    new = model_text(model).made()
-    if model.compiled:
-        compile_text(model).compile(new)
-    return new
+def compile_text(model: keras.Model, optimizer: Any, objects: dict[str, Any]) -> ModelText:
+    """The arguments with which a model is compiled, but for its optimizer, as text.
 
-
-def compile_text(model: keras.Model) -> ModelText:
-    """The arguments with which a model is compiled, as text."""
+    `objects` are functions and classes of the user's own, by name.
+    """
     config = model.get_compile_config()
-    objects: dict[str, Any] = {}
-    for value in keras.tree.flatten([model.loss, model.optimizer]):
-        is_function = isinstance(value, FunctionType)
-        if value is not None and not isinstance(value, (str, float)):
-            own: Any = value if is_function else type(value)
-            if not _is_of_keras(own):
-                objects[own.__name__] = own
-    return ModelText(json.dumps(config, default=float), tuple(sorted(objects.items())))
+    config["optimizer"] = keras.saving.serialize_keras_object(optimizer)
+    config["loss"] = keras.tree.map_structure(_serialized_loss, model.loss)
+    used = {name: value for name, value in objects.items() if name in json.dumps(config)}
+    for value in (optimizer, *keras.tree.flatten(model.loss)):
+        own = value if isinstance(value, FunctionType) else type(value)
+        if value is not None and not isinstance(value, str) and not _is_of_keras(own):
+            used[own.__name__] = own
+    return ModelText(json.dumps(config, default=float), tuple(sorted(used.items())))
+
+
+def _serialized_loss(loss: Any) -> Any:
+    """A loss as Keras's configurations hold it, with settings that they leave out."""
+    saved = to_save(loss)
+    if isinstance(saved, KerasText):
+        return json.loads(saved.config)
+    return loss if loss is None or isinstance(loss, str) else keras.losses.serialize(loss)
 
 
 def compiled_loss(model: keras.Model) -> Any:
@@ -128,15 +133,28 @@ def _of_outputs(values: Any, names: list[str]) -> list[Any]:
     return list(values) if isinstance(values, (list, tuple)) else [values] * len(names)
 
 
-def compiled_metrics(model: keras.Model) -> list[Any]:
-    """The metrics with which a model is compiled, by name or as objects."""
-    config = model.get_compile_config().get("metrics") or []
-    several = config if isinstance(config, list) else [config]
-    return [
-        one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
-        for one in several
-        if isinstance(one, (str, dict))
-    ]
+def compiled_metrics(model: keras.Model, objects: dict[str, Any]) -> list[Any]:
+    """The metrics with which a model of one output is compiled, by name or as objects.
+
+    `objects` are functions and classes of the user's own, by name.
+    """
+    config = model.get_compile_config()
+    found = _flattened([config.get("metrics"), config.get("weighted_metrics")])
+    with keras.saving.custom_object_scope(objects):
+        return [
+            one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
+            for one in found
+        ]
+
+
+def _flattened(metrics: Any) -> list[Any]:
+    """Names and configurations in a compile argument."""
+    if isinstance(metrics, (list, tuple)):
+        return [one for several in metrics for one in _flattened(several)]
+    is_one = isinstance(metrics, str) or (isinstance(metrics, dict) and "class_name" in metrics)
+    if is_one:
+        return [metrics]
+    return _flattened(list(metrics.values())) if isinstance(metrics, dict) else []
 
 
 def _new_names(serialized: Any) -> dict[str, str]:
