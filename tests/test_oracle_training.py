@@ -53,7 +53,9 @@ def keras_fit(ours, hidden, optimizer, *, use_bias=True, **settings):
         run_eagerly=True,  # a few batches take less time than compiling a step
     )
     # Keras reads such batches in half the time of arrays.
-    rows = tf.data.Dataset.from_tensor_slices((X, settings.get("target", settings["y"][:, None])))
+    rows = tf.data.Dataset.from_tensor_slices(
+        (X, settings.get("target", settings["y"][:, None]))
+    )
     history = model.fit(
         rows.batch(32),
         epochs=EPOCHS,
