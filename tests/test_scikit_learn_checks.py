@@ -32,12 +32,13 @@ SMALL = {
     "optimizer": "rmsprop",
     "learning_rate": 0.02,
     "epochs": 10,
+    "batch_size": 32,
 }
 SMALL_TABULAR = {
     "n_estimators": 2,
     "hidden_layer_sizes": (16,),
     "learning_rate": 0.1,
-    "epochs": 30,
+    "epochs": 12,
     "batch_size": 32,
 }
 SMALL_KERAS = {name: SMALL[name] for name in ("optimizer", "learning_rate", "epochs")}
