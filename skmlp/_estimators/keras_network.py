@@ -97,6 +97,8 @@ class BaseKeras(KerasInputs, ABC):
         arguments = vars(self).get("_model_arguments", {})
         if name in arguments:
             return arguments[name]
+        if hasattr(type(self), name):  # a property has failed: let it say why
+            return object.__getattribute__(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def set_params(self, **params: Any) -> Self:
