@@ -341,6 +341,16 @@ class TestInputs:
 
 
 class TestTargets:
+    def test_two_outputs_of_a_model_that_is_not_compiled(self):
+        inputs = keras.Input((10,))
+        heads = [layers.Dense(1)(inputs), layers.Dense(2)(inputs)]
+        targets = [PROGRESS, np.column_stack([PROGRESS, 2 * PROGRESS])]
+        fitted = KerasRegressor(keras.Model(inputs, heads), epochs=2, random_state=0)
+        predicted = fitted.fit(DIABETES, targets).predict(DIABETES)
+        squares = np.square(predicted - np.column_stack(targets)).mean(axis=0)
+        of_keras = fitted.model_.evaluate(DIABETES, targets, verbose=0)[0]
+        assert of_keras == pytest.approx(squares[0] + squares[1:].mean(), rel=1e-5)
+
     def test_one_hot_rows(self):
         one_hot = np.eye(3, dtype=int)[SPECIES]
         model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])

@@ -197,17 +197,17 @@ class BaseKeras(KerasInputs, ABC):
     def _compiled_settings(self, model: keras.Model | None) -> dict[str, Any]:
         """Loss, optimizer and metrics; those of a compiled model, if given."""
         from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, optimizer_object
-        from skmlp._network.keras_conversion import compiled_loss, compiled_metrics
+        from skmlp._network.keras_conversion import compiled_metrics, loss_of_outputs
 
-        loss, optimizer, metrics = self.loss, self.optimizer, self.metrics
+        loss, optimizer, metrics = self.loss or self._default_loss, self.optimizer, self.metrics
         rate = None if "learning_rate" in self._shared() else self.learning_rate
         if model is not None and model.compiled:
             self._refuse_beside_compiled()
-            loss, optimizer = compiled_loss(model), model.optimizer
+            loss, optimizer = model.loss, model.optimizer
             if metrics is None or "metrics" in self._shared():
                 metrics = compiled_metrics(model, own_objects(given_model(self)))
         return {
-            "loss": loss or self._default_loss,
+            "loss": loss if model is None else loss_of_outputs(model, loss),
             "optimizer": optimizer_object(optimizer or "adam", rate),
             "learning_rate": DEFAULT_LEARNING_RATE,  # an object keeps its own
             "metrics": metrics,

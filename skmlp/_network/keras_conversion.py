@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import prod
 from types import FunctionType
@@ -94,12 +94,18 @@ def compile_text(model: keras.Model, optimizer: Any, objects: dict[str, Any]) ->
     config = model.get_compile_config()
     config["optimizer"] = keras.saving.serialize_keras_object(optimizer)
     config["loss"] = keras.tree.map_structure(_serialized_loss, model.loss)
-    used = {name: value for name, value in objects.items() if name in json.dumps(config)}
+    text = json.dumps(config, default=_plain)
+    used = {name: value for name, value in objects.items() if name in text}
     for value in (optimizer, *keras.tree.flatten(model.loss)):
         own = value if isinstance(value, FunctionType) else type(value)
         if value is not None and not isinstance(value, str) and not _is_of_keras(own):
             used[own.__name__] = own
-    return ModelText(json.dumps(config, default=float), tuple(sorted(used.items())))
+    return ModelText(text, tuple(sorted(used.items())))
+
+
+def _plain(value: Any) -> Any:
+    """A dict that Keras has wrapped, or a number of NumPy's, as JSON takes it."""
+    return dict(value) if isinstance(value, Mapping) else float(value)
 
 
 def _serialized_loss(loss: Any) -> Any:
@@ -110,19 +116,19 @@ def _serialized_loss(loss: Any) -> Any:
     return loss if loss is None or isinstance(loss, str) else keras.losses.serialize(loss)
 
 
-def compiled_loss(model: keras.Model) -> Any:
-    """The loss with which a model is compiled, of all its outputs."""
+def loss_of_outputs(model: keras.Model, loss: Any) -> Any:
+    """The loss of a model's outputs side by side, from that of a compile argument."""
     widths = [prod(one.shape[1:]) for one in getattr(model, "outputs", None) or ()]
     if len(widths) < 2:
-        (loss,) = keras.tree.flatten(model.loss)
+        (loss,) = keras.tree.flatten(loss)
         return loss
     names = model.output_names
-    losses = _of_outputs(model.loss, names)
-    weights = _of_outputs(model.get_compile_config().get("loss_weights") or 1.0, names)
+    weights = model.get_compile_config().get("loss_weights") if model.compiled else None
+    losses = zip(_of_outputs(loss, names), widths, strict=True)
     return SumOfLosses(
-        tuple(row_loss(loss, "linear", n) for loss, n in zip(losses, widths, strict=True)),
+        tuple(row_loss(one, "linear", width) for one, width in losses),
         tuple(widths),
-        tuple(map(float, weights)),
+        tuple(map(float, _of_outputs(weights or 1.0, names))),
     )
 
 
