@@ -20,10 +20,15 @@ from skmlp._network.keras_network import WHOLE, Entry, KerasNetwork, KerasSpec, 
 from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
 from skmlp._network.spec import Layer, TargetScaling
 
-# XLA's convolutions take three times as long as TensorFlow's on a CPU. Batch statistics and
-# penalties of outputs must not see rows that fill up a batch, which only XLA needs.
-NOT_IN_XLA = re.compile("Conv|Pool|BatchNorm|UpSampling|ZeroPadding|Cropping|RNN|LSTM|GRU")
-
+# Layers for XLA. Its convolutions take three times as long as TensorFlow's on a CPU; batch
+# statistics and penalties of outputs must not see rows that fill up a batch, which only XLA
+# needs; and some layers it cannot compile.
+IN_XLA = re.compile(
+    "Functional|Sequential|InputLayer|Identity|Dense|EinsumDense|Embedding|Activation|Softmax"
+    "|.*ReLU|ELU|Concatenate|Add|Subtract|Multiply|Average|Maximum|Minimum|Dot|Flatten|Reshape"
+    "|Permute|RepeatVector|.*Attention|LayerNormalization|GroupNormalization|UnitNormalization"
+    "|RMSNormalization|Normalization|Rescaling|.*Dropout|GaussianNoise|Global.*Pooling1D"
+)
 HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 
 
@@ -378,7 +383,7 @@ def _whole(
     ]
     suits_xla = all(
         _is_of_keras(type(layer))
-        and not NOT_IN_XLA.search(type(layer).__name__)
+        and IN_XLA.fullmatch(type(layer).__name__)
         and layer.activity_regularizer is None
         for layer in layers
     )
