@@ -38,7 +38,7 @@ def compiled_model(
         wanted = takes_indices(loss)
         metrics = [metric for metric in metrics if takes_indices(metric) == wanted]
     if not spec.has_auxiliary:
-        model.compile(optimizer=optimizer, loss=loss, metrics=metrics)
+        model.compile(optimizer=optimizer, loss=loss, metrics=metrics or None)
         return model
     auxiliary = params.aux_loss_weight
     model.compile(

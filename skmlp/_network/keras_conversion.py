@@ -257,7 +257,7 @@ def _output_of(layer: keras.layers.Layer) -> Any:
     """The output of a layer that is used once."""
     try:
         return layer.output
-    except AttributeError:
+    except (AttributeError, ValueError):
         return None
 
 
