@@ -238,11 +238,15 @@ def test_losses_and_weights_equal_those_of_keras(case):
     model = spec.model.made(fitted._state.training.seed)
     if case == "normalization":
         model.layers[0].adapt(rows)
-    model.compile(
-        type(given.optimizer).from_config(given.optimizer.get_config()),
-        given.loss,
-        loss_weights=given.get_compile_config()["loss_weights"],
-    )
+    if case == "subclassed":  # Keras 3.5 cannot train a functional model of one
+        given(rows[:1])
+        given.set_weights(model.get_weights())
+        model = given
+    optimizer = type(given.optimizer).from_config(given.optimizer.get_config())
+    if case == "two outputs":
+        model.compile(optimizer, ["mse", "mae"], loss_weights=[0.7, 0.2])
+    else:
+        model.compile(optimizer, given.loss)
     inputs = [rows[:, :2], rows[:, 2:]] if case == "several inputs" else rows
     outputs = [targets[:, :1], targets[:, 1:]] if case == "two outputs" else targets
     settings = {"epochs": 3, "batch_size": 32, "shuffle": False, "verbose": 0}
