@@ -851,11 +851,11 @@ if EARLIER:
         ROWS[f"earlier version: {name}"] = partial(against_earlier, *work), goals
 
 
-def main(wanted: list[str]) -> None:
+def print_rows(rows: dict[str, tuple[Callable[[], Timings], Goals]], wanted: list[str]) -> None:
     warnings.simplefilter("ignore")
     keras.utils.disable_interactive_logging()  # of `predict` in Keras's wrapper
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {os.cpu_count()} cores")
-    for name, (measure, goals) in ROWS.items():
+    for name, (measure, goals) in rows.items():
         if wanted and not any(part in name for part in wanted):
             continue
         (ours, ours_seconds), *peers = measure().items()
@@ -868,4 +868,4 @@ def main(wanted: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    print_rows(ROWS, sys.argv[1:])

@@ -5,6 +5,7 @@ Their compiled epoch does without XLA, so that the last batch has a shape of its
 
 import os
 import pickle
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -150,7 +151,7 @@ def test_coloured_images():
     X = np.stack(
         [
             tf.io.decode_jpeg(bytes_of_all[start:end].tobytes()).numpy()
-            for start, end in zip(ends[:-1], ends[1:], strict=True)
+            for start, end in pairwise(ends)
         ]
     )
     classifier = clone(CLASSIFIER).set_params(epochs=12).fit(X / 255, y[:300])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from skmlp._engine.fit import Training
@@ -95,10 +96,16 @@ class KerasCallbacks:
         self._call("on_train_end", dict(logs))
 
     def _call(self, hook: str, *arguments: Any) -> bool:
-        """Call a hook of all callbacks; whether one has asked to stop."""
-        with self._live.looked_at(averaged=hook in AFTER_THE_EPOCH) as model:
+        """Call a hook of all callbacks; whether one has asked to stop.
+
+        Showing the model takes longer than an epoch on few rows, so it is done only where a
+        callback has the hook. Keras's list is always called, since it pairs begins and ends.
+        """
+        is_heard = hook in BATCH_HOOKS or any(has_hook(one, hook) for one in self._callbacks)
+        averaged = hook in AFTER_THE_EPOCH
+        with self._live.looked_at(averaged=averaged) if is_heard else nullcontext():
             getattr(self._list, hook)(*arguments)
-        return bool(model.stop_training)
+        return bool(self._live.model.stop_training)
 
 
 def has_batch_hook(callback: keras.callbacks.Callback) -> bool:
@@ -111,8 +118,10 @@ def has_batch_hook(callback: keras.callbacks.Callback) -> bool:
     is_idle = frequency == "epoch" or isinstance(callback, keras.callbacks.TerminateOnNaN)
     if type(callback).__module__.startswith("keras.") and is_idle:
         return False
-    return any(
-        getattr(getattr(callback, hook), "__func__", None)
-        is not getattr(keras.callbacks.Callback, hook)
-        for hook in BATCH_HOOKS
-    )
+    return any(has_hook(callback, hook) for hook in BATCH_HOOKS)
+
+
+def has_hook(callback: keras.callbacks.Callback, hook: str) -> bool:
+    """Whether a callback has a hook of its own."""
+    own = getattr(getattr(callback, hook), "__func__", None)
+    return own is not getattr(keras.callbacks.Callback, hook)
