@@ -458,7 +458,7 @@ class TestElsewhere:
         assert pipeline[-1].model_.layers[0].units == 3
 
     def test_transform_of_a_whole_network(self, images_classifier):
-        with pytest.raises(ValueError, match="'layer' must name a hidden layer of known kind"):
+        with pytest.raises(ValueError, match="'layer' must name a hidden layer; got"):
             images_classifier.transform(IMAGES)
 
     def test_transform(self, regressor):

@@ -81,8 +81,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         n_hidden = len(state.spec.hidden_units)
         if not n_hidden:
             raise ValueError(
-                f"'layer' must name a hidden layer of known kind; got {layer} for a network "
-                "that has none; use model_ and Keras."
+                f"'layer' must name a hidden layer; got {layer} for a network without hidden "
+                "layers of known kinds; take those of model_."
             )
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(
