@@ -32,6 +32,7 @@ TENSORFLOW_ALLOWED = (
     "_keras.optimizers",
     "_keras.tensorflow",
     "layers",
+    "_network.keras_conversion",
     "_network.keras_model",
     "_network.noise",
     "_engine",
@@ -49,10 +50,12 @@ TENSORFLOW_FORBIDDEN = (
 )
 FOR_ANNOTATIONS = (  # import Keras or TensorFlow under TYPE_CHECKING
     "_estimators.fitted",
+    "_estimators.keras_network",
     "_estimators.tabular_model",
     "_network.activation_kinds",
     "_network.embedding_kinds",
     "_network.keras_kinds",
+    "_network.keras_network",
     "_network.kinds",
     "_network.tabular_kinds",
 )

@@ -199,7 +199,7 @@ def test_no_such_hidden_layer():
     for layer in (-2, 1):
         with pytest.raises(ValueError, match="'layer' must name one of the 1 hidden layers"):
             fitted.hidden_output(X, layer)
-    with pytest.raises(ValueError, match="'layer' must name one of the 0"):
+    with pytest.raises(ValueError, match="'layer' must name a hidden layer; got"):
         clone(REGRESSOR).set_params(hidden_layer_sizes=()).fit(X, Y).transform(X)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import json
+import multiprocessing
 import pickle
 import signal
 import subprocess
@@ -101,17 +102,14 @@ def test_without_a_seed_the_checkpoint_s_is_taken(tmp_path):
 
 # Trains up to a given epoch, where it waits to be killed.
 CHILD = """
-import pickle, sys, time
+import time
 import keras
-from skmlp import MLPRegressor
 
 class WaitFrom(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
-        while epoch >= int(sys.argv[2]):
+        while epoch >= last:
             time.sleep(1)
 
-with open(sys.argv[1], "rb") as file:
-    regressor, X, y = pickle.load(file)
 regressor.fit(X, y, callbacks=[WaitFrom()])
 """
 
@@ -121,17 +119,20 @@ def test_a_child_killed_at_five_moments_ends_with_the_same_bits(tmp_path):
     settings = {**SETTINGS, "ema_decay": 0.9, "epochs": 150}
     directory = tmp_path / "checkpoints"
     regressor = MLPRegressor(**settings, random_state=0, checkpoint_dir=directory)
-    (tmp_path / "fit.pkl").write_bytes(pickle.dumps((regressor, X, Y)))
+    # The children are forked from a process that has imported TensorFlow and started nothing.
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["keras"])
     rng = np.random.default_rng()
     reached = [0]
     for kill in range(5):
         wanted = reached[-1] + rng.integers(1, 10)
-        arguments = [tmp_path / "fit.pkl", wanted + 15]
-        child = subprocess.Popen([sys.executable, "-c", CHILD, *map(str, arguments)])
+        names = {"regressor": regressor, "X": X, "y": Y, "last": wanted + 15}
+        child = processes.Process(target=exec, args=(CHILD, names))
+        child.start()
         try:
-            while child.poll() is None and epochs_in(directory) < wanted:
+            while child.is_alive() and epochs_in(directory) < wanted:
                 time.sleep(0.05)
-            assert child.poll() is None, "the child must not end by itself"
+            assert child.is_alive(), "the child must not end by itself"
             if kill == 0:
                 reader = clone(regressor).load_checkpoint()
                 assert np.isfinite(reader.predict(X)).all()
@@ -139,7 +140,7 @@ def test_a_child_killed_at_five_moments_ends_with_the_same_bits(tmp_path):
                 time.sleep(rng.uniform(0, 0.05))
         finally:
             child.kill()  # SIGKILL
-            child.wait()
+            child.join()
         reached.append(epochs_in(directory))
     assert all(np.diff(reached) > 0)
     assert reached[-1] < settings["epochs"]

@@ -21,7 +21,7 @@ BASE = {
     "metrics": "accuracy",
 }
 SGD = {"optimizer": "sgd", "learning_rate": 0.01}
-DEEP = {"hidden_layer_sizes": (40, 20), **SGD, "learning_rate": 0.1}
+DEEP = {"hidden_layer_sizes": (40, 20), **SGD, "learning_rate": 0.1, "epochs": 10}
 
 
 def unscaled(X):
@@ -53,15 +53,15 @@ EXPERIMENTS = {
     "C1": ({}, unscaled, 0.95),
     "C2": ({}, scaled, 0.95),
     "C3": ({}, inverted, 0.9),
-    "C4": ({"batch_size": 30_000, "epochs": 60, "learning_rate": 0.01}, scaled, 0.9),
+    "C4": ({"batch_size": 30_000, "epochs": 40, "learning_rate": 0.01}, scaled, 0.9),
     "C5": ({"hidden_layer_sizes": (64, 64, 64), "batch_size": 200}, scaled, 0.9),
     "C6 0.01": ({"learning_rate": 0.01}, scaled, 0.95),
     "C6 0.1": ({"learning_rate": 0.1}, scaled, 0.0),
-    "C7": ({**SGD, "epochs": 60}, scaled, 0.9),
+    "C7": ({**SGD, "epochs": 40}, scaled, 0.9),
     "C8": ({"epochs": 5}, scaled, 0.85),
-    "C9 l2": ({"l2": 0.1, "epochs": 60}, scaled, 0.0),
+    "C9 l2": ({"l2": 0.1, "epochs": 30}, scaled, 0.0),
     "C9 l1": ({"l1": 1e-4}, scaled, 0.9),
-    "C10": ({"dropout": 0.75, "epochs": 30}, scaled, 0.9),
+    "C10": ({"dropout": 0.75}, scaled, 0.9),
     "C11": ({"normalization": "batch", "l2": 0.01}, scaled, 0.9),
     **{
         f"E1 {name}": ({**DEEP, "activation": "elu", "kernel_initializer": name}, scaled, 0.9)

@@ -17,6 +17,8 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp import (
+    KerasClassifier,
+    KerasRegressor,
     MLPClassifier,
     MLPRegressor,
     TabularClassifier,
@@ -55,6 +57,25 @@ TABULAR = {
     "epochs": 4,
     "random_state": 0,
 }
+OWN = {name: SMALL[name] for name in ("batch_size", "epochs", "random_state")}
+
+
+def own_network(meta, dropout=0.2):
+    import keras  # not where predictions must do without
+
+    n_outputs = meta.get("n_classes_", meta["n_outputs_"])
+    return keras.Sequential(
+        [
+            keras.Input((meta["n_features_in_"],)),
+            keras.layers.Dense(8),
+            keras.layers.BatchNormalization(),
+            keras.layers.Activation("relu"),
+            keras.layers.Dropout(dropout),
+            keras.layers.Dense(n_outputs, "softmax" if "n_classes_" in meta else "linear"),
+        ]
+    )
+
+
 NETWORKS = [
     "regression",
     "scaled targets",
@@ -66,6 +87,8 @@ NETWORKS = [
     "deep classes",
     "wide and deep",
     "wide and deep classes",
+    "own network",
+    "own classes",
 ]
 TABLES = ["table", "table's quantiles", "table's classes"]
 # Promises of estimators that are one network
@@ -91,6 +114,8 @@ def fitted_problem(request, sine, iris, multilabel):
             y,
         ),
         "wide and deep classes": (WideDeepClassifier(**SMALL | WIDE), *iris),
+        "own network": (KerasRegressor(own_network, **OWN), X, y),
+        "own classes": (KerasClassifier(own_network, **OWN), *iris),
         "table": (TabularRegressor(**TABULAR), X, y),
         "table's quantiles": (TabularRegressor(**TABULAR, loss="quantile"), X, y),
         "table's classes": (TabularClassifier(**TABULAR), *iris),
@@ -171,7 +196,8 @@ def test_model_gives_the_same_outputs(fitted_problem):
 @of_networks
 def test_weights_have_the_shapes_of_scikit_learn(fitted_problem):
     estimator, X, _ = fitted_problem
-    units = [X.shape[1], *estimator.hidden_layer_sizes, estimator.n_outputs_]
+    hidden = estimator.get_params().get("hidden_layer_sizes", SMALL["hidden_layer_sizes"])
+    units = [X.shape[1], *hidden, estimator.n_outputs_]
     shapes = list(itertools.pairwise(units))
     if is_wide_deep(estimator):
         first, *_, last = shapes

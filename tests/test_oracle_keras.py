@@ -6,6 +6,7 @@ Keras runs eagerly: a few batches take less time than compiling its step.
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from skmlp import MLPClassifier, MLPRegressor
 
@@ -84,11 +85,10 @@ def train_with_keras(weights, problem, optimizer, learning_rate, penalties, weig
     model.compile(
         optimizer=keras_optimizer(optimizer, learning_rate), loss=loss, run_eagerly=True
     )
+    # Keras reads such batches in half the time of arrays.
+    rows = (X, target.astype(np.float32)) + (() if weight is None else (weight,))
     history = model.fit(
-        X,
-        target.astype(np.float32),
-        sample_weight=weight,
-        batch_size=32,
+        tf.data.Dataset.from_tensor_slices(rows).batch(32),
         epochs=EPOCHS,
         shuffle=False,
         verbose=0,

@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.metrics import mean_absolute_error
 
 from skmlp import MLPClassifier, MLPRegressor
@@ -51,10 +52,12 @@ def keras_fit(ours, hidden, optimizer, *, use_bias=True, **settings):
         weighted_metrics=settings.get("metrics", []),
         run_eagerly=True,  # a few batches take less time than compiling a step
     )
+    # Keras reads such batches in half the time of arrays.
+    rows = tf.data.Dataset.from_tensor_slices(
+        (X, settings.get("target", settings["y"][:, None]))
+    )
     history = model.fit(
-        X,
-        settings.get("target", settings["y"][:, None]),
-        batch_size=32,
+        rows.batch(32),
         epochs=EPOCHS,
         shuffle=False,
         verbose=0,

@@ -29,6 +29,8 @@ def test_the_installed_files_are_complete():
 def test_version_and_public_names():
     assert importlib.metadata.version("skmlp") == skmlp.__version__
     assert set(skmlp.__all__) == {
+        "KerasClassifier",
+        "KerasRegressor",
         "MLPClassifier",
         "MLPRegressor",
         "TabularClassifier",

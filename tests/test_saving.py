@@ -98,7 +98,13 @@ def problem(request, sine, iris, multilabel):
             y,
         ),
         "table with quantiles": (
-            TabularRegressor(2, epochs=2, loss="quantile", quantiles=[0.1, 0.9]),
+            TabularRegressor(
+                2,
+                hidden_layer_sizes=(8,),
+                epochs=2,
+                loss="quantile",
+                quantiles=[0.1, 0.9],
+            ),
             frame(X),
             y,
         ),

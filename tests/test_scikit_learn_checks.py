@@ -2,10 +2,13 @@
 
 from unittest import SkipTest
 
+import keras
 import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skmlp import (
+    KerasClassifier,
+    KerasRegressor,
     MLPClassifier,
     MLPRegressor,
     TabularClassifier,
@@ -29,14 +32,34 @@ SMALL = {
     "optimizer": "rmsprop",
     "learning_rate": 0.02,
     "epochs": 10,
+    "batch_size": 32,
 }
 SMALL_TABULAR = {
     "n_estimators": 2,
     "hidden_layer_sizes": (16,),
     "learning_rate": 0.1,
-    "epochs": 30,
+    "epochs": 12,
     "batch_size": 32,
 }
+SMALL_KERAS = {name: SMALL[name] for name in ("optimizer", "learning_rate", "epochs")}
+
+
+def of_keras(meta):
+    """The network of SMALL."""
+    n_outputs, activation = meta["n_outputs_"], "linear"
+    if "classes_" in meta:
+        is_multiclass = meta["target_type_"] == "multiclass"
+        n_outputs = meta["n_classes_"] if is_multiclass else n_outputs
+        activation = "softmax" if is_multiclass else "sigmoid"
+    return keras.Sequential(
+        [
+            keras.Input((meta["n_features_in_"],)),
+            keras.layers.Dense(10, activation="relu"),
+            keras.layers.Dense(n_outputs, activation=activation),
+        ]
+    )
+
+
 # checks that need the defaults to learn well
 OF_DEFAULTS = (
     "check_class_weight_classifiers",
@@ -55,6 +78,10 @@ def checks():
                 is_quick = params or (name in OF_DEFAULTS and not is_tabular)
                 marks = () if is_quick else pytest.mark.slow
                 yield pytest.param(estimator, check, id=f"{kind}-{name}-{i}", marks=marks)
+    for cls in (KerasRegressor, KerasClassifier):
+        generated = estimator_checks_generator(cls(of_keras, **SMALL_KERAS))
+        for i, (estimator, check) in enumerate(generated):
+            yield pytest.param(estimator, check, id=f"{cls.__name__}-{check.func.__name__}-{i}")
 
 
 @pytest.mark.filterwarnings("ignore:'y' holds a single class")  # one check has a single class

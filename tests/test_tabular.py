@@ -307,7 +307,7 @@ def test_many_targets_and_labels():
     assert several.predict(X).shape == (N, 2)
     assert several.score(X, np.column_stack([Y, -Y])) > 0.7
     indicators = np.column_stack([Y > 0, X["new"]]).astype(int)
-    labels = TabularClassifier(**SMALL).fit(X, csr_matrix(indicators))
+    labels = TabularClassifier(**SMALL).set_params(epochs=2).fit(X, csr_matrix(indicators))
     assert issparse(labels.predict(X))
     assert labels.predict(X).shape == (N, 2)
     assert labels.predict_proba(X).shape == (N, 2)

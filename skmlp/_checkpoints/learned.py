@@ -119,5 +119,5 @@ def _are_targets(values: Mapping[str, Any], n_outputs: int) -> bool:
     if kind == "binary":
         return n_classes in (1, 2) and n_outputs == 1
     if kind == "multiclass":
-        return n_classes == n_outputs > 2
+        return n_classes == n_outputs > 1
     return kind == "multilabel-indicator" and n_classes == n_outputs

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_expit, log_softmax, logsumexp
+from scipy.special import log_expit, log_softmax
 
 from skmlp._data.encoded import EncodedData
 from skmlp._data.table_inputs import quantiles as weighted_quantiles
@@ -76,4 +76,4 @@ def _row_log_loss(raw: np.ndarray, y: np.ndarray) -> np.ndarray:
         of_networks = log_softmax(raw, axis=-1)[:, np.arange(len(y)), y, None]
     else:
         of_networks = log_expit(np.where(y > 0, raw, -raw))
-    return math.log(len(raw)) - logsumexp(of_networks, axis=0).mean(axis=-1)
+    return math.log(len(raw)) - np.logaddexp.reduce(of_networks, axis=0).mean(axis=-1)

@@ -70,6 +70,8 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
                     "of the rows; got 'balanced'; give the weights as a dict."
                 )
             if is_first_call(self, classes):
+                # A user's network may depend on the number of features.
+                self._encode_pairs(X, y, reset=True, is_validation=False)
                 self._set_target_type(type_of_target(y).startswith("multilabel"))
                 self.sparse_output_ = issparse(y)
             return self._partial_fit(X, y, sample_weight, reset_target=False)

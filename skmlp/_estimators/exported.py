@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._keras.losses import CROSS_ENTROPIES, row_loss
+from skmlp._keras.losses import keras_loss
 from skmlp._keras.optimizers import CLIPPINGS, optimizer_recipe
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import full_config
@@ -38,7 +38,7 @@ def compiled_model(
         wanted = takes_indices(loss)
         metrics = [metric for metric in metrics if takes_indices(metric) == wanted]
     if not spec.has_auxiliary:
-        model.compile(optimizer=optimizer, loss=loss, metrics=metrics)
+        model.compile(optimizer=optimizer, loss=loss, metrics=metrics or None)
         return model
     auxiliary = params.aux_loss_weight
     model.compile(
@@ -64,13 +64,13 @@ def fitted_model(
 
 def _loss(params: Any, spec: NetworkSpec, has_class_indices: bool) -> Any:
     """The loss of predictions, as a mean over rows."""
-    smoothing = params.label_smoothing
-    is_named = isinstance(params.loss, str) and params.loss in CROSS_ENTROPIES
-    if has_class_indices and is_named and not smoothing:
-        return keras.losses.SparseCategoricalCrossentropy()
-    loss = row_loss(
-        params.loss, spec.output_activation, spec.n_outputs, smoothing
-    ).on_predictions
+    loss = keras_loss(
+        params.loss,
+        spec.n_outputs,
+        spec.output_activation,
+        has_class_indices,
+        params.label_smoothing,
+    )
     if getattr(loss, "reduction", MEAN) != MEAN:
         return type(loss).from_config({**full_config(loss), "reduction": MEAN})
     return loss

@@ -36,7 +36,7 @@ def warn_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
 
 
 def warn_if_worse_than_mean(
-    name: str, loss: Any, state: FittedNetwork, data: EncodedData
+    name: str, loss: Any, state: FittedNetwork, data: EncodedData, remedy: str
 ) -> None:
     """Warn if the training loss is above that of predicting the mean of y.
 
@@ -63,8 +63,8 @@ def warn_if_worse_than_mean(
     if ours > of_mean:
         warnings.warn(
             f"{name} predicts its training rows worse than the mean of y would: their loss is "
-            f"{ours:.4g}, that of the mean {of_mean:.4g}; set normalize_y=True, scale X, or "
-            "train for more 'epochs'.",
+            f"{ours:.4g}, that of the mean {of_mean:.4g}; {remedy}, or train for more "
+            "'epochs'.",
             ConvergenceWarning,
             stacklevel=7,
         )

@@ -79,6 +79,11 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         state = self._state_or_raise()
         n_hidden = len(state.spec.hidden_units)
+        if not n_hidden:
+            raise ValueError(
+                f"'layer' must name a hidden layer; got {layer} for a network without hidden "
+                "layers of known kinds; take those of model_."
+            )
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(
                 f"'layer' must name one of the {n_hidden} hidden layers, from {-n_hidden} to "

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
+from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.classifier import NetworkClassifier
-from skmlp._estimators.keras_network import LEARNED, BaseKeras
+from skmlp._estimators.keras_inputs import LEARNED
+from skmlp._estimators.keras_network import BaseKeras
+from skmlp._network.keras_network import KerasSpec
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
 from skmlp._parameters.outputs import ClassifierParameters
 from skmlp._parameters.parameter import with_parameters
@@ -65,13 +68,16 @@ class KerasClassifier(
     ...         ]
     ...     )
     >>> X, y = load_iris(return_X_y=True)
-    >>> classifier = KerasClassifier(build, learning_rate=0.01, random_state=0).fit(X, y)
+    >>> classifier = KerasClassifier(build, learning_rate=0.01, epochs=50, random_state=0)
+    >>> classifier = classifier.fit(X, y)
     >>> bool(classifier.score(X, y) > 0.9)
     True
     """
 
     _learned_from_data = (*NetworkClassifier._learned_from_data, *LEARNED)
+    _learned_privately = (*BaseKeras._learned_privately, "_is_one_hot")
     _default_loss = "log_loss"
+    _is_one_hot: bool  # whether y has a column for each class, of which a row has one
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Raw outputs of the network: log-odds, where the loss is a cross-entropy.
@@ -120,8 +126,18 @@ class KerasClassifier(
             if n_outputs(self._with_inputs(self._built())) == 2:
                 self.y_type_, self.n_outputs_ = "multiclass", 2
 
+    def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:
+        spec, settings = super()._plan()
+        self._is_one_hot = self.y_type_ == MULTILABEL and spec.output_activation == "softmax"
+        return spec, settings
+
+    def _label_index(self, predictions: np.ndarray) -> np.ndarray:
+        if not self._is_one_hot:
+            return super()._label_index(predictions)
+        return np.eye(self.n_outputs_, dtype=int)[predictions.argmax(axis=1)]
+
     def _meta(self) -> dict[str, Any]:
-        is_multilabel = self.y_type_ == "multilabel-indicator"
+        is_multilabel = self.y_type_ == MULTILABEL
         return {
             "classes_": self.classes_,
             "n_classes_": len(self.classes_),

@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import replace
-from itertools import accumulate, pairwise
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
-from skmlp._data.arrays import dense, encode_features
-from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.fitted import model_needs_tensorflow
+from skmlp._estimators.keras_inputs import KerasInputs
+from skmlp._keras.text import WAITING, to_show
 from skmlp._network.keras_network import KerasSpec, ModelText, python_random_kept
 from skmlp._parameters.keras_network import (
     OF_SCIKERAS,
     arguments_of,
-    check_arguments,
     given_model,
     named_arguments,
+    own_objects,
+    split_arguments,
     takes_any,
 )
+from skmlp._parameters.other_names import constructor_names
 from skmlp._parameters.parameter import parameters_of
-from skmlp._sklearn import column_indices, is_printing
+from skmlp._sklearn import is_printing
+from skmlp._training.job import SETTINGS
 
 if TYPE_CHECKING:
     import keras
     from typing_extensions import Self
 
-LEARNED: tuple[str, ...] = ("X_shape_", "input_blocks_")
 
-
-class BaseKeras(BaseNetwork, ABC):
+class BaseKeras(KerasInputs, ABC):
     """The network of the parameter `model`, and its arguments as parameters."""
 
     _of_shapes = "'model' and its arguments"
-    _learned_privately = ("_state", "_compiled")
+    _learned_privately: tuple[str, ...] = ("_state", "_compiled")
     _compiled: ModelText | None  # the compile arguments of a model that was compiled
-    X_shape_: tuple[int, ...]
-    input_blocks_: dict[str, tuple[int, int]]
 
     # Hooks of subclasses
 
@@ -70,21 +65,26 @@ class BaseKeras(BaseNetwork, ABC):
         params : dict
             Values by name.
         """
+        names = constructor_names(type(self))  # None: any, as the function has them
+        own = parameters_of(type(self)) if names is None else names
         if is_printing():
-            return {**super().get_params(deep), **self._set_arguments()}
-        own = parameters_of(type(self))
-        params = {name: getattr(self, name) for name in own if name != "model"}
+            stored = vars(self).get(WAITING, {}) | vars(self)
+            shown = {name: to_show(stored[name]) for name in own if name in stored}
+            return shown | self._set_arguments()
         model = given_model(self)
-        params |= {"model": model, **self._set_arguments()}
+        params = {name: getattr(self, name) for name in own if name != "model"}
+        if names is not None:
+            return params | ({"model": model} if "model" in names else {})
+        params["model"] = model
         for name in named_arguments(model):
             default = arguments_of(model)[name].default
-            is_unset = name not in params or (name in own and params[name] == own[name].default)
-            if is_unset and default is not arguments_of(model)[name].empty:
+            is_free = name not in params or name in self._shared()
+            if is_free and default is not arguments_of(model)[name].empty:
                 params[name] = default
-        return params
+        return params | self._set_arguments()
 
     def _set_arguments(self) -> dict[str, Any]:
-        """Arguments of the function that were given, beside the estimator's own parameters."""
+        """Arguments of the function that were given."""
         model = given_model(self)
         arguments = vars(self).get("_model_arguments", {})
         known = arguments
@@ -97,6 +97,8 @@ class BaseKeras(BaseNetwork, ABC):
         arguments = vars(self).get("_model_arguments", {})
         if name in arguments:
             return arguments[name]
+        if hasattr(type(self), name):  # a property has failed: let it say why
+            return object.__getattribute__(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def set_params(self, **params: Any) -> Self:
@@ -113,11 +115,8 @@ class BaseKeras(BaseNetwork, ABC):
             The estimator.
         """
         params = {name.removeprefix(OF_SCIKERAS): value for name, value in params.items()}
-        own = parameters_of(type(self))
-        if "model" in params:
-            self.model = params.pop("model")
-        arguments = {name: params.pop(name) for name in [*params] if name not in own}
-        check_arguments(self, arguments)
+        model = params.get("model", given_model(self))
+        arguments = split_arguments(type(self), model, params)
         for name, value in params.items():
             setattr(self, name, value)
         if arguments:
@@ -132,6 +131,7 @@ class BaseKeras(BaseNetwork, ABC):
 
     def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:
         from skmlp._keras.losses import link_of_logits
+        from skmlp._keras.optimizers import optimizer_recipe
         from skmlp._network.keras_conversion import compile_text, keras_spec
 
         model = self._built()
@@ -139,13 +139,29 @@ class BaseKeras(BaseNetwork, ABC):
         link = link_of_logits(settings["loss"])
         spec = keras_spec(self._with_inputs(model), link, self._target_scaling())
         self._check_outputs(spec.n_outputs)
-        self._compiled = compile_text(model) if model.compiled else None
+        self._compiled = None
+        if model.compiled:
+            names = ("optimizer", "learning_rate", "momentum", "nesterov", "weight_decay")
+            optimizer = optimizer_recipe(**{name: settings[name] for name in names}).build()
+            self._compiled = compile_text(model, optimizer, own_objects(given_model(self)))
         return self._placed(spec), settings
+
+    def _settings(self) -> dict[str, Any]:
+        """Settings of the fit, without those that are arguments of the function."""
+        own = parameters_of(type(self))
+        shared = {name: own[name].default for name in self._shared()}
+        return super()._settings() | shared
+
+    def _shared(self) -> list[str]:
+        """Arguments of the function that are settings of the estimator too: the function's."""
+        own = parameters_of(type(self))
+        names = named_arguments(given_model(self))
+        return [name for name in names if name in own and name in (*SETTINGS, "metrics")]
 
     def _built(self) -> keras.Model:
         """The user's model, of its own or copied, with all its layers built."""
         from skmlp._keras.tensorflow import keras
-        from skmlp._network.keras_conversion import unchanged
+        from skmlp._network.keras_conversion import model_text
 
         given = given_model(self)
         with python_random_kept():
@@ -156,7 +172,10 @@ class BaseKeras(BaseNetwork, ABC):
                     f"{model!r}; return the model from the function."
                 )
             if not model.built and isinstance(model, keras.Sequential):
-                model = unchanged(model) if model is given else model
+                if model is given:
+                    model = model_text(model).made()
+                    if given.compiled:
+                        model.compile_from_config(given.get_compile_config())
                 model.build((None, *self.X_shape_[1:]))
         return model
 
@@ -176,25 +195,22 @@ class BaseKeras(BaseNetwork, ABC):
             ) from error
 
     def _compiled_settings(self, model: keras.Model | None) -> dict[str, Any]:
-        """Loss, optimizer, metrics and learning rate; those of a compiled model, if given."""
-        from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, optimizer_recipe
-        from skmlp._network.keras_conversion import compiled_loss, compiled_metrics
+        """Loss, optimizer and metrics; those of a compiled model, if given."""
+        from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, optimizer_object
+        from skmlp._network.keras_conversion import compiled_metrics, loss_of_outputs
 
-        names = named_arguments(given_model(self))
-        rate = None if "learning_rate" in names else self.learning_rate
-        loss, optimizer, metrics = self.loss, self.optimizer, self.metrics
+        loss, optimizer, metrics = self.loss or self._default_loss, self.optimizer, self.metrics
+        rate = None if "learning_rate" in self._shared() else self.learning_rate
         if model is not None and model.compiled:
             self._refuse_beside_compiled()
-            loss, optimizer = compiled_loss(model), model.optimizer
-            metrics = compiled_metrics(model) if metrics is None else metrics
-        optimizer = optimizer or "adam"
-        if isinstance(optimizer, str) and rate is None:
-            optimizer = optimizer_recipe(optimizer, DEFAULT_LEARNING_RATE).cls()
+            loss, optimizer = model.loss, model.optimizer
+            if metrics is None or "metrics" in self._shared():
+                metrics = compiled_metrics(model, own_objects(given_model(self)))
         return {
-            "loss": loss or self._default_loss,
-            "optimizer": optimizer,
+            "loss": loss if model is None else loss_of_outputs(model, loss),
+            "optimizer": optimizer_object(optimizer or "adam", rate),
+            "learning_rate": DEFAULT_LEARNING_RATE,  # an object keeps its own
             "metrics": metrics,
-            "learning_rate": DEFAULT_LEARNING_RATE if rate is None else rate,
         }
 
     def _refuse_beside_compiled(self) -> None:
@@ -214,12 +230,13 @@ class BaseKeras(BaseNetwork, ABC):
             raise ValueError(
                 f"'model' must be a keras.Model or a function that returns one; got {model!r}."
             )
-        shared = [name for name in named_arguments(model) if name in own]
-        values = {name: getattr(self, name) for name in shared}
-        arguments = {n: value for n, value in values.items() if value != own[n].default}
+        names = [name for name in named_arguments(model) if name in own]
+        arguments = {name: getattr(self, name) for name in names if name not in self._shared()}
         filled_in = {"meta": self._whole_meta, "compile_kwargs": self._compile_arguments}
         arguments |= {n: make() for n, make in filled_in.items() if n in arguments_of(model)}
-        return arguments | self._set_arguments()
+        arguments |= self._set_arguments()
+        # Searches draw NumPy's numbers, which Keras refuses.
+        return {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
 
     def _whole_meta(self) -> dict[str, Any]:
         names = ("n_features_in_", "feature_names_in_", "X_shape_")
@@ -227,83 +244,16 @@ class BaseKeras(BaseNetwork, ABC):
         return {**of_rows, "X_dtype_": np.dtype(np.float32), **self._meta()}
 
     def _compile_arguments(self) -> dict[str, Any]:
+        """Arguments of `keras.Model.compile`, from the parameters."""
+        from skmlp._keras.losses import keras_loss
+        from skmlp._keras.optimizers import optimizer_object
+
+        loss = self.loss or self._default_loss
         return {
-            "loss": self.loss or self._default_loss,
-            "optimizer": self.optimizer or "adam",
+            "loss": keras_loss(loss, *self._output_layer(), self._has_class_indices()),
+            "optimizer": optimizer_object(self.optimizer or "adam", self.learning_rate),
             "metrics": self.metrics,
         }
-
-    # Inputs
-
-    def _placed(self, spec: KerasSpec) -> KerasSpec:
-        """The spec with the place of each input among the columns of the rows."""
-        blocks = list(self.input_blocks_.items())
-        by_name = {entry.name for entry in spec.entries} == self.input_blocks_.keys()
-        if not blocks:
-            ends = [0, *accumulate(entry.width for entry in spec.entries)]
-            blocks = [(str(i), pair) for i, pair in enumerate(pairwise(ends))]
-        found = (
-            dict(blocks)
-            if by_name
-            else dict(
-                zip(
-                    (entry.name for entry in spec.entries), (b for _, b in blocks), strict=False
-                )
-            )
-        )
-        entries = tuple(
-            replace(entry, start=found[entry.name][0]) if entry.name in found else entry
-            for entry in spec.entries
-        )
-        widths = [(entry.name, entry.width) for entry in entries]
-        given = [(name, end - start) for name, (start, end) in found.items()]
-        if sorted(widths) != sorted(given) or sum(w for _, w in given) != self.n_features_in_:
-            raise ValueError(
-                "'X' must have the columns that the inputs of 'model' take, "
-                f"{dict(widths)}; got {self.n_features_in_} in all."
-            )
-        return replace(spec, entries=entries)
-
-    def _encode_pairs(
-        self, X: Any, y: Any, *, reset: bool, is_validation: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        X = self._rows(X, reset=reset)
-        if isinstance(y, (list, tuple)) and all(getattr(one, "ndim", 0) for one in y):
-            y = np.column_stack(y)  # of several outputs
-        rows, y = super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
-        if reset and len(self.X_shape_) < 2:
-            self.X_shape_ = rows.shape
-        return rows, y
-
-    def _encode_features(self, X: Any) -> np.ndarray:
-        return dense(encode_features(self, self._rows(X, reset=False)))
-
-    def _rows(self, X: Any, *, reset: bool) -> Any:
-        """X with two axes: arrays for several inputs side by side, other axes flattened."""
-        blocks: dict[str, tuple[int, int]] = {}
-        if self.inputs is not None:
-            X = {name: safe_columns(X, columns) for name, columns in self.inputs.items()}
-        if is_several(X):
-            items = X.items() if isinstance(X, Mapping) else enumerate(X)
-            parts = {str(name): flat(np.asarray(part)) for name, part in items}
-            ends = [0, *accumulate(part.shape[1] for part in parts.values())]
-            blocks = dict(zip(parts, pairwise(ends), strict=True))
-            lengths = {len(part) for part in parts.values()}
-            if len(lengths) > 1:
-                raise ValueError(
-                    "'X' must hold as many rows for each input of the model; got "
-                    f"{sorted(lengths)}."
-                )
-            X = np.hstack(list(parts.values()))
-        shape = tuple(getattr(X, "shape", ()))
-        has_axes = len(shape) > 2
-        if reset:
-            self.X_shape_, self.input_blocks_ = shape, blocks
-        elif has_axes and shape[1:] != self.X_shape_[1:]:
-            raise ValueError(
-                f"'X' must have rows of shape {self.X_shape_[1:]}, as in fit; got {shape[1:]}."
-            )
-        return flat(np.asarray(X)) if has_axes else X
 
     # The fitted network
 
@@ -319,20 +269,3 @@ class BaseKeras(BaseNetwork, ABC):
             params.label_smoothing = self.label_smoothing
             vars(params).update(self._compiled_settings(None))
         return fitted_model(state, params, self._compiled, has_class_indices=has_indices)
-
-
-def flat(X: np.ndarray) -> np.ndarray:
-    return X.reshape(len(X), -1)
-
-
-def is_several(X: Any) -> bool:
-    """Whether X is a dict or list of arrays, one for each input."""
-    if isinstance(X, Mapping):
-        return not sparse.issparse(X)  # a dictionary of keys is a dict too
-    return isinstance(X, (list, tuple)) and all(getattr(one, "ndim", 0) >= 2 for one in X)
-
-
-def safe_columns(X: Any, columns: Any) -> np.ndarray:
-    index = column_indices(X, columns)
-    taken = X.iloc[:, index] if hasattr(X, "iloc") else np.asarray(X)[:, index]
-    return np.asarray(taken)

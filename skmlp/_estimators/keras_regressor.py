@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from skmlp._estimators.keras_network import LEARNED, BaseKeras
+from skmlp._estimators.keras_inputs import LEARNED
+from skmlp._estimators.keras_network import BaseKeras
 from skmlp._estimators.regressor import NetworkRegressor
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
 from skmlp._parameters.parameter import with_parameters
@@ -64,7 +65,11 @@ class KerasRegressor(
 
     _learned_from_data = (*NetworkRegressor._learned_from_data, *LEARNED)
     _default_loss = "squared_error"
+    _remedy = "standardise y (TransformedTargetRegressor)"
     normalize_y = False
+
+    def _output_layer(self) -> tuple[int, str]:
+        return self.n_outputs_, "linear"
 
     def _meta(self) -> dict[str, Any]:
         return {

@@ -39,6 +39,7 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, BaseNetwork):
 
     _learned_from_data = LEARNED
     _y_is_numeric = True
+    _remedy = "set normalize_y=True"  # where targets are in a range that is hard to learn
 
     @explains_names
     @fit_context(prefer_skip_nested_validation=True)
@@ -140,7 +141,8 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, BaseNetwork):
         return TargetScaling(tuple(mean), tuple(scale))
 
     def _check_fit(self, job: Job) -> None:
-        warn_if_worse_than_mean(type(self).__name__, job.loss, self._state, job.data)
+        remedy = f"{self._remedy}, scale X"
+        warn_if_worse_than_mean(type(self).__name__, job.loss, self._state, job.data, remedy)
 
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
         scaling = self._target_scaling()

@@ -103,6 +103,20 @@ def row_loss(
     return RowLoss((config_key(found), output_activation, n_outputs), found, on_raw)
 
 
+def keras_loss(
+    loss: Any,
+    n_outputs: int,
+    output_activation: str,
+    has_indices: bool,
+    label_smoothing: float = 0.0,
+) -> Any:
+    """The loss for `keras.Model.compile`; `has_indices`: y holds the numbers of classes."""
+    is_named = isinstance(loss, str) and loss in CROSS_ENTROPIES
+    if has_indices and is_named and not label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy()
+    return row_loss(loss, output_activation, n_outputs, label_smoothing).on_predictions
+
+
 @lru_cache
 def check_row_loss(loss: RowLoss, n_outputs: int, takes_indices: bool) -> None:
     """Try the loss on two rows, so that a loss that cannot work fails before training."""

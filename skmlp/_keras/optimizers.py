@@ -117,6 +117,19 @@ def optimizer_recipe(
     return OptimizerRecipe(key, name, float(rate) if is_constant else None, cls, config)
 
 
+def optimizer_object(
+    optimizer: str | keras.optimizers.Optimizer, learning_rate: float | None
+) -> keras.optimizers.Optimizer:
+    """A new optimizer by name or like an object, with its own learning rate for None."""
+    if isinstance(optimizer, str):
+        base = keras.optimizers.Optimizer
+        optimizer = find_class(keras.optimizers, base, optimizer, "optimizer")()
+    config = optimizer.get_config()
+    if learning_rate is not None:
+        config = _with_rate(config, learning_rate)
+    return type(optimizer).from_config(config)
+
+
 @lru_cache
 def _default_config(cls: type) -> dict[str, Any]:
     return cls(name="optimizer").get_config()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import prod
 from types import FunctionType
@@ -12,6 +12,7 @@ from typing import Any
 
 from skmlp._keras.losses import SumOfLosses, row_loss
 from skmlp._keras.tensorflow import keras
+from skmlp._keras.text import KerasText, to_save
 from skmlp._network.activation_kinds import LeakyReLU, PReLU, activation_kind, canonical
 from skmlp._network.activations import ACTIVATIONS
 from skmlp._network.keras_kinds import KerasLayer, normalization_kind
@@ -19,10 +20,15 @@ from skmlp._network.keras_network import WHOLE, Entry, KerasNetwork, KerasSpec, 
 from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
 from skmlp._network.spec import Layer, TargetScaling
 
-# XLA's convolutions take three times as long as TensorFlow's on a CPU. Batch statistics and
-# penalties of outputs must not see rows that fill up a batch, which only XLA needs.
-NOT_IN_XLA = re.compile("Conv|Pool|BatchNorm|UpSampling|ZeroPadding|Cropping|RNN|LSTM|GRU")
-
+# Layers for XLA. Its convolutions take three times as long as TensorFlow's on a CPU; batch
+# statistics and penalties of outputs must not see rows that fill up a batch, which only XLA
+# needs; and some layers it cannot compile.
+IN_XLA = re.compile(
+    "Functional|Sequential|InputLayer|Identity|Dense|EinsumDense|Embedding|Activation|Softmax"
+    "|.*ReLU|ELU|Concatenate|Add|Subtract|Multiply|Average|Maximum|Minimum|Dot|Flatten|Reshape"
+    "|Permute|RepeatVector|.*Attention|LayerNormalization|GroupNormalization|UnitNormalization"
+    "|RMSNormalization|Normalization|Rescaling|.*Dropout|GaussianNoise|Global.*Pooling1D"
+)
 HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 
 
@@ -67,57 +73,67 @@ def n_outputs(model: keras.Model) -> int:
 
 def model_text(model: keras.Model) -> ModelText:
     """The model as text, with names that do not depend on what Keras has named before."""
-    serialized = keras.saving.serialize_keras_object(model)
-    serialized.pop("compile_config", None)
+    own = _own_objects(model)
+    if "<lambda>" in own:
+        raise ValueError(
+            "'model' must hold no function without a name, which Keras cannot restore from "
+            "text; got a lambda in a layer; write a layer class, or give the function a name."
+        )
     try:
+        serialized = keras.saving.serialize_keras_object(model)
+        serialized.pop("compile_config", None)
         text = json.dumps(_renamed(serialized, _new_names(serialized)), sort_keys=True)
     except TypeError as error:
         raise ValueError(
             f"'model' must have a configuration of plain values; got one where {error}; give "
             "your own layers a get_config method."
         ) from error
-    if "__lambda__" in text:
-        raise ValueError(
-            "'model' must hold no function without a name, which Keras cannot restore from "
-            "text; got a lambda in a layer; write a layer class, or give the function a name."
-        )
-    return ModelText(text, tuple(sorted(_own_objects(model).items())))
+    return ModelText(text, tuple(sorted(own.items())))
 
 
-def unchanged(model: keras.Model) -> keras.Model:
-    """A new model of the same configuration, compiled in the same way."""
-    new = model_text(model).made()
-    if model.compiled:
-        compile_text(model).compile(new)
-    return new
+def compile_text(model: keras.Model, optimizer: Any, objects: dict[str, Any]) -> ModelText:
+    """The arguments with which a model is compiled, but for its optimizer, as text.
 
-
-def compile_text(model: keras.Model) -> ModelText:
-    """The arguments with which a model is compiled, as text."""
+    `objects` are functions and classes of the user's own, by name.
+    """
     config = model.get_compile_config()
-    objects: dict[str, Any] = {}
-    for value in keras.tree.flatten([model.loss, model.optimizer]):
-        is_function = isinstance(value, FunctionType)
-        if value is not None and not isinstance(value, (str, float)):
-            own: Any = value if is_function else type(value)
-            if not _is_of_keras(own):
-                objects[own.__name__] = own
-    return ModelText(json.dumps(config, default=float), tuple(sorted(objects.items())))
+    config["optimizer"] = keras.saving.serialize_keras_object(optimizer)
+    config["loss"] = keras.tree.map_structure(_serialized_loss, model.loss)
+    text = json.dumps(config, default=_plain)
+    used = {name: value for name, value in objects.items() if name in text}
+    for value in (optimizer, *keras.tree.flatten(model.loss)):
+        own = value if isinstance(value, FunctionType) else type(value)
+        if value is not None and not isinstance(value, str) and not _is_of_keras(own):
+            used[own.__name__] = own
+    return ModelText(text, tuple(sorted(used.items())))
 
 
-def compiled_loss(model: keras.Model) -> Any:
-    """The loss with which a model is compiled, of all its outputs."""
+def _plain(value: Any) -> Any:
+    """A dict that Keras has wrapped, or a number of NumPy's, as JSON takes it."""
+    return dict(value) if isinstance(value, Mapping) else float(value)
+
+
+def _serialized_loss(loss: Any) -> Any:
+    """A loss as Keras's configurations hold it, with settings that they leave out."""
+    saved = to_save(loss)
+    if isinstance(saved, KerasText):
+        return json.loads(saved.config)
+    return loss if loss is None or isinstance(loss, str) else keras.losses.serialize(loss)
+
+
+def loss_of_outputs(model: keras.Model, loss: Any) -> Any:
+    """The loss of a model's outputs side by side, from that of a compile argument."""
     widths = [prod(one.shape[1:]) for one in getattr(model, "outputs", None) or ()]
     if len(widths) < 2:
-        (loss,) = keras.tree.flatten(model.loss)
+        (loss,) = keras.tree.flatten(loss)
         return loss
     names = model.output_names
-    losses = _of_outputs(model.loss, names)
-    weights = _of_outputs(model.get_compile_config().get("loss_weights") or 1.0, names)
+    weights = model.get_compile_config().get("loss_weights") if model.compiled else None
+    losses = zip(_of_outputs(loss, names), widths, strict=True)
     return SumOfLosses(
-        tuple(row_loss(loss, "linear", n) for loss, n in zip(losses, widths, strict=True)),
+        tuple(row_loss(one, "linear", width) for one, width in losses),
         tuple(widths),
-        tuple(map(float, weights)),
+        tuple(map(float, _of_outputs(weights or 1.0, names))),
     )
 
 
@@ -128,15 +144,28 @@ def _of_outputs(values: Any, names: list[str]) -> list[Any]:
     return list(values) if isinstance(values, (list, tuple)) else [values] * len(names)
 
 
-def compiled_metrics(model: keras.Model) -> list[Any]:
-    """The metrics with which a model is compiled, by name or as objects."""
-    config = model.get_compile_config().get("metrics") or []
-    several = config if isinstance(config, list) else [config]
-    return [
-        one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
-        for one in several
-        if isinstance(one, (str, dict))
-    ]
+def compiled_metrics(model: keras.Model, objects: dict[str, Any]) -> list[Any]:
+    """The metrics with which a model of one output is compiled, by name or as objects.
+
+    `objects` are functions and classes of the user's own, by name.
+    """
+    config = model.get_compile_config()
+    found = _flattened([config.get("metrics"), config.get("weighted_metrics")])
+    with keras.saving.custom_object_scope(objects):
+        return [
+            one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
+            for one in found
+        ]
+
+
+def _flattened(metrics: Any) -> list[Any]:
+    """Names and configurations in a compile argument."""
+    if isinstance(metrics, (list, tuple)):
+        return [one for several in metrics for one in _flattened(several)]
+    is_one = isinstance(metrics, str) or (isinstance(metrics, dict) and "class_name" in metrics)
+    if is_one:
+        return [metrics]
+    return _flattened(list(metrics.values())) if isinstance(metrics, dict) else []
 
 
 def _new_names(serialized: Any) -> dict[str, str]:
@@ -228,7 +257,7 @@ def _output_of(layer: keras.layers.Layer) -> Any:
     """The output of a layer that is used once."""
     try:
         return layer.output
-    except AttributeError:
+    except (AttributeError, ValueError):
         return None
 
 
@@ -354,7 +383,7 @@ def _whole(
     ]
     suits_xla = all(
         _is_of_keras(type(layer))
-        and not NOT_IN_XLA.search(type(layer).__name__)
+        and IN_XLA.fullmatch(type(layer).__name__)
         and layer.activity_regularizer is None
         for layer in layers
     )

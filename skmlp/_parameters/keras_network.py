@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import wraps
 from inspect import cleandoc
+from types import FunctionType
 from typing import Any
 
+from skmlp._parameters.other_names import OF_CONSTRUCTORS
 from skmlp._parameters.parameter import Parameter, parameter, parameters_of, with_parameters
-from skmlp._parameters.ranges import POSITIVE
-from skmlp._sklearn import HasMethods
+from skmlp._parameters.ranges import COUNT, POSITIVE
+from skmlp._sklearn import HasMethods, StrOptions
 
 OF_SCIKERAS = "model__"  # the prefix of a function's arguments there
+OF_SCIKERAS_NAMES = {
+    "build_fn": "use 'model'",
+    "fit_kwargs": "give them to fit",
+    "model_kwargs": "give them by name",
+    "run_eagerly": "training is always compiled",
+    "validation_batch_size": "validation rows are measured together",
+}
 FILLED_IN = ("meta", "compile_kwargs")  # arguments that `fit` fills in
 
 
@@ -45,7 +55,7 @@ class UserModel:
 
     model: Any = ModelParameter(
         default=None,
-        rule=[callable, HasMethods(["get_config", "get_weights"])],
+        rule=[callable, HasMethods(["get_config", "get_weights"]), None],
         types="callable or keras.Model",
         text=cleandoc("""
         A function that returns a `keras.Model`, whose arguments are parameters of the
@@ -98,6 +108,15 @@ class KerasParameters:
         types="float or None",
         text="Learning rate, above 0, in place of the optimizer's own, which None keeps.",
     )
+    batch_size: int | str | None = parameter(
+        default=None,
+        rule=[StrOptions({"auto"}), COUNT, None],
+        types='int, "auto" or None',
+        text="""
+        Rows per step; None is 32, as in Keras, and "auto" is as in the MLP estimators. The
+        last batch of an epoch may be smaller and counts by its true size.
+        """,
+    )
 
 
 def takes_arguments(cls: type) -> type:
@@ -108,15 +127,13 @@ def takes_arguments(cls: type) -> type:
 
 
 def _with_arguments(cls: type, init: Callable[..., None]) -> Callable[..., None]:
-    own = parameters_of(cls)
-
     @wraps(init)
     def constructor(self: Any, *args: Any, **values: Any) -> None:
         values = {name.removeprefix(OF_SCIKERAS): value for name, value in values.items()}
-        arguments = {name: values.pop(name) for name in [*values] if name not in own}
+        model = args[0] if args else values.get("model")
+        arguments = split_arguments(cls, model, values)
         init(self, *args, **values)
         if arguments:
-            check_arguments(self, arguments)
             self._model_arguments = arguments
 
     signature = inspect.signature(init)
@@ -134,7 +151,8 @@ def given_model(estimator: Any) -> Any:
 
 def arguments_of(model: Any) -> dict[str, inspect.Parameter]:
     """The arguments of the function `model`; none of a model."""
-    if not callable(model) or hasattr(model, "get_weights"):
+    is_model = hasattr(model, "get_weights") and not isinstance(model, type)
+    if is_model or not callable(model):
         return {}
     return dict(inspect.signature(model).parameters)
 
@@ -153,14 +171,36 @@ def named_arguments(model: Any) -> list[str]:
     ]
 
 
-def check_arguments(estimator: Any, names: Any) -> None:
-    """Raise TypeError for arguments that the function `model` does not have."""
-    model = given_model(estimator)
-    known = named_arguments(model)
-    for name in names:
-        if name not in known and callable(model) and not takes_any(model):
-            owner = type(estimator).__name__
+def split_arguments(cls: type, model: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """The function's arguments among values by name; others than parameters are taken out.
+
+    Raises TypeError for names that are neither.
+    """
+    own, known = parameters_of(cls), named_arguments(model)
+    for name in values:
+        is_unknown = name not in known and not takes_any(model)
+        if name not in own and is_unknown and (model is None or callable(model)):
+            remedy = {**OF_CONSTRUCTORS, **OF_SCIKERAS_NAMES}.get(name, "")
+            if not own.keys() >= set(re.findall(r"'(\w+)'", remedy)):
+                remedy = ""  # it names a parameter of other estimators
+            listed = f"the model's arguments are {', '.join(known) or 'none'}"
             raise TypeError(
-                f"{name!r} is neither a parameter of {owner} nor an argument of its 'model'; "
-                f"the model's arguments are {', '.join(known) or 'none'}."
+                f"{name!r} is neither a parameter of {cls.__name__} nor an argument of its "
+                f"'model'; {remedy or listed}."
             )
+    arguments = {name: value for name, value in values.items() if name in known}
+    others = [name for name in values if name not in own]
+    return arguments | {name: values.pop(name) for name in others}
+
+
+def own_objects(model: Any) -> dict[str, Any]:
+    """Functions and classes of the user's own that the function `model` refers to, by name."""
+    if not isinstance(model, FunctionType):
+        return {}
+    referred = inspect.getclosurevars(model)
+    return {
+        name: value
+        for name, value in {**referred.globals, **referred.nonlocals}.items()
+        if isinstance(value, (FunctionType, type))
+        and not str(value.__module__).startswith("keras")
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,11 @@ def _keras_metric(metric: Any, spec: NetworkSpec) -> keras.metrics.Metric:
         return _metric_class(SHORT_NAMES.get(metric.lower(), metric), spec)(name=metric)
     if isinstance(metric, keras.metrics.Metric):
         return type(metric).from_config(metric.get_config())
+    if isinstance(metric, FunctionType):
+        return keras.metrics.MeanMetricWrapper(metric, name=metric.__name__)
     raise ValueError(
-        "'metrics' must hold names of scikit-learn scorers, names of Keras metrics or Keras "
-        f"metric objects; got {metric!r}."
+        "'metrics' must hold names of scikit-learn scorers, names of Keras metrics, Keras "
+        f"metric objects or functions; got {metric!r}."
     )
 
 

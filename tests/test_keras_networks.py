@@ -1,0 +1,470 @@
+"""KerasRegressor and KerasClassifier: a function's arguments as parameters, and the rest."""
+
+import pickle
+import random
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import skmlp.model_selection
+from skmlp import KerasClassifier, KerasRegressor
+from skmlp._engine.store import STORE
+from skmlp._network.keras_network import WHOLE
+
+DIABETES, PROGRESS = load_diabetes(return_X_y=True)
+PROGRESS = PROGRESS / 100
+IRIS, SPECIES = load_iris(return_X_y=True)
+NAMES = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
+
+
+def build(n_neurons=8, learning_rate=0.05, drop=0.0):
+    model = keras.Sequential([keras.Input((10,)), layers.Dense(n_neurons, activation="relu")])
+    if drop:
+        model.add(layers.Dropout(drop))
+    model.add(layers.Dense(1))
+    model.compile(keras.optimizers.Adam(learning_rate), "mse", metrics=["mae"])
+    return model
+
+
+def build_classifier(meta, compile_kwargs, n_neurons=8):
+    """A function of scikeras's kind."""
+    n_outputs = 1 if meta["n_classes_"] == 2 else meta["n_classes_"]
+    if meta["target_type_"] == "multilabel-indicator":
+        n_outputs = meta["n_outputs_"]
+    activation = "softmax" if meta["target_type_"] == "multiclass" else "sigmoid"
+    inputs = keras.Input(meta["X_shape_"][1:])
+    hidden = layers.Dense(n_neurons, activation="relu")(inputs)
+    model = keras.Model(inputs, layers.Dense(n_outputs, activation=activation)(hidden))
+    model.compile(**compile_kwargs)
+    return model
+
+
+def convolutional(n_classes=2, drop=0.3):
+    return keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            layers.Conv2D(3, 3, activation="relu"),
+            layers.Dropout(drop),
+            layers.Flatten(),
+            layers.Dense(n_classes, activation="softmax"),
+        ]
+    )
+
+
+IMAGES = np.random.default_rng(0).normal(size=(60, 4, 4)).astype(np.float32)
+IS_BRIGHT = (IMAGES[:, :2].sum(axis=(1, 2)) > 0).astype(int)
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    fitted = KerasRegressor(build, epochs=30, batch_size=32, random_state=0)
+    return fitted.fit(DIABETES, PROGRESS)
+
+
+@pytest.fixture(scope="module")
+def images_classifier():
+    fitted = KerasClassifier(
+        convolutional, epochs=30, batch_size=16, learning_rate=0.02, random_state=0
+    )
+    return fitted.fit(IMAGES, IS_BRIGHT)
+
+
+class TestArguments:
+    def test_are_parameters_with_the_functions_defaults(self):
+        estimator = KerasRegressor(build, n_neurons=5)
+        params = estimator.get_params()
+        arguments = {name: params[name] for name in ("n_neurons", "learning_rate", "drop")}
+        assert arguments == {"n_neurons": 5, "learning_rate": 0.05, "drop": 0.0}
+        assert estimator.n_neurons == 5
+        copy = clone(estimator).set_params(drop=0.25, model__n_neurons=6)
+        assert (copy.get_params()["drop"], copy.n_neurons) == (0.25, 6)
+        assert estimator.get_params()["drop"] == 0.0
+        assert "n_neurons=5" in repr(estimator)
+        assert KerasRegressor(build, model__n_neurons=4).n_neurons == 4
+
+    def test_reach_the_function(self, regressor):
+        assert regressor.model_.count_params() == 8 * 10 + 8 + 8 + 1
+        changed = clone(regressor).set_params(
+            n_neurons=np.int64(3), learning_rate=0.01, epochs=1
+        )
+        changed.fit(DIABETES, PROGRESS)
+        assert changed.model_.count_params() == 3 * 10 + 3 + 3 + 1
+        assert changed.history_["learning_rate"] == pytest.approx([0.01])
+
+    def test_unknown_ones_are_refused(self):
+        with pytest.raises(TypeError, match="'depth' is neither a parameter of KerasRegressor"):
+            KerasRegressor(build, depth=3)
+        with pytest.raises(TypeError, match="arguments are n_neurons, learning_rate, drop"):
+            KerasRegressor(build).set_params(units=3)
+
+    def test_a_function_of_any_keyword(self):
+        def of_any(**sizes):
+            return build(**sizes)
+
+        estimator = KerasRegressor(of_any, n_neurons=4)
+        assert clone(estimator).get_params()["n_neurons"] == 4
+
+    def test_meta_and_compile_kwargs(self):
+        classifier = KerasClassifier(
+            build_classifier, n_neurons=7, epochs=40, learning_rate=0.01
+        )
+        classifier.set_params(random_state=0, batch_size=32)
+        assert classifier.fit(IRIS, NAMES).score(IRIS, NAMES) > 0.9
+        assert classifier.model_.count_params() == 7 * 4 + 7 + 3 * 7 + 3
+        labels = np.column_stack([SPECIES > 0, SPECIES > 1]).astype(int)
+        assert clone(classifier).fit(IRIS, labels).predict(IRIS).shape == (150, 2)
+
+    def test_shared_with_the_estimator_are_the_functions(self):
+        def penalised(l2=0.5, epochs=3):
+            kernel = keras.regularizers.L2(l2)
+            model = keras.Sequential(
+                [keras.Input((10,)), layers.Dense(1, kernel_regularizer=kernel)]
+            )
+            model.compile("adam", "mse")
+            return model
+
+        estimator = KerasRegressor(penalised, l2=0.0, epochs=1, random_state=0)
+        assert estimator.get_params()["l2"] == 0.0
+        assert KerasRegressor(penalised).get_params()["l2"] == 0.5
+        assert KerasRegressor(penalised).get_params()["epochs"] == 200
+        fitted = estimator.fit(DIABETES, PROGRESS)
+        assert len(fitted.history_["loss"]) == 1
+        assert fitted.model_.losses[0] == 0
+        # The layer's penalty alone, not the estimator's too
+        penalty = clone(fitted).set_params(l2=0.25).fit(DIABETES, PROGRESS)
+        kernel = penalty._state.spec.model.made(penalty._state.training.seed).get_weights()[0]
+        first = np.square(PROGRESS - DIABETES @ kernel[:, 0]).mean() + 0.25 * (kernel**2).sum()
+        assert penalty.history_["loss"][0] == pytest.approx(first, rel=0.02)
+
+    def test_names_of_other_libraries(self):
+        with pytest.raises(TypeError, match=r"'build_fn' is neither .*; use 'model'"):
+            KerasRegressor(build_fn=build)
+        with pytest.raises(TypeError, match=r"'patience' .*; use 'n_iter_no_change'"):
+            KerasRegressor(build, patience=3)
+
+    def test_a_subclass_with_fewer_parameters(self):
+        class Narrow(KerasRegressor):
+            def __init__(self, n_neurons=3, epochs=1, random_state=None):
+                super().__init__(
+                    build, n_neurons=n_neurons, epochs=epochs, random_state=random_state
+                )
+
+        assert clone(Narrow(n_neurons=4)).fit(DIABETES, PROGRESS).model_.layers[0].units == 4
+
+
+class TestModel:
+    def test_given_and_fitted(self, regressor):
+        assert regressor.get_params()["model"] is build
+        assert isinstance(regressor.model, keras.Model)
+        assert KerasRegressor(build).model is build
+        rows = DIABETES[:9]
+        predicted = regressor.model.predict(rows, verbose=0)[:, 0]
+        np.testing.assert_allclose(predicted, regressor.predict(rows), rtol=1e-5)
+        loss, mae = regressor.model.evaluate(DIABETES, PROGRESS, verbose=0)
+        assert mae == pytest.approx(
+            np.abs(regressor.predict(DIABETES) - PROGRESS).mean(), rel=1e-5
+        )
+        assert regressor.history_["mae"][-1] == pytest.approx(mae, rel=1e-5)
+        assert loss < regressor.history_["loss"][0]
+
+    def test_an_object_is_never_changed(self):
+        given = build(n_neurons=4)
+        before = given.get_weights()
+        fitted = KerasRegressor(given, epochs=2, batch_size=32, random_state=0)
+        fitted.fit(DIABETES, PROGRESS)
+        for ours, old in zip(given.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(ours, old)
+        assert not np.array_equal(fitted.model_.get_weights()[0], before[0])
+        assert given.optimizer.iterations == 0
+
+    @pytest.mark.parametrize("rate", [1e-3, 0.02])
+    def test_learning_rate_in_place_of_the_optimizers(self, rate):
+        model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.01), keras.losses.Huber(delta=0.5))
+        fitted = KerasRegressor(model, learning_rate=rate, momentum=0.5, epochs=1)
+        fitted.fit(DIABETES, PROGRESS)
+        assert fitted.history_["learning_rate"] == pytest.approx([rate])
+        optimizer = fitted.model_.optimizer
+        assert float(optimizer.learning_rate) == pytest.approx(rate)
+        assert optimizer.momentum == 0.5
+        error = np.abs(fitted.predict(DIABETES) - PROGRESS)
+        huber = np.where(error < 0.5, error**2 / 2, 0.5 * error - 0.125).mean()
+        loss = fitted.model_.evaluate(DIABETES, PROGRESS, verbose=0)
+        assert loss == pytest.approx(huber, rel=1e-5)
+
+    def test_own_metrics(self):
+        def half_error(y_true, y_pred):
+            return keras.ops.abs(y_true - y_pred) / 2
+
+        def measured():
+            model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
+            model.compile("sgd", "mse", metrics=[half_error], weighted_metrics=["mae"])
+            return model
+
+        history = KerasRegressor(measured, epochs=1).fit(DIABETES, PROGRESS).history_
+        assert history["half_error"][0] == pytest.approx(history["mae"][0] / 2, rel=1e-5)
+        given = KerasRegressor(build, epochs=1, metrics=[half_error]).fit(DIABETES, PROGRESS)
+        assert set(given.history_) == {"loss", "learning_rate", "half_error"}
+
+    def test_one_that_is_not_compiled(self, images_classifier):
+        model = images_classifier.model_
+        assert (type(model.optimizer).__name__, model.loss.name) == (
+            "Adam",
+            "sparse_categorical_crossentropy",
+        )
+        assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+
+    def test_python_random_state_is_kept(self):
+        random.seed(1)
+        state = random.getstate()
+        KerasRegressor(build, epochs=1, batch_size=32).fit(DIABETES, PROGRESS)
+        assert random.getstate() == state
+
+
+class TestTraining:
+    def test_same_seed_same_bits(self, regressor, images_classifier):
+        again = clone(regressor).fit(DIABETES, PROGRESS)
+        np.testing.assert_array_equal(again.predict(DIABETES), regressor.predict(DIABETES))
+        again = clone(images_classifier).fit(IMAGES, IS_BRIGHT)
+        for ours, theirs in zip(
+            again.model_.get_weights(), images_classifier.model_.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+        other = clone(images_classifier).set_params(random_state=1).fit(IMAGES, IS_BRIGHT)
+        assert not np.array_equal(other.predict_proba(IMAGES), again.predict_proba(IMAGES))
+
+    def test_learns(self, regressor, images_classifier):
+        assert regressor.score(DIABETES, PROGRESS) > 0.4
+        assert images_classifier.score(IMAGES, IS_BRIGHT) > 0.9
+
+    def test_equal_structures_share_a_program(self, images_classifier):
+        counts = [program.traces for program in STORE.idle()]
+        clone(images_classifier).set_params(learning_rate=0.01).fit(IMAGES, IS_BRIGHT)
+        clone(images_classifier).set_params(random_state=3).fit(IMAGES, IS_BRIGHT)
+        assert [program.traces for program in STORE.idle()] == counts
+
+    def test_warm_start_in_parts_is_as_at_once(self, images_classifier):
+        in_parts = clone(images_classifier).set_params(epochs=3, warm_start=True)
+        in_parts.fit(IMAGES, IS_BRIGHT).fit(IMAGES, IS_BRIGHT)
+        at_once = clone(images_classifier).set_params(epochs=6).fit(IMAGES, IS_BRIGHT)
+        np.testing.assert_array_equal(
+            in_parts.predict_proba(IMAGES), at_once.predict_proba(IMAGES)
+        )
+        with pytest.raises(
+            ValueError, match="'model' and its arguments must stay as they were"
+        ):
+            in_parts.set_params(drop=0.1).fit(IMAGES, IS_BRIGHT)
+
+    def test_partial_fit(self):
+        classifier = KerasClassifier(build_classifier, batch_size=32, random_state=0)
+        for _ in range(2):
+            classifier.partial_fit(IRIS, NAMES, classes=np.unique(NAMES))
+        assert len(classifier.history_["loss"]) == 2
+
+    def test_validation_data_and_callbacks_of_keras(self):
+        stopping = keras.callbacks.EarlyStopping(patience=2)
+        fitted = KerasRegressor(build, batch_size=32, random_state=0).fit(
+            DIABETES[:300],
+            PROGRESS[:300],
+            epochs=60,
+            validation_data=(DIABETES[300:], PROGRESS[300:]),
+            callbacks=[stopping],
+        )
+        losses = fitted.history_["val_loss"]
+        assert len(losses) < 60
+        kept = fitted.model_.evaluate(DIABETES[300:], PROGRESS[300:], verbose=0)[0]
+        assert kept == pytest.approx(min(losses), rel=1e-5)
+
+    def test_checkpoint(self, tmp_path, images_classifier):
+        saved = clone(images_classifier).set_params(epochs=2, checkpoint_dir=tmp_path)
+        saved.fit(IMAGES, IS_BRIGHT)
+        loaded = clone(saved).load_checkpoint()
+        np.testing.assert_array_equal(loaded.predict_proba(IMAGES), saved.predict_proba(IMAGES))
+
+
+class TestInputs:
+    def test_images_of_any_layout(self, images_classifier):
+        expected = images_classifier.predict_proba(IMAGES)
+        flat = images_classifier.predict_proba(IMAGES.reshape(60, 16))
+        np.testing.assert_allclose(flat, expected, rtol=1e-6)
+        assert images_classifier.X_shape_ == (60, 4, 4)
+        with pytest.raises(ValueError, match=r"'X' must have rows of shape \(4, 4\)"):
+            images_classifier.predict_proba(np.zeros((2, 2, 8)))
+
+    def test_several(self):
+        def wide_and_deep(n_neurons=5):
+            wide, deep = keras.Input((2,), name="wide"), keras.Input((4,), name="deep")
+            hidden = layers.Dense(n_neurons, activation="relu")(deep)
+            model = keras.Model(
+                [wide, deep], layers.Dense(1)(layers.Concatenate()([wide, hidden]))
+            )
+            model.compile("sgd", "mse")
+            return model
+
+        settings = {"epochs": 2, "batch_size": 32, "random_state": 0}
+        X, y = DIABETES[:, :6], PROGRESS
+        expected = KerasRegressor(wide_and_deep, **settings).fit(X, y).predict(X)
+        as_dict = {"deep": X[:, 2:], "wide": X[:, :2]}
+        frame = pd.DataFrame(X[:, ::-1], columns=list("fedcba"))
+        inputs = {"wide": ["a", "b"], "deep": list("cdef")}
+        for rows, extra in (
+            ([X[:, :2], X[:, 2:]], {}),
+            (as_dict, {}),
+            (frame, {"inputs": inputs}),
+        ):
+            fitted = KerasRegressor(wide_and_deep, **extra, **settings).fit(rows, y)
+            np.testing.assert_allclose(fitted.predict(rows), expected, rtol=1e-5)
+            if rows is as_dict:
+                turned = dict(reversed(as_dict.items()))
+                np.testing.assert_array_equal(fitted.predict(turned), fitted.predict(rows))
+                for wrong, message in (
+                    ({"deep": X[:, 2:], "x": X[:, :2]}, r"\['deep', 'wide'\], as in fit"),
+                    ({"deep": X[:, :2], "wide": X[:, 2:]}, "arrays as wide as in fit"),
+                    ({"deep": X[:5, 2:], "wide": X[:, :2]}, "as many rows for each input"),
+                ):
+                    with pytest.raises(ValueError, match=message):
+                        fitted.predict(wrong)
+                with pytest.raises(ValueError, match="'X' must hold the inputs"):
+                    fitted.fit({"deep": X[:, 2:], "x": X[:, :2]}, y)
+        with pytest.raises(ValueError, match="'X' must have the columns that the inputs"):
+            KerasRegressor(wide_and_deep, **settings).fit(DIABETES, y)
+
+
+class TestTargets:
+    def test_two_outputs_of_a_model_that_is_not_compiled(self):
+        inputs = keras.Input((10,))
+        heads = [layers.Dense(1)(inputs), layers.Dense(2)(inputs)]
+        targets = [PROGRESS, np.column_stack([PROGRESS, 2 * PROGRESS])]
+        fitted = KerasRegressor(keras.Model(inputs, heads), epochs=2, random_state=0)
+        predicted = fitted.fit(DIABETES, targets).predict(DIABETES)
+        squares = np.square(predicted - np.column_stack(targets)).mean(axis=0)
+        of_keras = fitted.model_.evaluate(DIABETES, targets, verbose=0)[0]
+        assert of_keras == pytest.approx(squares[0] + squares[1:].mean(), rel=1e-5)
+
+    def test_one_hot_rows(self):
+        one_hot = np.eye(3, dtype=int)[SPECIES]
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
+        fitted = KerasClassifier(model, learning_rate=0.05, epochs=20, random_state=0)
+        predicted = fitted.fit(IRIS, one_hot).predict(IRIS)
+        assert (predicted.sum(axis=1) == 1).all()
+        assert (predicted == one_hot).all(axis=1).mean() > 0.8
+
+    def test_partial_fit_of_two_classes_with_meta(self):
+        classifier = KerasClassifier(build_classifier, random_state=0)
+        classifier.partial_fit(IRIS, SPECIES > 0, classes=[False, True])
+        assert classifier.predict_proba(IRIS).shape == (150, 2)
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("model", "message"),
+        [
+            (None, "'model' must be a keras.Model or a function that returns one; got None"),
+            (lambda: 3, "'model' must be a keras.Model or a function .* got 3;"),
+            (
+                lambda: keras.Sequential([keras.Input((10,)), layers.Dense(2)]),
+                "'model' must have 1 outputs, one for each column of y; got 2;",
+            ),
+            (
+                lambda: keras.Sequential([keras.Input((3,)), layers.Dense(1)]),
+                "'X' must have the columns that the inputs of 'model' take",
+            ),
+            (
+                lambda: keras.Sequential(
+                    [keras.Input((10,)), layers.Lambda(lambda x: x), layers.Dense(1)]
+                ),
+                "'model' must hold no function without a name",
+            ),
+            (
+                lambda: keras.Sequential([keras.Input((10,)), layers.Dense(1, lambda x: x)]),
+                "'model' must hold no function without a name",
+            ),
+        ],
+    )
+    def test_models(self, model, message, regressor):
+        before = regressor.predict(DIABETES[:3])
+        bad = pickle.loads(pickle.dumps(regressor)).set_params(model=model)
+        with pytest.raises(ValueError, match=message):
+            bad.fit(DIABETES, PROGRESS)
+        np.testing.assert_array_equal(bad.predict(DIABETES[:3]), before)
+
+    def test_parameters_beside_a_compiled_model(self):
+        with pytest.raises(
+            ValueError, match="'loss' must be None for a model that is compiled"
+        ):
+            KerasRegressor(build, loss="mae").fit(DIABETES, PROGRESS)
+
+    def test_outputs_of_classes(self):
+        with pytest.raises(
+            ValueError, match="'model' must have 3 outputs for 3 classes; got 2"
+        ):
+            KerasClassifier(lambda: keras.Sequential([keras.Input((4,)), layers.Dense(2)])).fit(
+                IRIS, SPECIES
+            )
+
+
+class TestElsewhere:
+    def test_pickles_predict_without_tensorflow(self, regressor, tmp_path):
+        assert regressor._state.spec.parts[0].name != WHOLE
+        regressor = pickle.loads(pickle.dumps(regressor)).set_params(model=None)
+        (tmp_path / "fitted.pickle").write_bytes(pickle.dumps(regressor))
+        np.save(tmp_path / "rows.npy", DIABETES[:5])
+        code = (
+            "import pickle, sys, numpy as np\n"
+            f"p = {str(tmp_path)!r}\n"
+            "fitted = pickle.load(open(p + '/fitted.pickle', 'rb'))\n"
+            "np.save(p + '/y.npy', fitted.predict(np.load(p + '/rows.npy')))\n"
+            "assert 'tensorflow' not in sys.modules\n"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
+        np.testing.assert_array_equal(
+            np.load(tmp_path / "y.npy"), regressor.predict(DIABETES[:5])
+        )
+
+    def test_pickle_of_a_whole_network(self, images_classifier):
+        copy = pickle.loads(pickle.dumps(images_classifier))
+        np.testing.assert_array_equal(
+            copy.predict_proba(IMAGES), images_classifier.predict_proba(IMAGES)
+        )
+
+    def test_searches_train_stacks(self, capsys):
+        estimator = KerasRegressor(build, epochs=3, batch_size=32, random_state=0)
+        grid = {"learning_rate": [0.01, 0.02, 0.05], "n_neurons": [8]}
+        ours = skmlp.model_selection.GridSearchCV(estimator, grid, cv=3, verbose=1)
+        ours.fit(DIABETES, PROGRESS)
+        assert len(capsys.readouterr().out.splitlines()) == 1  # no fit was left alone
+        theirs = GridSearchCV(estimator, grid, cv=3).fit(DIABETES, PROGRESS)
+        np.testing.assert_allclose(
+            ours.cv_results_["mean_test_score"],
+            theirs.cv_results_["mean_test_score"],
+            rtol=1e-4,
+        )
+        assert ours.best_estimator_.model.count_params() == 97
+
+    def test_pipeline(self):
+        pipeline = make_pipeline(StandardScaler(), KerasRegressor(build, n_neurons=4, epochs=1))
+        pipeline.set_params(kerasregressor__n_neurons=3, kerasregressor__batch_size=32)
+        pipeline.fit(DIABETES, PROGRESS)
+        assert pipeline[-1].model_.layers[0].units == 3
+
+    def test_transform_of_a_whole_network(self, images_classifier):
+        with pytest.raises(ValueError, match="'layer' must name a hidden layer; got"):
+            images_classifier.transform(IMAGES)
+
+    def test_transform(self, regressor):
+        hidden = regressor.transform(DIABETES[:4])
+        model = regressor.model_
+        of_keras = keras.Model(model.inputs, model.layers[0].output).predict(
+            DIABETES[:4], verbose=0
+        )
+        np.testing.assert_allclose(hidden, of_keras, rtol=1e-5, atol=1e-6)
