@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import (
+    KerasRegressor,
     MLPClassifier,
     MLPRegressor,
     TabularRegressor,
@@ -177,9 +178,21 @@ class TestSkops:
     def test_the_trusted_types_are_few_and_only_hold_values(self):
         types = skops_trusted_types()
         assert types == sorted(set(types))
-        assert len(types) <= 18
+        assert len(types) <= 35
         others = [name for name in types if not name.startswith("skmlp.")]
         assert others == ["sklearn.compose._column_transformer.make_column_selector"]
+
+    def test_a_users_network(self, sine):
+        """The function that built it is not needed to predict, and is left out here."""
+        skops_io = pytest.importorskip("skops.io", reason="skops is not installed")
+        X, y = sine
+        model = keras.Sequential([keras.Input((X.shape[1],)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        fitted = KerasRegressor(model, epochs=1, random_state=0).fit(X, y)
+        file = skops_io.dumps(fitted.set_params(model=None))
+        loaded = skops_io.loads(file, trusted=skops_trusted_types())
+        np.testing.assert_array_equal(loaded.predict(X), fitted.predict(X))
+        assert loaded.model_.count_params() == X.shape[1] + 1
 
 
 def doubled(z):

@@ -17,10 +17,12 @@ from skmlp._estimators.tabular_regressor import TabularRegressor
 from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
-from skmlp._network.keras_kinds import KerasLayer
+from skmlp._network.activation_kinds import Activation, LeakyReLU, PReLU
+from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
 from skmlp._network.keras_network import Entry, KerasNetwork, KerasSpec, ModelText
+from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
 from skmlp._network.mlp import MLPSpec
-from skmlp._network.spec import TargetScaling
+from skmlp._network.spec import Layer, TargetScaling
 from skmlp._network.tabular import TabularSpec
 
 SAVED_TYPES = (
@@ -47,6 +49,18 @@ SAVED_TYPES = (
     TabularSpec,
     TargetScaling,
     TrainingState,
+    # Layers of a user's network, which are records too
+    Activation,
+    AlphaDropout,
+    BatchNormalization,
+    Concatenate,
+    Dense,
+    Dropout,
+    Kind,
+    Layer,
+    LayerNormalization,
+    LeakyReLU,
+    PReLU,
     # Text, from which Keras makes objects in its safe mode when they are used.
     KerasLayer,
     KerasText,
@@ -72,6 +86,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    24
+    35
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)
