@@ -92,14 +92,14 @@ class TrainingParameters(OptimizerParameters):
     )
     metrics: Any = parameter(
         default=None,
-        rule=[str, list, tuple, HasMethods(["update_state", "result"]), None],
-        types="str, Keras metric, list of these or None",
+        rule=[str, list, tuple, callable, HasMethods(["update_state", "result"]), None],
+        types="str, Keras metric, function, list of these or None",
         text="""
-        Names of scikit-learn scorers, and Keras metrics by name ("mse" and the like too) or
-        as objects, measured after every epoch and stored in `history_`: for training rows
-        under the given names, for validation rows with the prefix "val_". "acc" is
-        scikit-learn's "accuracy". Unlike in Keras, training rows too are measured after the
-        epoch.
+        Names of scikit-learn scorers, and Keras metrics by name ("mse" and the like too), as
+        objects, or as functions of (y_true, y_pred), measured after every epoch and stored in
+        `history_`: for training rows under the given names, for validation rows with the
+        prefix "val_". "acc" is scikit-learn's "accuracy". Unlike in Keras, training rows too
+        are measured after the epoch.
         """,
         takes_keras=True,
     )
