@@ -339,6 +339,19 @@ class TestInputs:
         with pytest.raises(ValueError, match="'X' must have the columns that the inputs"):
             KerasRegressor(wide_and_deep, **settings).fit(DIABETES, y)
 
+    def test_normalization_adapts_to_rows_of_positive_weight(self):
+        model = keras.Sequential([keras.Input((10,)), layers.Normalization(), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        weight = np.arange(442) % 3 > 0
+        fitted = KerasRegressor(model, epochs=1).fit(DIABETES, PROGRESS, weight.astype(float))
+        mean, variance, _ = fitted.model_.layers[0].get_weights()
+        np.testing.assert_allclose(mean, DIABETES[weight].mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(variance, DIABETES[weight].var(axis=0), rtol=1e-4)
+        inputs = keras.Input((10,))
+        late = layers.Normalization()(layers.Dense(4)(inputs))
+        with pytest.raises(ValueError, match="'model' must have a Normalization layer right"):
+            KerasRegressor(keras.Model(inputs, layers.Dense(1)(late))).fit(DIABETES, PROGRESS)
+
 
 class TestTargets:
     def test_two_outputs_of_a_model_that_is_not_compiled(self):

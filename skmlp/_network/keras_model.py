@@ -10,7 +10,7 @@ import numpy as np
 
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
-from skmlp._network.keras_network import WHOLE, KerasSpec, finalize
+from skmlp._network.keras_network import WHOLE, Entry, KerasSpec, finalize
 from skmlp._network.kinds import Dense, Weights
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
@@ -79,20 +79,26 @@ def first_keras_weights(spec: KerasSpec, X: np.ndarray, seed: int) -> Weights:
     inputs = spec.inputs(X)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
-            entry = spec.entries[0]
-            if not isinstance(model, keras.Sequential):
-                tensors = [id(tensor) for tensor in model.inputs]
-                if id(layer.input) not in tensors:
-                    raise ValueError(
-                        "'model' must have a Normalization layer only right after an input, or "
-                        f"one that is adapted; got {layer.name!r} after other layers."
-                    )
-                entry = spec.entries[tensors.index(id(layer.input))]
+            entry = _entry_before(layer, model, spec)
             layer.adapt(inputs[entry.name].reshape(-1, *entry.shape))
     return tuple(
         tuple(variable.value.numpy().astype(np.float32) for variable in of_layer)
         for of_layer in variables(model, spec)
     )
+
+
+def _entry_before(layer: keras.layers.Layer, model: keras.Model, spec: KerasSpec) -> Entry:
+    """The input that a layer follows."""
+    if isinstance(model, keras.Sequential):
+        followed = [layer is model.layers[0]]
+    else:
+        followed = [tensor is layer.input for tensor in model.inputs]
+    if not any(followed):
+        raise ValueError(
+            "'model' must have a Normalization layer right after an input, where it adapts to "
+            f"the rows; got {layer.name!r} after other layers; give it its mean and variance."
+        )
+    return spec.entries[followed.index(True)]
 
 
 def initial_weights(built: Weights, spec: MLPSpec, initializer: Any, seed: int) -> Weights:

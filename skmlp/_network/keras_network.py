@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ONE_AT_A_TIME = RLock()
 MAX_SEED = np.iinfo(np.int32).max
-WHOLE = "network"  # the layer that is a whole Keras network
+WHOLE = "/network"  # the layer that is a whole Keras network; no layer of Keras's is named so
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,6 @@ class KerasSpec(NetworkSpec):
     output_activation: str
     target_scaling: TargetScaling | None = None
 
-    # No layer of Keras's has such a name.
     outputs: ClassVar[tuple[str, ...]] = ("/prediction",)
 
     def input_widths(self) -> dict[str, int]:

@@ -234,7 +234,9 @@ def _first_weights(job: Job, built: Weights) -> Weights:
     if isinstance(job.spec, TabularSpec):
         return first_tabular_weights(job.spec, job.bin_edges, job.seed)
     if isinstance(job.spec, KerasSpec):
-        return first_keras_weights(job.spec, job.data.X, job.seed)
+        data = job.data
+        X = data.X if data.weight.all() else data.X[data.weight > 0]
+        return first_keras_weights(job.spec, X, job.seed)
     assert isinstance(job.spec, MLPSpec)
     return initial_weights(built, job.spec, job.kernel_initializer, job.seed)
 
