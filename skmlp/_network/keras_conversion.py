@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 from types import FunctionType
 from typing import Any
@@ -43,9 +44,14 @@ def keras_spec(
 
     Raises ValueError for a model that cannot be made again from its configuration.
     """
-    text = model_text(model)
+    return replace(_spec_of(model_text(model), link), target_scaling=target_scaling)
+
+
+@lru_cache(maxsize=32)
+def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
+    """Made once for equal models: making one anew takes as long as training it for a while."""
     model = text.made()
-    entries = _entries(model, text)
+    entries = _entries(model)
     activation = None if link else _output_activation(model)
     try:
         parts = tuple(_parts(model, entries, activation is not None))
@@ -59,7 +65,6 @@ def keras_spec(
         hidden_units=tuple(dense[:-1]),
         n_outputs=n_outputs(model),
         output_activation=link or activation or "linear",
-        target_scaling=target_scaling,
     )
 
 
@@ -229,7 +234,7 @@ def _is_of_keras(thing: Any) -> bool:
 # The parts
 
 
-def _entries(model: keras.Model, text: ModelText) -> tuple[Entry, ...]:
+def _entries(model: keras.Model) -> tuple[Entry, ...]:
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.InputLayer)]
     names = {id(layer.output): layer.name for layer in layers}
     found = []
