@@ -34,6 +34,7 @@ TENSORFLOW_ALLOWED = (
     "layers",
     "_network.keras_conversion",
     "_network.keras_model",
+    "_network.keras_text",
     "_network.noise",
     "_engine",
     "_training.metrics",

@@ -132,7 +132,8 @@ class BaseKeras(KerasInputs, ABC):
     def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:
         from skmlp._keras.losses import link_of_logits
         from skmlp._keras.optimizers import optimizer_recipe
-        from skmlp._network.keras_conversion import compile_text, keras_spec
+        from skmlp._network.keras_conversion import keras_spec
+        from skmlp._network.keras_text import compile_text
 
         model = self._built()
         settings = self._settings() | self._compiled_settings(model)
@@ -161,7 +162,7 @@ class BaseKeras(KerasInputs, ABC):
     def _built(self) -> keras.Model:
         """The user's model, of its own or copied, with all its layers built."""
         from skmlp._keras.tensorflow import keras
-        from skmlp._network.keras_conversion import model_text
+        from skmlp._network.keras_text import model_text
 
         given = given_model(self)
         with python_random_kept():
@@ -197,7 +198,7 @@ class BaseKeras(KerasInputs, ABC):
     def _compiled_settings(self, model: keras.Model | None) -> dict[str, Any]:
         """Loss, optimizer and metrics; those of a compiled model, if given."""
         from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, optimizer_object
-        from skmlp._network.keras_conversion import compiled_metrics, loss_of_outputs
+        from skmlp._network.keras_text import compiled_metrics, loss_of_outputs
 
         loss, optimizer, metrics = self.loss or self._default_loss, self.optimizer, self.metrics
         rate = None if "learning_rate" in self._shared() else self.learning_rate

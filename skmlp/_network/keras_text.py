@@ -1,0 +1,172 @@
+"""A user's Keras model, and how it is compiled, as text that does not depend on names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from math import prod
+from types import FunctionType
+from typing import Any
+
+from skmlp._keras.losses import SumOfLosses, row_loss
+from skmlp._keras.tensorflow import keras
+from skmlp._keras.text import KerasText, to_save
+from skmlp._network.keras_network import ModelText
+
+HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
+
+
+def model_text(model: keras.Model) -> ModelText:
+    """The model as text, with names that do not depend on what Keras has named before."""
+    own = _own_objects(model)
+    if "<lambda>" in own:
+        raise ValueError(
+            "'model' must hold no function without a name, which Keras cannot restore from "
+            "text; got a lambda in a layer; write a layer class, or give the function a name."
+        )
+    try:
+        serialized = keras.saving.serialize_keras_object(model)
+        serialized.pop("compile_config", None)
+        text = json.dumps(_renamed(serialized, _new_names(serialized)), sort_keys=True)
+    except TypeError as error:
+        raise ValueError(
+            f"'model' must have a configuration of plain values; got one where {error}; give "
+            "your own layers a get_config method."
+        ) from error
+    return ModelText(text, tuple(sorted(own.items())))
+
+
+def compile_text(model: keras.Model, optimizer: Any, objects: dict[str, Any]) -> ModelText:
+    """The arguments with which a model is compiled, but for its optimizer, as text.
+
+    `objects` are functions and classes of the user's own, by name.
+    """
+    config = model.get_compile_config()
+    config["optimizer"] = keras.saving.serialize_keras_object(optimizer)
+    config["loss"] = keras.tree.map_structure(_serialized_loss, model.loss)
+    text = json.dumps(config, default=_plain)
+    used = {name: value for name, value in objects.items() if name in text}
+    for value in (optimizer, *keras.tree.flatten(model.loss)):
+        own = value if isinstance(value, FunctionType) else type(value)
+        if value is not None and not isinstance(value, str) and not is_of_keras(own):
+            used[own.__name__] = own
+    return ModelText(text, tuple(sorted(used.items())))
+
+
+def _plain(value: Any) -> Any:
+    """A dict that Keras has wrapped, or a number of NumPy's, as JSON takes it."""
+    return dict(value) if isinstance(value, Mapping) else float(value)
+
+
+def _serialized_loss(loss: Any) -> Any:
+    """A loss as Keras's configurations hold it, with settings that they leave out."""
+    saved = to_save(loss)
+    if isinstance(saved, KerasText):
+        return json.loads(saved.config)
+    return loss if loss is None or isinstance(loss, str) else keras.losses.serialize(loss)
+
+
+def loss_of_outputs(model: keras.Model, loss: Any) -> Any:
+    """The loss of a model's outputs side by side, from that of a compile argument."""
+    widths = [prod(one.shape[1:]) for one in getattr(model, "outputs", None) or ()]
+    if len(widths) < 2:
+        (loss,) = keras.tree.flatten(loss)
+        return loss
+    names = model.output_names
+    weights = model.get_compile_config().get("loss_weights") if model.compiled else None
+    losses = zip(_of_outputs(loss, names), widths, strict=True)
+    return SumOfLosses(
+        tuple(row_loss(one, "linear", width) for one, width in losses),
+        tuple(widths),
+        tuple(map(float, _of_outputs(weights or 1.0, names))),
+    )
+
+
+def _of_outputs(values: Any, names: list[str]) -> list[Any]:
+    """A compile argument as a list with a value for each output."""
+    if isinstance(values, dict):
+        return [values[name] for name in names]
+    return list(values) if isinstance(values, (list, tuple)) else [values] * len(names)
+
+
+def compiled_metrics(model: keras.Model, objects: dict[str, Any]) -> list[Any]:
+    """The metrics with which a model of one output is compiled, by name or as objects.
+
+    `objects` are functions and classes of the user's own, by name.
+    """
+    config = model.get_compile_config()
+    found = _flattened([config.get("metrics"), config.get("weighted_metrics")])
+    with keras.saving.custom_object_scope(objects):
+        return [
+            one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
+            for one in found
+        ]
+
+
+def _flattened(metrics: Any) -> list[Any]:
+    """Names and configurations in a compile argument."""
+    if isinstance(metrics, (list, tuple)):
+        return [one for several in metrics for one in _flattened(several)]
+    is_one = isinstance(metrics, str) or (isinstance(metrics, dict) and "class_name" in metrics)
+    if is_one:
+        return [metrics]
+    return _flattened(list(metrics.values())) if isinstance(metrics, dict) else []
+
+
+def _new_names(serialized: Any) -> dict[str, str]:
+    """Names that Keras has made from classes, numbered from the first one in this model."""
+    counts: dict[str, int] = {}
+    names: dict[str, str] = {}
+
+    def visit(config: Any) -> None:
+        if isinstance(config, list):
+            for one in config:
+                visit(one)
+        elif isinstance(config, dict):
+            settings = config.get("config")
+            name = settings.get("name") if isinstance(settings, dict) else None
+            base = _snake(str(config.get("class_name")))
+            if isinstance(name, str) and re.sub(r"_\d+$", "", name) == base:
+                counts[base] = counts.get(base, -1) + 1
+                names[name] = f"{base}_{counts[base]}" if counts[base] else base
+            for one in config.values():
+                visit(one)
+
+    visit(serialized)
+    return names
+
+
+def _snake(name: str) -> str:
+    """A class's name as Keras makes the names of layers from it."""
+    name = re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _renamed(config: Any, names: dict[str, str], *, is_name: bool = False) -> Any:
+    if isinstance(config, dict):
+        return {
+            key: _renamed(value, names, is_name=is_name or key in HOLD_NAMES)
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return [_renamed(one, names, is_name=is_name) for one in config]
+    return names.get(config, config) if is_name and isinstance(config, str) else config
+
+
+def _own_objects(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The user's own classes and functions in a layer, by name."""
+    found: dict[str, Any] = {}
+    for value in (layer, *vars(layer).values()):
+        if isinstance(value, FunctionType) and not is_of_keras(value):
+            found[value.__name__] = value
+        elif hasattr(value, "get_config") and not is_of_keras(type(value)):
+            found[type(value).__name__] = type(value)
+    for inner in (*getattr(layer, "layers", ()), getattr(layer, "layer", None)):
+        if isinstance(inner, keras.layers.Layer):
+            found |= _own_objects(inner)
+    return found
+
+
+def is_of_keras(thing: Any) -> bool:
+    return str(thing.__module__).split(".")[0] == "keras"
