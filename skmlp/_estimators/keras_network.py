@@ -264,9 +264,12 @@ class BaseKeras(KerasInputs, ABC):
         state = self._state_or_raise()
         with model_needs_tensorflow():
             from skmlp._estimators.exported import fitted_model
+        params = None
+        if self._compiled is None:
+            settings = {
+                "label_smoothing": self.label_smoothing,
+                **self._compiled_settings(None),
+            }
+            params = SimpleNamespace(**{**self.get_params(), **settings})
         has_indices = self._has_class_indices()
-        params = SimpleNamespace(**self.get_params()) if self._compiled is None else None
-        if params is not None:
-            params.label_smoothing = self.label_smoothing
-            vars(params).update(self._compiled_settings(None))
         return fitted_model(state, params, self._compiled, has_class_indices=has_indices)

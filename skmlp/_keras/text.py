@@ -98,7 +98,7 @@ def full_config(keras_object: Any) -> dict[str, Any]:
     config = keras_object.get_config()
     left_out = set(_parameters(cls)) - {*config, *UNTOLD}
     of_base = getattr(super(cls, keras_object), "get_config", None)
-    if left_out and of_base and _is_of_keras(cls):
+    if left_out and of_base and is_of_keras(cls):
         return config | {name: value for name, value in of_base().items() if name in left_out}
     return config
 
@@ -113,8 +113,8 @@ def _each(change: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _saved(value: Any) -> Any:
-    is_function = isinstance(value, FunctionType) and _is_of_keras(value)
-    has_config = _is_of_keras(type(value)) and hasattr(value, "get_config")
+    is_function = isinstance(value, FunctionType) and is_of_keras(value)
+    has_config = is_of_keras(type(value)) and hasattr(value, "get_config")
     if not (is_function or has_config):
         return value
     from skmlp._keras.tensorflow import keras
@@ -138,11 +138,11 @@ def _made(value: Any) -> Any:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, FunctionType):
-        return KerasText(value.__name__) if _is_of_keras(value) else value
+        return KerasText(value.__name__) if is_of_keras(value) else value
     classes = type(value).__mro__
     printer = next(cls for cls in classes if "__repr__" in vars(cls))
-    is_plain = printer is object or _is_of_keras(printer)
-    if not (is_plain and any(map(_is_of_keras, classes))):
+    is_plain = printer is object or is_of_keras(printer)
+    if not (is_plain and any(map(is_of_keras, classes))):
         return value
     name = type(value).__name__
     try:
@@ -151,7 +151,7 @@ def _shown(value: Any) -> Any:
         return KerasText(f"{name}(...)")
 
 
-def _is_of_keras(thing: Any) -> bool:
+def is_of_keras(thing: Any) -> bool:
     """Whether a class or function is defined in Keras."""
     return str(thing.__module__).split(".")[0] == "keras"
 

@@ -11,11 +11,12 @@ from math import prod
 from typing import Any
 
 from skmlp._keras.tensorflow import keras
+from skmlp._keras.text import is_of_keras
 from skmlp._network.activation_kinds import LeakyReLU, PReLU, activation_kind, canonical
 from skmlp._network.activations import ACTIVATIONS
 from skmlp._network.keras_kinds import KerasLayer, normalization_kind
 from skmlp._network.keras_network import WHOLE, Entry, KerasNetwork, KerasSpec, ModelText
-from skmlp._network.keras_text import is_of_keras, model_text
+from skmlp._network.keras_text import model_text
 from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
 from skmlp._network.spec import Layer, TargetScaling
 

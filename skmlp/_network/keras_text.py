@@ -11,7 +11,7 @@ from typing import Any
 
 from skmlp._keras.losses import SumOfLosses, row_loss
 from skmlp._keras.tensorflow import keras
-from skmlp._keras.text import KerasText, to_save
+from skmlp._keras.text import KerasText, is_of_keras, to_save
 from skmlp._network.keras_network import ModelText
 
 HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
@@ -166,7 +166,3 @@ def _own_objects(layer: keras.layers.Layer) -> dict[str, Any]:
         if isinstance(inner, keras.layers.Layer):
             found |= _own_objects(inner)
     return found
-
-
-def is_of_keras(thing: Any) -> bool:
-    return str(thing.__module__).split(".")[0] == "keras"

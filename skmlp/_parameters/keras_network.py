@@ -10,6 +10,7 @@ from inspect import cleandoc
 from types import FunctionType
 from typing import Any
 
+from skmlp._keras.text import is_of_keras
 from skmlp._parameters.other_names import OF_CONSTRUCTORS
 from skmlp._parameters.parameter import Parameter, parameter, parameters_of, with_parameters
 from skmlp._parameters.ranges import COUNT, POSITIVE
@@ -73,7 +74,7 @@ class UserModel:
 
 @with_parameters
 class KerasParameters:
-    """What a model that is not compiled is compiled with, and its inputs."""
+    """Compile arguments for a model that is not compiled, its inputs and its batches."""
 
     inputs: Any = parameter(
         default=None,
@@ -201,6 +202,5 @@ def own_objects(model: Any) -> dict[str, Any]:
     return {
         name: value
         for name, value in {**referred.globals, **referred.nonlocals}.items()
-        if isinstance(value, (FunctionType, type))
-        and not str(value.__module__).startswith("keras")
+        if isinstance(value, (FunctionType, type)) and not is_of_keras(value)
     }
