@@ -2,6 +2,7 @@
 
 from skmlp._estimators.keras_classifier import KerasClassifier
 from skmlp._estimators.keras_regressor import KerasRegressor
+from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.saved_types import skops_trusted_types
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 __all__ = [
     "KerasClassifier",
     "KerasRegressor",
+    "MLPAutoencoder",
     "MLPClassifier",
     "MLPRegressor",
     "TabularClassifier",

@@ -54,6 +54,11 @@ def takes_indices(metric: keras.metrics.Metric) -> bool:
 def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure]:
     scorer = _scorer_name(metric)
     if scorer:
+        if not hasattr(estimator, "predict"):
+            raise ValueError(
+                "'metrics' must hold Keras metrics where there is no 'predict' to score; got "
+                f"{metric!r}; use 'mse' or another metric of Keras's."
+            )
         return metric, scorer_measure(scorer, estimator, spec)
     own = _keras_metric(metric, spec)
     return own.name, _keras_measure(own, spec)

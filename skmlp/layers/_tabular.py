@@ -1,7 +1,4 @@
-"""Keras layers of the tabular network.
-
-Keras loads a saved model that contains them once this module is imported.
-"""
+"""Keras layers of the tabular network."""
 
 from __future__ import annotations
 
@@ -11,15 +8,6 @@ from typing import Any
 from skmlp._keras.tensorflow import keras
 
 ops = keras.ops
-
-__all__ = [
-    "LevelEmbedding",
-    "NTKDense",
-    "ParametricActivation",
-    "PeriodicEmbedding",
-    "PiecewiseLinearEmbedding",
-    "Scaling",
-]
 
 
 @keras.saving.register_keras_serializable(package="skmlp")
