@@ -103,16 +103,15 @@ class AutoencoderSpec(NetworkSpec):
         The first one reconstructs the features. The decoder must mirror the encoder.
         """
         units = (self.n_features, *self.encoder_units)
-        mirrored = 2 * len(self.encoder_units) - i  # the hidden layer that reconstructs
         activations = self.activations[i - 1 : i]
+        if i > 1:  # the reconstruction is activated as in the decoder
+            activations += (self.activations[2 * len(self.encoder_units) - i],)
         return replace(
             self,
             n_features=units[i - 1],
             encoder_units=(units[i],),
             decoder_units=(),
-            activations=activations
-            if i == 1
-            else activations + self.activations[mirrored:][:1],
+            activations=activations,
             output_activation=self.output_activation if i == 1 else "linear",
         )
 

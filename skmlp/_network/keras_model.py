@@ -10,10 +10,8 @@ import numpy as np
 
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
-from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.keras_network import WHOLE, Entry, KerasSpec, finalize
 from skmlp._network.kinds import Dense, Weights
-from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
 
 # Output activations without a gradient below zero: an output that starts there stays there, so
@@ -110,9 +108,7 @@ def _entry_before(layer: keras.layers.Layer, model: keras.Model, spec: KerasSpec
     return spec.entries[followed.index(True)]
 
 
-def initial_weights(
-    built: Weights, spec: MLPSpec | AutoencoderSpec, initializer: Any, seed: int
-) -> Weights:
+def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
     """Kernels drawn by the initializer, and biases too with "auto", each from its own seed;
     other arrays as Keras built them.
     """

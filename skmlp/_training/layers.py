@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.fit import Measure
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.stopping import StopReason
 from skmlp._network.autoencoder import AutoencoderSpec
@@ -19,6 +19,9 @@ from skmlp._network.inference import hidden_outputs
 from skmlp._network.spec import NetworkSpec
 from skmlp._training.job import Job
 from skmlp._training.watchers import ProgressBar
+
+if TYPE_CHECKING:
+    from skmlp._engine.fit import Measure
 
 
 def train_layers(
