@@ -73,7 +73,9 @@ class NetworkSpec(ABC):
     """
 
     hidden_units: tuple[int, ...]
-    activations: tuple[Activation, ...]  # of the hidden layers, where an initializer draws the kernels
+    activations: tuple[
+        Activation, ...
+    ]  # of the hidden layers, where an initializer draws the kernels
     n_outputs: int
     output_activation: str  # canonical name
     target_scaling: TargetScaling | None
