@@ -132,7 +132,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
                 with named_as_validation():
                     validation = self._encode(*given, reset=False)
                 check_validation_rows(validation.n_rows, "'X_val'")
-            if len(kept) == self.n_estimators:
+            if len(kept) >= self._n_networks(data.n_rows):
                 self._warn_of_nothing_to_train()
                 return self
             strata = self._strata(data.y)
@@ -143,7 +143,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
     def _kept(self) -> tuple[FittedNetwork, ...]:
         """The networks that a warm start keeps."""
         kept = self._members if self.warm_start and self.__sklearn_is_fitted__() else ()
-        if len(kept) > self.n_estimators:
+        if not isinstance(self.n_estimators, str) and len(kept) > self.n_estimators:
             raise ValueError(
                 f"'n_estimators' must be at least {len(kept)}, the number of networks that are "
                 f"trained, with warm_start=True; got {self.n_estimators}; set warm_start=False "
@@ -231,7 +231,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
     def _warn_of_nothing_to_train(self) -> None:
         warnings.warn(
             f"'n_estimators' must be raised for warm_start=True to train more networks; got "
-            f"{self.n_estimators}, which {type(self).__name__} has already.",
+            f"{self.n_estimators!r}, and {len(self._members)} are trained already.",
             UserWarning,
             stacklevel=4,
         )
@@ -267,7 +267,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
         ]
 
     def _predictions(self, X: Any) -> np.ndarray:
-        """Predictions of each network, (n_estimators, n_samples, n_units) float64."""
+        """Predictions of each network, (n_networks, n_samples, n_units) float64."""
         check_is_fitted(self, "_members")
         return self._activated(self._raw_outputs(self._members, self._encode_features(X)))
 
