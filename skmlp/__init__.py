@@ -1,6 +1,7 @@
 """Multilayer perceptrons for scikit-learn, trained by compiled Keras programs."""
 
 from skmlp._displays.learning_rate import LearningRateDisplay, find_learning_rate
+from skmlp._displays.loss_curve import LossCurveDisplay
 from skmlp._estimators.keras_classifier import KerasClassifier
 from skmlp._estimators.keras_regressor import KerasRegressor
 from skmlp._estimators.mlp_classifier import MLPClassifier
@@ -17,6 +18,7 @@ __all__ = [
     "KerasClassifier",
     "KerasRegressor",
     "LearningRateDisplay",
+    "LossCurveDisplay",
     "MLPClassifier",
     "MLPRegressor",
     "TabularClassifier",

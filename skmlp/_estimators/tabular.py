@@ -49,6 +49,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
     _y_dtype: type | None = None  # None: that of y
     _members: tuple[FittedNetwork, ...]
     _seed: int
+    histories_: list[dict[str, list[float]]]
     history_: dict[str, list[float]]
     n_iter_: int
     n_outputs_: int
@@ -212,18 +213,17 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
             watchers.append(callbacks)
         with closing(bar) if bar else nullcontext():
             fitted = train_ensemble(jobs, watchers, compiles_first=limit is not None)
-        histories = [member.training.history for member in fitted]
-        if kept:
-            histories += [self.history_] * len(kept)
+        earlier = self.histories_ if kept else []
+        self.histories_ = [*earlier, *(member.training.history for member in fitted)]
         self._members = kept + tuple(member.at_rest() for member in fitted)
         self._calibrate(networks_by_held_out(jobs, first=len(kept)))
-        self.n_iter_ = min(len(history["loss"]) for history in histories)
+        self.n_iter_ = min(len(history["loss"]) for history in self.histories_)
         self.history_ = {
             name: np.mean(
-                [history[name][: self.n_iter_] for history in histories], axis=0
+                [history[name][: self.n_iter_] for history in self.histories_], axis=0
             ).tolist()
-            for name in histories[0]
-            if all(name in history for history in histories)
+            for name in self.histories_[0]
+            if all(name in history for history in self.histories_)
         }
         self._warn_of_mishaps(fitted)
         return self

@@ -46,6 +46,8 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         the networks that held it out, or of the rows of `X_val`. 1 if no rows were held out.
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks.
+    histories_ : list of dict of str to list of float
+        The same of each network.
     n_iter_ : int
         Number of epochs that all networks have trained.
 
