@@ -48,12 +48,11 @@ class ModelText:
         the seeds of these from Python's generator, which is seeded meanwhile.
         """
         from skmlp._keras.tensorflow import keras
-        from skmlp._keras.text import made_safely
 
         config = _seeded(json.loads(self.text), np.random.SeedSequence(seed))
         with keras.saving.custom_object_scope(dict(self.objects)), python_random_kept():
             random.seed(seed)
-            return made_safely(config)
+            return _made(config)
 
     def compile(self, model: keras.Model) -> None:
         """Compile a model in this way."""
@@ -84,6 +83,18 @@ def _seeded(config: Any, source: np.random.SeedSequence) -> Any:
     if "seed" in filled and filled["seed"] is None:
         filled["seed"] = int(source.spawn(1)[0].generate_state(1)[0] % MAX_SEED)
     return filled
+
+
+def _made(serialized: dict[str, Any]) -> keras.Model:
+    """The model of a configuration; Keras would build a Sequential anew after each layer."""
+    from skmlp._keras.tensorflow import keras
+    from skmlp._keras.text import made_safely
+
+    if (serialized["module"], serialized["class_name"]) != ("keras", "Sequential"):
+        return made_safely(serialized)
+    config = serialized["config"]
+    layers = [made_safely(layer) for layer in config["layers"]]
+    return keras.Sequential(layers, name=config["name"])
 
 
 @dataclass(frozen=True)
