@@ -292,6 +292,47 @@ class TestTraining:
         np.testing.assert_array_equal(loaded.predict_proba(IMAGES), saved.predict_proba(IMAGES))
 
 
+class Noise(layers.Layer):
+    """Adds random numbers, from a generator that Keras can restore or from a global one."""
+
+    def __init__(self, is_seeded, **kwargs):
+        super().__init__(**kwargs)
+        self.is_seeded = is_seeded
+        self.generator = keras.random.SeedGenerator() if is_seeded else None
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        return x + 0.1 * keras.random.normal(keras.ops.shape(x), seed=self.generator)
+
+    def get_config(self):
+        return {**super().get_config(), "is_seeded": self.is_seeded}
+
+
+class TestRemarks:
+    def test_without_xla_is_said_once_beside_the_bar(self, images_classifier, capsys):
+        copy = clone(images_classifier).set_params(epochs=1, verbose=1, warm_start=True)
+        copy.fit(IMAGES, IS_BRIGHT)
+        sentence = "KerasClassifier trains without XLA because of Conv2D."
+        assert capsys.readouterr().err.count(sentence) == 1
+        copy.fit(IMAGES, IS_BRIGHT)
+        assert sentence not in capsys.readouterr().err
+        clone(copy).set_params(verbose=0).fit(IMAGES, IS_BRIGHT)
+        assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize("is_seeded", [True, False])
+    def test_random_numbers_that_no_seed_decides(self, is_seeded):
+        model = keras.Sequential([keras.Input((10,)), Noise(is_seeded), layers.Dense(1)])
+        noisy = KerasRegressor(model, epochs=2, batch_size=32, random_state=0)
+        if is_seeded:
+            once, again = (noisy.fit(DIABETES, PROGRESS).loss_ for _ in range(2))
+            assert once == again
+        else:
+            with pytest.warns(UserWarning, match="numbers that 'random_state' does not seed") as all:
+                noisy.fit(DIABETES, PROGRESS)
+            assert all[0].filename == __file__
+
+
 class TestInputs:
     def test_images_of_any_layout(self, images_classifier):
         expected = images_classifier.predict_proba(IMAGES)

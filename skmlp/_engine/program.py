@@ -59,7 +59,8 @@ class Program:
         ]
         self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
-        self._in_xla = recipe.network.in_xla()
+        # Then rows of weight 0 fill up the last batch.
+        self._in_xla = not recipe.network.without_xla()
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)

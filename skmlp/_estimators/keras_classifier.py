@@ -121,9 +121,9 @@ class KerasClassifier(
     def _set_target_type(self, is_multilabel: bool) -> None:
         super()._set_target_type(is_multilabel)
         if self.y_type_ == "binary" and len(self.classes_) == 2:
-            from skmlp._network.keras_conversion import n_outputs
+            from skmlp._network.keras_text import output_widths
 
-            if n_outputs(self._with_inputs(self._built())) == 2:
+            if sum(output_widths(self._with_inputs(self._built()))) == 2:
                 self.y_type_, self.n_outputs_ = "multiclass", 2
 
     def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skmlp._estimators.fit_warnings import warn_of_unseeded
 from skmlp._estimators.fitted import model_needs_tensorflow
 from skmlp._estimators.keras_inputs import KerasInputs
 from skmlp._keras.text import WAITING, to_show
@@ -24,7 +25,8 @@ from skmlp._parameters.keras_network import (
 from skmlp._parameters.other_names import constructor_names
 from skmlp._parameters.parameter import parameters_of
 from skmlp._sklearn import is_printing
-from skmlp._training.job import SETTINGS
+from skmlp._training.job import SETTINGS, Job
+from skmlp._training.watchers import ProgressBar
 
 if TYPE_CHECKING:
     import keras
@@ -255,6 +257,13 @@ class BaseKeras(KerasInputs, ABC):
             "optimizer": optimizer_object(self.optimizer or "adam", self.learning_rate),
             "metrics": self.metrics,
         }
+
+    def _remark(self, job: Job, bar: ProgressBar | None) -> None:
+        name, layers = type(self).__name__, job.spec.without_xla()
+        if bar and layers and job.start is None:
+            bar.say(f"{name} trains without XLA because of {', '.join(layers)}.")
+        if not job.spec.is_repeatable():
+            warn_of_unseeded(name)
 
     # The fitted network
 

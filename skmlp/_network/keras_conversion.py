@@ -15,8 +15,15 @@ from skmlp._keras.text import is_of_keras
 from skmlp._network.activation_kinds import LeakyReLU, PReLU, activation_kind, canonical
 from skmlp._network.activations import ACTIVATIONS
 from skmlp._network.keras_kinds import KerasLayer, normalization_kind
-from skmlp._network.keras_network import WHOLE, Entry, KerasNetwork, KerasSpec, ModelText
-from skmlp._network.keras_text import model_text
+from skmlp._network.keras_network import (
+    WHOLE,
+    Entry,
+    KerasNetwork,
+    KerasSpec,
+    ModelText,
+    layers_in,
+)
+from skmlp._network.keras_text import model_text, output_widths
 from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
 from skmlp._network.spec import Layer, TargetScaling
 
@@ -61,14 +68,9 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
         entries=entries,
         parts=parts,
         hidden_units=tuple(dense[:-1]),
-        n_outputs=n_outputs(model),
+        n_outputs=sum(output_widths(model)),
         output_activation=link or activation or "linear",
     )
-
-
-def n_outputs(model: keras.Model) -> int:
-    """Numbers that a built model predicts for a row."""
-    return sum(prod(output.shape[1:]) for output in keras.tree.flatten(model.outputs))
 
 
 def _entries(model: keras.Model) -> tuple[Entry, ...]:
@@ -216,21 +218,25 @@ def _whole(
         linear = json.loads(text.text)
         _set_linear(linear, last.name)
         text = replace(text, text=json.dumps(linear, sort_keys=True))
-    layers = list(_all_layers(model))
+    layers = list(layers_in(model))
     sizes = [
         prod(size or 1 for size in tensor.shape[1:])
         for layer in layers
         for tensor in keras.tree.flatten(_output_of(layer))
         if tensor is not None
     ]
-    suits_xla = all(
-        is_of_keras(type(layer))
-        and IN_XLA.fullmatch(type(layer).__name__)
-        and layer.activity_regularizer is None
-        for layer in layers
+    not_for_xla = {type(layer).__name__ for layer in layers if not _suits_xla(layer)}
+    kind = KerasNetwork(
+        text, entries, sum(output_widths(model)), max(sizes), tuple(sorted(not_for_xla))
     )
-    kind = KerasNetwork(text, entries, n_outputs(model), max(sizes, default=1), suits_xla)
+    if text.objects:  # the user's own layers may draw random numbers by themselves
+        kind = replace(kind, draws_unseeded=kind.of(model).differs_when_repeated())
     return Layer(WHOLE, kind, tuple(entry.name for entry in entries))
+
+
+def _suits_xla(layer: keras.layers.Layer) -> bool:
+    is_known = is_of_keras(type(layer)) and IN_XLA.fullmatch(type(layer).__name__)
+    return bool(is_known) and layer.activity_regularizer is None
 
 
 def _set_linear(config: Any, name: str) -> None:
@@ -243,14 +249,3 @@ def _set_linear(config: Any, name: str) -> None:
             config["activation"] = "linear"
         for one in config.values():
             _set_linear(one, name)
-
-
-def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Layers, and those inside them."""
-    for layer in model.layers:
-        yield layer
-        inner = getattr(layer, "layer", None)
-        if isinstance(inner, keras.layers.Layer):
-            yield inner
-        if hasattr(layer, "layers"):
-            yield from _all_layers(layer)

@@ -169,13 +169,18 @@ class KerasNetwork(Kind):
     entries: tuple[Entry, ...]
     n_outputs: int
     widest: int  # numbers of a row's largest layer
-    suits_xla: bool
+    not_for_xla: tuple[str, ...]  # classes of layers
+    draws_unseeded: bool = False  # whether a layer draws random numbers that no seed decides
     is_random: ClassVar[bool] = True  # perhaps
     in_stacks: ClassVar[bool] = False
 
     @property
-    def in_xla(self) -> bool:
-        return self.suits_xla
+    def without_xla(self) -> tuple[str, ...]:
+        return self.not_for_xla
+
+    @property
+    def is_repeatable(self) -> bool:
+        return not self.draws_unseeded
 
     def units(self, width: int) -> int:
         return self.n_outputs
@@ -191,15 +196,19 @@ class KerasNetwork(Kind):
         return outputs.numpy().astype(inputs[0].dtype)
 
     def built(self, width: int) -> KerasNetwork:
+        return self.of(self.model.made())
+
+    def of(self, network: keras.Model) -> BuiltKerasNetwork:
+        """The kind, ready to run this network."""
         own = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return BuiltKerasNetwork(**own, network=self.model.made())
+        return BuiltKerasNetwork(**own, network=network)
 
 
 @dataclass(frozen=True)
 class BuiltKerasNetwork(KerasNetwork):
     """A Keras network that runs with given arrays instead of its own weights."""
 
-    network: Any = field(compare=False)
+    network: Any = field(default=None, compare=False)
 
     @cached_property
     def _seeds(self) -> SeedStates:
@@ -236,6 +245,20 @@ class BuiltKerasNetwork(KerasNetwork):
         states = [v for v in self.network.weights if not v.trainable]
         new = [tf.cast(scope.get_current_value(state), tf.float32) for state in states]
         return outputs, new, sum(scope.losses, tf.zeros(()))
+
+    def differs_when_repeated(self) -> bool:
+        """Whether the outputs of the same rows differ in training from the same seeds."""
+        rng = np.random.default_rng(0)
+        rows = [np.float32(rng.random((2, entry.width))) for entry in self.entries]
+        weights = self.network.get_weights()
+
+        def outputs() -> np.ndarray:
+            self.network.set_weights(weights)
+            self.reset(seed=0, epoch=0)
+            outputs = self.network(self._arranged(rows), training=True)
+            return self._side_by_side(outputs).numpy()
+
+        return not np.array_equal(outputs(), outputs(), equal_nan=True)
 
     def _run(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
@@ -274,14 +297,23 @@ class BuiltKerasNetwork(KerasNetwork):
         return tf.concat([tf.reshape(one, [tf.shape(one)[0], -1]) for one in flat], axis=-1)
 
 
-def finalize(layer: Any) -> None:
+def layers_in(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """A layer or model, and the layers inside it."""
+    from skmlp._keras.tensorflow import keras
+
+    yield layer
+    for inner in (*getattr(layer, "layers", ()), getattr(layer, "layer", None)):
+        if isinstance(inner, keras.layers.Layer):
+            yield from layers_in(inner)
+
+
+def finalize(model: keras.Model) -> None:
     """Let `keras.layers.Normalization` compute with the mean and variance that it now has."""
     from skmlp._keras.tensorflow import keras
 
-    if isinstance(layer, keras.layers.Normalization):
-        layer.finalize_state()
-    for inner in getattr(layer, "layers", ()):
-        finalize(inner)
+    for layer in layers_in(model):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
 
 
 @lru_cache(maxsize=16)

@@ -12,7 +12,7 @@ from typing import Any
 from skmlp._keras.losses import SumOfLosses, row_loss
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import KerasText, is_of_keras, to_save
-from skmlp._network.keras_network import ModelText
+from skmlp._network.keras_network import ModelText, layers_in
 
 HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 
@@ -67,9 +67,14 @@ def _serialized_loss(loss: Any) -> Any:
     return loss if loss is None or isinstance(loss, str) else keras.losses.serialize(loss)
 
 
+def output_widths(model: keras.Model) -> list[int]:
+    """Numbers that each output of a model predicts for a row; none if it has no inputs."""
+    return [prod(output.shape[1:]) for output in getattr(model, "outputs", None) or ()]
+
+
 def loss_of_outputs(model: keras.Model, loss: Any) -> Any:
     """The loss of a model's outputs side by side, from that of a compile argument."""
-    widths = [prod(one.shape[1:]) for one in getattr(model, "outputs", None) or ()]
+    widths = output_widths(model)
     if len(widths) < 2:
         (loss,) = keras.tree.flatten(loss)
         return loss
@@ -154,15 +159,13 @@ def _renamed(config: Any, names: dict[str, str], *, is_name: bool = False) -> An
     return names.get(config, config) if is_name and isinstance(config, str) else config
 
 
-def _own_objects(layer: keras.layers.Layer) -> dict[str, Any]:
-    """The user's own classes and functions in a layer, by name."""
+def _own_objects(model: keras.Model) -> dict[str, Any]:
+    """The user's own classes and functions in a model, by name."""
     found: dict[str, Any] = {}
-    for value in (layer, *vars(layer).values()):
-        if isinstance(value, FunctionType) and not is_of_keras(value):
-            found[value.__name__] = value
-        elif hasattr(value, "get_config") and not is_of_keras(type(value)):
-            found[type(value).__name__] = type(value)
-    for inner in (*getattr(layer, "layers", ()), getattr(layer, "layer", None)):
-        if isinstance(inner, keras.layers.Layer):
-            found |= _own_objects(inner)
+    for layer in layers_in(model):
+        for value in (layer, *vars(layer).values()):
+            if isinstance(value, FunctionType) and not is_of_keras(value):
+                found[value.__name__] = value
+            elif hasattr(value, "get_config") and not is_of_keras(type(value)):
+                found[type(value).__name__] = type(value)
     return found

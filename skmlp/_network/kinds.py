@@ -57,8 +57,13 @@ class Kind:
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
 
     @property
-    def in_xla(self) -> bool:
-        """Whether training is compiled by XLA; then rows of weight 0 fill up the last batch."""
+    def without_xla(self) -> tuple[str, ...]:
+        """Classes of layers that keep training from being compiled by XLA."""
+        return ()
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether a fit's seed decides all random numbers."""
         return True
 
     @property
