@@ -202,6 +202,13 @@ class TestModel:
         loss = fitted.model_.evaluate(DIABETES, PROGRESS, verbose=0)
         assert loss == pytest.approx(huber, rel=1e-5)
 
+    def test_clipping_in_place_of_the_optimizers(self):
+        model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.01, clipvalue=5.0), "mse")
+        fitted = KerasRegressor(model, clipnorm=0.5, epochs=1).fit(DIABETES, PROGRESS)
+        optimizer = fitted.model_.optimizer
+        assert (optimizer.clipnorm, optimizer.clipvalue) == (0.5, None)
+
     def test_own_metrics(self):
         def half_error(y_true, y_pred):
             return keras.ops.abs(y_true - y_pred) / 2

@@ -6,7 +6,7 @@ from typing import Any
 
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.losses import keras_loss
-from skmlp._keras.optimizers import CLIPPINGS, optimizer_recipe
+from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import full_config
 from skmlp._network.keras_model import build_model, set_weights
@@ -78,8 +78,7 @@ def _loss(params: Any, spec: NetworkSpec, has_class_indices: bool) -> Any:
 
 def _optimizer(params: Any) -> keras.optimizers.Optimizer:
     """A new optimizer; only a schedule that is a Keras object is applied."""
-    names = ("momentum", "nesterov", "weight_decay", *CLIPPINGS)
-    settings = {name: getattr(params, name) for name in names}
+    settings = {name: getattr(params, name) for name in OF_OPTIMIZERS}
     optimizer = optimizer_recipe(params.optimizer, params.learning_rate, **settings).build()
     schedule = params.learning_rate_schedule
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):

@@ -133,7 +133,7 @@ class BaseKeras(KerasInputs, ABC):
 
     def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:
         from skmlp._keras.losses import link_of_logits
-        from skmlp._keras.optimizers import optimizer_recipe
+        from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
         from skmlp._network.keras_conversion import keras_spec
         from skmlp._network.keras_text import compile_text
 
@@ -144,7 +144,7 @@ class BaseKeras(KerasInputs, ABC):
         self._check_outputs(spec.n_outputs)
         self._compiled = None
         if model.compiled:
-            names = ("optimizer", "learning_rate", "momentum", "nesterov", "weight_decay")
+            names = ("optimizer", "learning_rate", *OF_OPTIMIZERS)
             optimizer = optimizer_recipe(**{name: settings[name] for name in names}).build()
             self._compiled = compile_text(model, optimizer, own_objects(given_model(self)))
         return self._placed(spec), settings
