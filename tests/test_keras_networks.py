@@ -49,6 +49,25 @@ def build_classifier(meta, compile_kwargs, n_neurons=8):
     return model
 
 
+class Unable(keras.Model):
+    def call(self, x):
+        return x["left"]
+
+
+def two_heads(losses):
+    inputs = keras.Input((10,))
+    heads = [layers.Dense(1, name=name)(inputs) for name in ("first", "second")]
+    model = keras.Model(inputs, heads)
+    model.compile("sgd", losses)
+    return model
+
+
+def linear(loss):
+    model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
+    model.compile("sgd", loss)
+    return model
+
+
 def convolutional(n_classes=2, drop=0.3):
     return keras.Sequential(
         [
@@ -449,6 +468,20 @@ class TestBadInput:
             (
                 lambda: keras.Sequential([keras.Input((10,)), layers.Dense(1, lambda x: x)]),
                 "'model' must hold no function without a name",
+            ),
+            (lambda: keras.Sequential(), "'model' must have layers; got a Sequential without"),
+            (
+                lambda: Unable(),
+                r"'model' must have inputs that Keras knows, .* got Unable, which failed",
+            ),
+            (
+                lambda: linear("sparse_categorical_crossentropy"),
+                "'loss' must fit the network's single output; got a categorical loss",
+            ),
+            (lambda: linear(["mse", "mae"]), "'model' must be compiled with one loss for"),
+            (
+                lambda: two_heads({"first": "mse"}),
+                "must be compiled with a value of 'loss' for each output, first, second; got 1",
             ),
         ],
     )

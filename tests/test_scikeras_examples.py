@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array, issparse
 from scipy.stats import reciprocal
 from sklearn.base import clone
-from sklearn.datasets import load_digits, make_classification
+from sklearn.datasets import load_digits, make_classification, make_friedman1
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier
 from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
@@ -460,21 +460,21 @@ def test_random_state():
 # Géron, "Hands-On Machine Learning", chapter 10
 
 
-def build_model(n_hidden=1, n_neurons=30, learning_rate=3e-3, input_shape=[4]):  # noqa: B006
+def build_model(n_hidden=1, n_neurons=30, learning_rate=3e-3, input_shape=[8]):  # noqa: B006
     model = keras.models.Sequential()
     model.add(keras.layers.InputLayer(shape=input_shape))
-    for _ in range(n_hidden):
+    for layer in range(n_hidden):  # noqa: B007
         model.add(keras.layers.Dense(n_neurons, activation="relu"))
     model.add(keras.layers.Dense(1))
-    optimizer = keras.optimizers.SGD(learning_rate=learning_rate)
-    model.compile(loss="mse", optimizer=optimizer)
+    model.compile(loss="mse", optimizer=keras.optimizers.SGD(learning_rate=learning_rate))
     return model
 
 
 def test_wrapped_function():
     train, valid = (X[:150], Y[:150]), (X[150:], Y[150:])
     patience = keras.callbacks.EarlyStopping(patience=3)
-    regressor = KerasRegressor(build_model, learning_rate=0.1, batch_size=16, random_state=0)
+    regressor = KerasRegressor(build_model, learning_rate=0.1, input_shape=[4])
+    regressor.set_params(batch_size=16, random_state=0)
     regressor.fit(*train, epochs=100, validation_data=valid, callbacks=[patience])
     losses = regressor.history_["val_loss"]
     assert np.argmin(losses) == len(losses) - 4
@@ -484,24 +484,32 @@ def test_wrapped_function():
     assert mse == pytest.approx(min(losses), rel=1e-4)
 
 
+@pytest.fixture
+def numpy_seed():
+    """NumPy's global generator decides where no `random_state` is given."""
+    state = np.random.get_state()
+    np.random.seed(0)
+    yield
+    np.random.set_state(state)
+
+
+@pytest.mark.usefixtures("numpy_seed")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of few epochs
 def test_randomized_search_over_the_arguments():
-    distributions = {
-        "n_hidden": [0, 1],
-        "n_neurons": np.arange(8, 10),
-        "learning_rate": reciprocal(3e-3, 3e-2),
+    """As it stands in the book, but for the data, and for less of everything."""
+    X_train, y_train = make_friedman1(150, 8, random_state=0)
+    X_valid, y_valid = make_friedman1(50, 8, random_state=1)
+    param_distribs = {
+        "n_hidden": [0, 1, 2, 3],
+        "n_neurons": np.arange(1, 100),
+        "learning_rate": reciprocal(3e-4, 3e-2),
     }
-    search = RandomizedSearchCV(
-        KerasRegressor(build_model, random_state=0),
-        distributions,
-        n_iter=3,
-        cv=3,
-        random_state=0,
-    )
+    search = RandomizedSearchCV(KerasRegressor(build_model), param_distribs, n_iter=3, cv=3)
     search.fit(
-        X[:150],
-        Y[:150],
-        epochs=10,
-        validation_data=(X[150:], Y[150:]),
+        X_train,
+        y_train,
+        epochs=2,
+        validation_data=(X_valid, y_valid),
         callbacks=[keras.callbacks.EarlyStopping(patience=10)],
     )
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
@@ -510,5 +518,5 @@ def test_randomized_search_over_the_arguments():
     assert isinstance(model, keras.Sequential)
     assert len(model.layers) == best["n_hidden"] + 1
     assert float(model.optimizer.learning_rate) == pytest.approx(best["learning_rate"])
-    mse = model.evaluate(X[150:], Y[150:], verbose=0)
-    assert mse == pytest.approx(mean_squared_error(Y[150:], search.predict(X[150:])), rel=1e-4)
+    mse = model.evaluate(X_valid, y_valid, verbose=0)
+    assert mse == pytest.approx(mean_squared_error(y_valid, search.predict(X_valid)), rel=1e-4)

@@ -179,7 +179,10 @@ class BaseKeras(KerasInputs, ABC):
                     model = model_text(model).made()
                     if given.compiled:
                         model.compile_from_config(given.get_compile_config())
-                model.build((None, *self.X_shape_[1:]))
+                if model.layers:
+                    model.build((None, *self.X_shape_[1:]))
+        if isinstance(model, keras.Sequential) and not model.layers:
+            raise ValueError("'model' must have layers; got a Sequential without any.")
         return model
 
     def _with_inputs(self, model: keras.Model) -> keras.Model:

@@ -92,8 +92,8 @@ def row_loss(
     link = _link_of_logits(found)
     if link == "softmax" and n_outputs == 1:
         raise ValueError(
-            "'loss' must fit the single output of a binary problem; got a categorical loss, "
-            f"{loss!r}; use 'log_loss'."
+            "'loss' must fit the network's single output; got a categorical loss, "
+            f"{loss!r}; use 'log_loss' for two classes, 'squared_error' for numbers."
         )
     if link == output_activation:
         on_raw = _per_row(_with_logits(found, True), "linear", n_outputs)

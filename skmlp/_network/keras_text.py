@@ -23,7 +23,7 @@ def model_text(model: keras.Model) -> ModelText:
     if "<lambda>" in own:
         raise ValueError(
             "'model' must hold no function without a name, which Keras cannot restore from "
-            "text; got a lambda in a layer; write a layer class, or give the function a name."
+            "text; got a lambda; write a layer class, or give the function a name."
         )
     try:
         serialized = keras.saving.serialize_keras_object(model)
@@ -76,23 +76,33 @@ def loss_of_outputs(model: keras.Model, loss: Any) -> Any:
     """The loss of a model's outputs side by side, from that of a compile argument."""
     widths = output_widths(model)
     if len(widths) < 2:
-        (loss,) = keras.tree.flatten(loss)
-        return loss
-    names = model.output_names
+        losses = keras.tree.flatten(loss)
+        if len(losses) != 1:
+            raise ValueError(
+                f"'model' must be compiled with one loss for its one output; got {losses}."
+            )
+        return losses[0]
     weights = model.get_compile_config().get("loss_weights") if model.compiled else None
-    losses = zip(_of_outputs(loss, names), widths, strict=True)
+    losses = zip(_of_outputs(loss, "loss", model.output_names), widths, strict=True)
     return SumOfLosses(
         tuple(row_loss(one, "linear", width) for one, width in losses),
         tuple(widths),
-        tuple(map(float, _of_outputs(weights or 1.0, names))),
+        tuple(map(float, _of_outputs(weights or 1.0, "loss_weights", model.output_names))),
     )
 
 
-def _of_outputs(values: Any, names: list[str]) -> list[Any]:
+def _of_outputs(values: Any, argument: str, names: list[str]) -> list[Any]:
     """A compile argument as a list with a value for each output."""
-    if isinstance(values, dict):
+    if isinstance(values, dict) and values.keys() == set(names):
         return [values[name] for name in names]
-    return list(values) if isinstance(values, (list, tuple)) else [values] * len(names)
+    if isinstance(values, (list, tuple)) and len(values) == len(names):
+        return list(values)
+    if isinstance(values, (dict, list, tuple)):
+        raise ValueError(
+            f"'model' must be compiled with a value of '{argument}' for each output, "
+            f"{', '.join(names)}; got {len(values)}: {', '.join(map(str, values))}."
+        )
+    return [values] * len(names)
 
 
 def compiled_metrics(model: keras.Model, objects: dict[str, Any]) -> list[Any]:
