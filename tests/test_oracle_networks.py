@@ -100,6 +100,13 @@ def residual(x):
     return layers.Dense(1)(layers.Add()([x, layers.Dense(6, "relu")(x)]))
 
 
+def activated_beside(x):
+    """A layer whose activation, which NumPy computes in place, is used beside it."""
+    x = layers.ReLU()(x)
+    hidden = layers.Dense(6)(x)
+    return layers.Dense(1)(layers.Add()([hidden, layers.ReLU()(hidden), hidden]))
+
+
 def nested(x):
     return layers.Dense(1)(keras.Sequential([keras.Input((6,)), layers.Dense(4, "relu")])(x))
 
@@ -183,7 +190,19 @@ CASES = {
         Y,
         False,
     ),
-    "normalization": (sequential(layers.Normalization, dense()), 3 * X + 1, Y, False),
+    "normalization": (sequential(layers.Normalization, dense()), 3 * X + 1, Y, True),
+    "rescaling": (
+        sequential(lambda: layers.Rescaling([1, 2, 3, 4, 5, 6], 0.5), dense()),
+        X,
+        Y,
+        True,
+    ),
+    "flattened by Reshape": (
+        sequential(lambda: layers.Reshape((72,)), dense(), shape=(6, 6, 2)),
+        IMAGES,
+        Y,
+        True,
+    ),
     "convolution": (
         convolutional(layers.BatchNormalization, layers.MaxPooling2D, layers.Flatten, dense()),
         IMAGES,
@@ -203,7 +222,8 @@ CASES = {
         False,
     ),
     "attention": (functional(attention), X, Y, False),
-    "residual": (functional(residual), X, Y, False),
+    "residual": (functional(residual), X, Y, True),
+    "activated beside": (functional(activated_beside), X, Y, True),
     "shared": (functional(shared), X, Y, False),
     "nested": (functional(nested), X, Y, False),
     "two outputs": (

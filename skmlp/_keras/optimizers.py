@@ -83,9 +83,10 @@ def optimizer_recipe(
     """Recipe from the constructor's parameters; a setting of None keeps the optimizer's own.
 
     `clips` and `averages` say that the engine clips gradients or averages weights, so that the
-    optimizer must not. Clipping among the settings replaces the optimizer's own. Raises ValueError for an unknown name, an optimizer that the engine
-    cannot restart, a setting that the optimizer does not have, a learning rate beside a
-    schedule, two averages, and clipping beside accumulated gradients.
+    optimizer must not. Clipping among the settings replaces the optimizer's own. Raises
+    ValueError for an unknown name, an optimizer that the engine cannot restart, a setting that
+    the optimizer does not have, a learning rate beside a schedule, two averages, and clipping
+    beside accumulated gradients.
     """
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer

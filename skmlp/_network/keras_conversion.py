@@ -10,6 +10,8 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import is_of_keras
 from skmlp._network.activation_kinds import LeakyReLU, PReLU, activation_kind, canonical
@@ -24,7 +26,16 @@ from skmlp._network.keras_network import (
     layers_in,
 )
 from skmlp._network.keras_text import model_text, output_widths
-from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
+from skmlp._network.kinds import (
+    Add,
+    AlphaDropout,
+    Concatenate,
+    Dense,
+    Dropout,
+    Kind,
+    Rescaling,
+    Standardization,
+)
 from skmlp._network.spec import Layer, TargetScaling
 
 # Layers for XLA. Its convolutions take three times as long as TensorFlow's on a CPU; batch
@@ -156,7 +167,7 @@ def _check_is_plain(layer: keras.layers.Layer) -> None:
         or layer.dtype_policy.name != "float32"
         or len(output.shape) != 2
         or (
-            type(layer) is not keras.layers.Flatten
+            type(layer) not in (keras.layers.Flatten, keras.layers.Reshape)
             and any(len(tensor.shape) != 2 for tensor in keras.tree.flatten(layer.input))
         )
     ):
@@ -184,8 +195,17 @@ def _kinds(layer: keras.layers.Layer, is_last: bool) -> Iterator[tuple[str, Kind
         yield name, normalization_kind(KerasLayer(cls, json.dumps(config, sort_keys=True)))
     elif cls == "Concatenate" and layer.axis in (-1, 1):
         yield name, Concatenate()
-    elif cls in ("Flatten", "Identity"):
+    elif cls in ("Flatten", "Reshape", "Identity"):
         yield name, Kind()
+    elif cls == "Add" and len({tensor.shape for tensor in layer.input}) == 1:
+        yield name, Add(len(layer.input))
+    elif cls == "Rescaling":
+        numbers = (tuple(np.ravel(one).tolist()) for one in (layer.scale, layer.offset))
+        yield name, Rescaling(*numbers)
+    elif cls == "Normalization" and layer.input_mean is None and not layer.invert:
+        if config["axis"] not in (-1, 1, [-1], [1], (-1,), (1,)):
+            raise UnknownLayerError
+        yield name, Standardization()
     else:
         yield name, _activation_layer(cls, config)
 

@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from skmlp._network.keras_kinds import SeedStates
-from skmlp._network.kinds import Array, Batch, Concatenate, Dense, Dropout, Kind, Shape, Trained
+from skmlp._network.kinds import (
+    Add,
+    Array,
+    Batch,
+    Concatenate,
+    Dense,
+    Dropout,
+    Kind,
+    Shape,
+    Trained,
+)
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
 
 if TYPE_CHECKING:
@@ -146,7 +156,7 @@ class KerasSpec(NetworkSpec):
         """Each dense layer but the last, or the activation or normalisation that follows it."""
         hidden = [part.name for part in self.parts if isinstance(part.kind, Dense)][:-1]
         for part in self.parts:
-            is_other = isinstance(part.kind, (Concatenate, Dense, Dropout))
+            is_other = isinstance(part.kind, (Add, Concatenate, Dense, Dropout))
             if not is_other and part.sources[0] in hidden:
                 hidden[hidden.index(part.sources[0])] = part.name
         return tuple(hidden)
