@@ -172,13 +172,13 @@ def test_several_inputs():
     assert (scores > 0.5).all()
 
 
-def build_two_outputs(losses=None):
+def build_two_outputs(losses=None, measures=None):
     rows = keras.Input((4,))
     hidden = keras.layers.Dense(16, activation="relu")(rows)
     outputs = [keras.layers.Dense(1, name=name)(hidden) for name in ("whole", "half")]
     model = keras.Model(rows, outputs)
     if losses:
-        model.compile("adam", losses, loss_weights=[1, 0.1])
+        model.compile("adam", losses, loss_weights=[1, 0.1], metrics=measures)
     return model
 
 
@@ -192,12 +192,25 @@ def test_several_outputs_with_one_loss():
 
 
 def test_several_outputs_with_losses_and_weights():
-    regressor = KerasRegressor(build_two_outputs, losses=["mse", "mae"], epochs=20, **COMMON)
-    whole, half = regressor.fit(X, [Y, Y / 2]).predict(X).T
-    loss = np.mean((whole - Y) ** 2) + 0.1 * np.mean(np.abs(half - Y / 2))
-    assert loss < 0.5 * regressor.history_["loss"][0]
-    evaluated = regressor.model_.evaluate(X, [Y, Y / 2], verbose=0)[0]
-    assert evaluated == pytest.approx(loss, rel=1e-4)
+    measures = {"whole": ["mae", keras.metrics.MeanSquaredError(name="square")]}
+    regressor = KerasRegressor(
+        build_two_outputs, losses=["mse", "mae"], measures=measures, epochs=20, **COMMON
+    )
+    targets = [Y, Y / 2]
+    whole, half = regressor.fit(X, targets, validation_data=(X, targets)).predict(X).T
+    losses = np.mean((whole - Y) ** 2), np.mean(np.abs(half - Y / 2))
+    assert losses[0] + 0.1 * losses[1] < 0.5 * regressor.history_["loss"][0]
+    measured = regressor.model_.evaluate(X, targets, 200, verbose=0, return_dict=True)
+    assert measured["whole_loss"] == pytest.approx(losses[0], rel=1e-4)
+    assert measured["half_loss"] == pytest.approx(losses[1], rel=1e-4)
+    kept = np.argmax(regressor.validation_scores_)
+    assert regressor.history_.keys() == {
+        *measured,
+        *(f"val_{name}" for name in measured),
+        "learning_rate",
+    }
+    for name, value in measured.items():
+        assert regressor.history_[f"val_{name}"][kept] == pytest.approx(value, rel=1e-4)
 
 
 def test_class_numbers_and_one_hot_names_of_the_loss_mean_the_same(iris):

@@ -308,14 +308,16 @@ class Program:
         """Sums of the rows' losses, without penalty, each (...,): the total, then one per
         output if there are several.
         """
-        losses = []
-        for output in raw:
-            of_rows = self._losses_of_rows(y, output)
-            losses.append(tf.reduce_sum(of_rows * weight, axis=-1))
+        several, weights = self.recipe.sum_of_losses, numbers.loss_weights
+        if several is None:
+            of_outputs = [self._losses_of_rows(y, output) for output in raw]
+        else:
+            of_outputs, weights = several.parts(y, raw[0]), several.weights
+        losses = [tf.reduce_sum(of_rows * weight, axis=-1) for of_rows in of_outputs]
         if len(losses) == 1:
             return losses
         parts = tf.stack(losses, axis=-1)
-        return [tf.reduce_sum(numbers.loss_weights * parts, axis=-1), *losses]
+        return [tf.reduce_sum(weights * parts, axis=-1), *losses]
 
     def _losses_of_rows(self, y: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Losses, (..., rows)."""

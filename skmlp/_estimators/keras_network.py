@@ -138,9 +138,10 @@ class BaseKeras(KerasInputs, ABC):
         from skmlp._network.keras_text import compile_text
 
         model = self._built()
-        settings = self._settings() | self._compiled_settings(model)
+        functional = self._with_inputs(model)
+        settings = self._settings() | self._compiled_settings(model, functional)
         link = link_of_logits(settings["loss"])
-        spec = keras_spec(self._with_inputs(model), link, self._target_scaling())
+        spec = keras_spec(functional, link, self._target_scaling())
         self._check_outputs(spec.n_outputs)
         self._compiled = None
         if model.compiled:
@@ -200,20 +201,28 @@ class BaseKeras(KerasInputs, ABC):
                 f"{self.X_shape_[1:]}; got {type(model).__name__}, which failed with: {error}"
             ) from error
 
-    def _compiled_settings(self, model: keras.Model | None) -> dict[str, Any]:
-        """Loss, optimizer and metrics; those of a compiled model, if given."""
+    def _compiled_settings(
+        self, model: keras.Model | None, outputs: keras.Model | None = None
+    ) -> dict[str, Any]:
+        """Loss, optimizer and metrics; those of a compiled model, if given.
+
+        `outputs` is the model with the same outputs, and known inputs.
+        """
         from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, optimizer_object
-        from skmlp._network.keras_text import compiled_metrics, loss_of_outputs
+        from skmlp._network.keras_text import compiled_metrics, loss_of_outputs, output_names
 
         loss, optimizer, metrics = self.loss or self._default_loss, self.optimizer, self.metrics
         rate = None if "learning_rate" in self._shared() else self.learning_rate
-        if model is not None and model.compiled:
+        loss_weights = None
+        if model is not None and outputs is not None and model.compiled:
             self._refuse_beside_compiled()
             loss, optimizer = model.loss, model.optimizer
+            loss_weights = model.get_compile_config().get("loss_weights")
             if metrics is None or "metrics" in self._shared():
-                metrics = compiled_metrics(model, own_objects(given_model(self)))
+                objects = own_objects(given_model(self))
+                metrics = compiled_metrics(model, output_names(outputs), objects)
         return {
-            "loss": loss if model is None else loss_of_outputs(model, loss),
+            "loss": loss if outputs is None else loss_of_outputs(outputs, loss, loss_weights),
             "optimizer": optimizer_object(optimizer or "adam", rate),
             "learning_rate": DEFAULT_LEARNING_RATE,  # an object keeps its own
             "metrics": metrics,

@@ -20,12 +20,13 @@ from skmlp._network.keras_kinds import KerasLayer, normalization_kind
 from skmlp._network.keras_network import (
     WHOLE,
     Entry,
+    Head,
     KerasNetwork,
     KerasSpec,
     ModelText,
     layers_in,
 )
-from skmlp._network.keras_text import model_text, output_widths
+from skmlp._network.keras_text import model_text, output_names, output_widths
 from skmlp._network.kinds import (
     Add,
     AlphaDropout,
@@ -81,7 +82,18 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
         hidden_units=tuple(dense[:-1]),
         n_outputs=sum(output_widths(model)),
         output_activation=link or activation or "linear",
+        heads=_heads(model),
     )
+
+
+def _heads(model: keras.Model) -> tuple[Head, ...]:
+    """The outputs, if there are several; a layer of several gives them all its name."""
+    names, widths = output_names(model), output_widths(model)
+    if len(widths) == 1:
+        return ()
+    if len(set(names)) < len(names):
+        names = [f"output_{i}" for i in range(len(names))]
+    return tuple(map(Head, names, widths))
 
 
 def _entries(model: keras.Model) -> tuple[Entry, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from math import prod
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -121,6 +121,13 @@ class Entry:
         return prod(self.shape)
 
 
+class Head(NamedTuple):
+    """An output of a Keras network: some columns of its predictions."""
+
+    name: str
+    width: int
+
+
 @dataclass(frozen=True)
 class KerasSpec(NetworkSpec):
     """A user's Keras network: `parts` are its layers up to the raw outputs, the last one."""
@@ -132,6 +139,7 @@ class KerasSpec(NetworkSpec):
     n_outputs: int
     output_activation: str
     target_scaling: TargetScaling | None = None
+    heads: tuple[Head, ...] = ()  # the outputs, if there are several
 
     outputs: ClassVar[tuple[str, ...]] = ("/prediction",)
 
@@ -150,6 +158,10 @@ class KerasSpec(NetworkSpec):
     def _made_layers(self) -> Iterator[Layer]:
         yield from self.parts
         yield Layer(self.outputs[0], self.final_layer(), (self.parts[-1].name,))
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        return tuple(head.name for head in self.heads)
 
     @property
     def hidden_outputs(self) -> tuple[str, ...]:

@@ -7,12 +7,20 @@ import re
 from collections.abc import Mapping
 from math import prod
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from skmlp._keras.losses import SumOfLosses, row_loss
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import KerasText, is_of_keras, to_save
 from skmlp._network.keras_network import ModelText, layers_in
+
+
+class OutputMetric(NamedTuple):
+    """A metric of one of several outputs."""
+
+    output: int  # its number
+    metric: Any  # a name or an object
+
 
 HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 
@@ -72,8 +80,13 @@ def output_widths(model: keras.Model) -> list[int]:
     return [prod(output.shape[1:]) for output in getattr(model, "outputs", None) or ()]
 
 
-def loss_of_outputs(model: keras.Model, loss: Any) -> Any:
-    """The loss of a model's outputs side by side, from that of a compile argument."""
+def output_names(model: keras.Model) -> list[str]:
+    """Names of the outputs of a model that has inputs."""
+    return [model.name] if isinstance(model, keras.Sequential) else model.output_names
+
+
+def loss_of_outputs(model: keras.Model, loss: Any, weights: Any = None) -> Any:
+    """The loss of a model's outputs side by side, from compile arguments."""
     widths = output_widths(model)
     if len(widths) < 2:
         losses = keras.tree.flatten(loss)
@@ -82,7 +95,6 @@ def loss_of_outputs(model: keras.Model, loss: Any) -> Any:
                 f"'model' must be compiled with one loss for its one output; got {losses}."
             )
         return losses[0]
-    weights = model.get_compile_config().get("loss_weights") if model.compiled else None
     losses = zip(_of_outputs(loss, "loss", model.output_names), widths, strict=True)
     return SumOfLosses(
         tuple(row_loss(one, "linear", width) for one, width in losses),
@@ -105,18 +117,38 @@ def _of_outputs(values: Any, argument: str, names: list[str]) -> list[Any]:
     return [values] * len(names)
 
 
-def compiled_metrics(model: keras.Model, objects: dict[str, Any]) -> list[Any]:
-    """The metrics with which a model of one output is compiled, by name or as objects.
+def compiled_metrics(
+    model: keras.Model, names: list[str], objects: dict[str, Any]
+) -> list[Any]:
+    """The metrics with which a model is compiled, by name or as objects.
 
-    `objects` are functions and classes of the user's own, by name.
+    Those of a model of several outputs, of these names, are `OutputMetric`s. `objects` are
+    functions and classes of the user's own, by name.
     """
     config = model.get_compile_config()
-    found = _flattened([config.get("metrics"), config.get("weighted_metrics")])
+    given = [config.get(name) for name in ("metrics", "weighted_metrics")]
     with keras.saving.custom_object_scope(objects):
+        if len(names) == 1:
+            return _made_metrics(given)
         return [
-            one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
-            for one in found
+            OutputMetric(i, metric)
+            for several in given
+            for i, of_output in enumerate(_metrics_of_outputs(several, names))
+            for metric in _made_metrics(of_output)
         ]
+
+
+def _metrics_of_outputs(metrics: Any, names: list[str]) -> list[Any]:
+    if isinstance(metrics, dict):
+        return [metrics.get(name) for name in names]
+    return metrics or []
+
+
+def _made_metrics(configs: Any) -> list[Any]:
+    return [
+        one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
+        for one in _flattened(configs)
+    ]
 
 
 def _flattened(metrics: Any) -> list[Any]:

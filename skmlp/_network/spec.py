@@ -112,6 +112,11 @@ class NetworkSpec(ABC):
         """Names of the prediction layers, the main one first."""
         return ("prediction",)
 
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Names of the outputs whose losses are reported beside their sum, if any."""
+        return self.outputs if len(self.outputs) > 1 else ()
+
     def inputs(self, X: Any) -> dict[str, Any]:
         """Each input's columns of X, an array or tensor, by name."""
         widths = self.input_widths()
