@@ -47,10 +47,14 @@ class BaseKeras(KerasInputs, ABC):
         """What `fit` has learned about the targets, under scikeras's names."""
 
     @abstractmethod
-    def _check_outputs(self, n_outputs: int) -> None:
+    def _check_outputs(self, spec: KerasSpec) -> None:
         """Refuse a network whose outputs do not fit the targets."""
 
     _default_loss: str
+
+    def _has_heads(self) -> bool:
+        """Whether y has columns with classes of their own, each for an output."""
+        return False
 
     # Parameters
 
@@ -142,9 +146,9 @@ class BaseKeras(KerasInputs, ABC):
         settings = self._settings() | self._compiled_settings(model, functional)
         link = link_of_logits(settings["loss"])
         spec = keras_spec(functional, link, self._target_scaling())
-        self._check_outputs(spec.n_outputs)
+        self._check_outputs(spec)
         self._compiled = None
-        if model.compiled:
+        if model.compiled and model.loss is not None:
             names = ("optimizer", "learning_rate", *OF_OPTIMIZERS)
             optimizer = optimizer_recipe(**{name: settings[name] for name in names}).build()
             self._compiled = compile_text(model, optimizer, own_objects(given_model(self)))
@@ -216,7 +220,7 @@ class BaseKeras(KerasInputs, ABC):
         loss_weights = None
         if model is not None and outputs is not None and model.compiled:
             self._refuse_beside_compiled()
-            loss, optimizer = model.loss, model.optimizer
+            loss, optimizer = model.loss or loss, model.optimizer
             loss_weights = model.get_compile_config().get("loss_weights")
             if metrics is None or "metrics" in self._shared():
                 objects = own_objects(given_model(self))
@@ -263,9 +267,13 @@ class BaseKeras(KerasInputs, ABC):
         from skmlp._keras.losses import keras_loss
         from skmlp._keras.optimizers import optimizer_object
 
-        loss = self.loss or self._default_loss
+        loss: Any = self.loss or self._default_loss
+        if self._has_heads():
+            loss = self.loss  # that of an output depends on its width
+        else:
+            loss = keras_loss(loss, *self._output_layer(), self._has_class_indices())
         return {
-            "loss": keras_loss(loss, *self._output_layer(), self._has_class_indices()),
+            "loss": loss,
             "optimizer": optimizer_object(self.optimizer or "adam", self.learning_rate),
             "metrics": self.metrics,
         }

@@ -118,6 +118,20 @@ def row_loss(
     return RowLoss((config_key(found), output_activation, n_outputs), found, on_raw)
 
 
+def loss_of_output(loss: Any, width: int, has_indices: bool = False) -> Any:
+    """A loss of one of several outputs, of this width, as `row_loss` takes it.
+
+    For `has_indices`, targets are the numbers of classes.
+    """
+    if not isinstance(loss, str) or loss not in CROSS_ENTROPIES:
+        return loss
+    if width == 1 or loss in ("bce", "binary_crossentropy"):
+        return keras.losses.BinaryCrossentropy()
+    if has_indices or loss == "sparse_categorical_crossentropy":
+        return keras.losses.SparseCategoricalCrossentropy()
+    return keras.losses.CategoricalCrossentropy()
+
+
 def keras_loss(
     loss: Any,
     n_outputs: int,

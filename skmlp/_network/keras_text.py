@@ -9,7 +9,7 @@ from math import prod
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from skmlp._keras.losses import SumOfLosses, row_loss
+from skmlp._keras.losses import SumOfLosses, loss_of_output, row_loss
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import KerasText, is_of_keras, to_save
 from skmlp._network.keras_network import ModelText, layers_in
@@ -97,7 +97,7 @@ def loss_of_outputs(model: keras.Model, loss: Any, weights: Any = None) -> Any:
         return losses[0]
     losses = zip(_of_outputs(loss, "loss", model.output_names), widths, strict=True)
     return SumOfLosses(
-        tuple(row_loss(one, "linear", width) for one, width in losses),
+        tuple(row_loss(loss_of_output(one, width), "linear", width) for one, width in losses),
         tuple(widths),
         tuple(map(float, _of_outputs(weights or 1.0, "loss_weights", model.output_names))),
     )
