@@ -36,6 +36,11 @@ class KerasClassifier(
     more classes, or several labels, one for each. Outputs are probabilities, or raw where the
     loss says `from_logits=True`.
 
+    A network of several outputs takes y with a column of labels for each, or a list of such
+    columns. Then `classes_` is a list of arrays, `predict` returns a column for each output,
+    and `predict_proba` a list of arrays; `y_type_` is "multiclass-multioutput". Columns that
+    hold nothing but 0 and 1 are several labels at once, as for one output.
+
     {keras}
 
     {parameters}
