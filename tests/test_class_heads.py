@@ -10,7 +10,7 @@ from keras import layers
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skmlp import KerasClassifier
+from skmlp import KerasClassifier, skops_trusted_types
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 4)).astype(np.float32)
@@ -138,10 +138,38 @@ def test_files(fitted, tmp_path):
     assert (saved.predict(X) == expected).all()
 
 
+def test_skops_file(fitted):
+    skops_io = pytest.importorskip("skops.io", reason="skops is not installed")
+    copy = pickle.loads(pickle.dumps(fitted)).set_params(model=None)
+    loaded = skops_io.loads(skops_io.dumps(copy), trusted=skops_trusted_types())
+    assert (loaded.predict(X) == fitted.predict(X)).all()
+
+
+def test_indicators_are_several_labels():
+    """With an output for each, as with one output for all."""
+    rows = keras.Input((4,))
+    heads = [layers.Dense(1, activation="sigmoid")(rows) for _ in range(2)]
+    classifier = KerasClassifier(
+        keras.Model(rows, heads), learning_rate=0.05, epochs=20, batch_size=32, random_state=0
+    )
+    labels = [(ANSWER == "yes").astype(int), (LEVEL > 5).astype(int)]
+    classifier.fit(X, labels)
+    assert classifier.y_type_ == "multilabel-indicator"
+    assert classifier.predict_proba(X).shape == (200, 2)
+    assert classifier.score(X, np.column_stack(labels)) > 0.8
+    assert set(classifier.history_) == {"loss", "dense_loss", "dense_1_loss", "learning_rate"}
+    measured = classifier.model_.evaluate(
+        X, [np.float32(one)[:, None] for one in labels], 200, verbose=0
+    )
+    assert measured[0] < classifier.history_["loss"][-1]
+
+
 def test_partial_fit_of_a_fitted_one(fitted):
     copy = pickle.loads(pickle.dumps(fitted))
     copy.partial_fit(X[:50], [ANSWER[:50], LEVEL[:50]])
     assert len(copy.history_["loss"]) == 21
+    with pytest.raises(ValueError, match="'classes' must be the labels of a single output"):
+        clone(copy).partial_fit(X, [ANSWER, LEVEL], classes=[["no", "yes"], [5, 6, 7]])
 
 
 @pytest.mark.parametrize(

@@ -78,11 +78,11 @@ def dense(rows: Any) -> np.ndarray:
 
 
 def side_by_side(columns: Any) -> np.ndarray:
-    """Arrays as columns, of objects if their types differ; an array as it is."""
+    """Arrays as columns, of objects if only some are numbers; an array as it is."""
     if not isinstance(columns, (list, tuple)):
         return np.asarray(columns)
     arrays = [np.asarray(column) for column in columns]
-    if len({array.dtype.kind for array in arrays}) > 1:
+    if len({array.dtype.kind in "biuf" for array in arrays}) > 1:
         arrays = [array.astype(object) for array in arrays]
     return np.column_stack(arrays)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -11,27 +11,21 @@ from skmlp._data.arrays import side_by_side
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.classifier import NetworkClassifier
 from skmlp._network.activations import numpy_activation
+from skmlp._network.keras_network import Head
 
 SEVERAL = "multiclass-multioutput"  # scikit-learn's name
-
-
-class Head(NamedTuple):
-    """An output for the classes of a column."""
-
-    width: int  # 1 for two classes, or one for each class
-    activation: str  # that its loss applies to it, which makes probabilities
 
 
 class SeveralOutputs(NetworkClassifier):
     """Targets whose columns hold labels of different classes, beside all others."""
 
-    _heads: tuple[Head, ...]
+    _heads: tuple[Head, ...]  # of one unit for two classes, or one for each class
 
     def _has_heads(self) -> bool:
-        return self.y_type_ == SEVERAL
+        return getattr(self, "y_type_", None) == SEVERAL
 
     def decision_function(self, X: Any) -> np.ndarray:
-        if self._state_or_raise() and self._has_heads():
+        if self._has_heads():
             raise ValueError(
                 "'decision_function' must be called for a single output; got a network of "
                 f"{len(self._heads)} outputs; call predict_proba."
@@ -39,7 +33,7 @@ class SeveralOutputs(NetworkClassifier):
         return super().decision_function(X)
 
     def predict_log_proba(self, X: Any) -> Any:
-        if self._state_or_raise() and self._has_heads():
+        if self._has_heads():
             with np.errstate(divide="ignore"):
                 return [np.log(one) for one in self.predict_proba(X)]
         return super().predict_log_proba(X)
@@ -61,12 +55,19 @@ class SeveralOutputs(NetworkClassifier):
         score : float
             Share of rows whose labels are all right.
         """
-        if self._state_or_raise() and self._has_heads():
+        if self._has_heads():
             is_right = (self.predict(X) == side_by_side(y)).all(axis=1)
             return float(np.average(is_right, weights=sample_weight))
         return super().score(X, y, sample_weight)
 
     # Hooks of the base class
+
+    def _check_classes(self, classes: Any) -> None:
+        if classes is not None and any(np.ndim(one) for one in classes):
+            raise ValueError(
+                "'classes' must be the labels of a single output; got a list for each of "
+                f"{len(classes)}; call fit first, which finds the classes of several in y."
+            )
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         if not (has_columns_of_labels(y) if reset else self._has_heads()):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
-from skmlp._estimators.class_heads import Head, SeveralOutputs
+from skmlp._estimators.class_heads import SeveralOutputs
 from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.keras_inputs import LEARNED
 from skmlp._estimators.keras_network import BaseKeras
@@ -138,9 +138,10 @@ class KerasClassifier(
             from skmlp._keras.losses import link_of_logits
 
             losses = [one.on_predictions for one in settings["loss"].losses]
-            links = [link_of_logits(loss) or "linear" for loss in losses]
-            widths = [head.width for head in spec.heads]
-            self._heads = tuple(map(Head, widths, links))
+            self._heads = tuple(
+                head._replace(activation=link_of_logits(loss) or "linear")
+                for head, loss in zip(spec.heads, losses, strict=True)
+            )
             self.n_outputs_ = spec.n_outputs
         self._is_one_hot = self.y_type_ == MULTILABEL and spec.output_activation == "softmax"
         return spec, settings

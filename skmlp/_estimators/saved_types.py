@@ -19,7 +19,7 @@ from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
 from skmlp._network.activation_kinds import Activation, LeakyReLU, PReLU
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
-from skmlp._network.keras_network import Entry, KerasNetwork, KerasSpec, ModelText
+from skmlp._network.keras_network import Entry, Head, KerasNetwork, KerasSpec, ModelText
 from skmlp._network.kinds import (
     Add,
     AlphaDropout,
@@ -48,6 +48,7 @@ SAVED_TYPES = (
     FittedNetwork,
     CategoryInputs,
     Entry,
+    Head,
     KerasNetwork,
     KerasSpec,
     MLPSpec,
@@ -98,6 +99,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    38
+    39
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)

@@ -126,6 +126,7 @@ class Head(NamedTuple):
 
     name: str
     width: int
+    activation: str = "linear"  # that its loss applies to it, which makes predictions
 
 
 @dataclass(frozen=True)
