@@ -59,7 +59,8 @@ class Program:
         ]
         self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
-        self._in_xla = recipe.network.in_xla()
+        # Then rows of weight 0 fill up the last batch.
+        self._in_xla = not recipe.network.without_xla()
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
@@ -307,14 +308,16 @@ class Program:
         """Sums of the rows' losses, without penalty, each (...,): the total, then one per
         output if there are several.
         """
-        losses = []
-        for output in raw:
-            of_rows = self._losses_of_rows(y, output)
-            losses.append(tf.reduce_sum(of_rows * weight, axis=-1))
+        several, weights = self.recipe.sum_of_losses, numbers.loss_weights
+        if several is None:
+            of_outputs = [self._losses_of_rows(y, output) for output in raw]
+        else:
+            of_outputs, weights = several.parts(y, raw[0]), several.weights
+        losses = [tf.reduce_sum(of_rows * weight, axis=-1) for of_rows in of_outputs]
         if len(losses) == 1:
             return losses
         parts = tf.stack(losses, axis=-1)
-        return [tf.reduce_sum(numbers.loss_weights * parts, axis=-1), *losses]
+        return [tf.reduce_sum(weights * parts, axis=-1), *losses]
 
     def _losses_of_rows(self, y: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Losses, (..., rows)."""

@@ -69,6 +69,7 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
                     "'class_weight' must not be 'balanced' for partial_fit, which sees part "
                     "of the rows; got 'balanced'; give the weights as a dict."
                 )
+            self._check_classes(classes)
             if is_first_call(self, classes):
                 # A user's network may depend on the number of features.
                 self._encode_pairs(X, y, reset=True, is_validation=False)
@@ -150,6 +151,9 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+    def _check_classes(self, classes: Any) -> None:
+        """Refuse an argument `classes` of another form than the estimator takes."""
 
     # Hooks of the base class
 
