@@ -77,7 +77,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         text="""
         Weights of the classes, which multiply the sample weights: {class: weight}, or a list
         with one dict per label if there are several; "balanced" gives all classes the same
-        total weight.
+        total of sample weights.
         """,
     )
 
