@@ -97,10 +97,10 @@ WEIGHT = np.array([1.0, 3.0, 0.0, 2.0, 1.0, 2.0])
 
 def test_balanced_classes_have_the_same_total_weight():
     weight = balanced(WEIGHT, Y)
-    np.testing.assert_allclose([weight[Y == label].sum() for label in np.unique(Y)], 3)
+    np.testing.assert_allclose([weight[label == Y].sum() for label in np.unique(Y)], 3)
     kept = WEIGHT > 0  # a row of weight 0 counts as removed, even the last one of its class
     several = balanced(np.where(Y == "even", 0, WEIGHT), Y)
-    np.testing.assert_allclose([several[Y == label].sum() for label in ["up", "down"]], 3.5)
+    np.testing.assert_allclose([several[label == Y].sum() for label in ["up", "down"]], 3.5)
     np.testing.assert_array_equal(balanced(WEIGHT[kept], Y[kept]), weight[kept])
     assert several[3] == 0
 
