@@ -481,6 +481,27 @@ def test_arrow_and_pandas_agree():
     np.testing.assert_array_equal(encoded(arrow), encoded(plain))
 
 
+@pytest.mark.parametrize("dtype", ["string", "large_string", "string_view", "dictionary"])
+def test_text_of_arrow(dtype):
+    pa = pytest.importorskip("pyarrow")
+    texts = ["u", None, "w", "v", "u"]
+    array = pa.array(texts)
+    array = array.dictionary_encode() if dtype == "dictionary" else array.cast(dtype)
+    column = pd.arrays.ArrowExtensionArray(array)
+    for X in (pd.DataFrame({"a": column}), pa.table({"a": array})):
+        np.testing.assert_array_equal(encoded(X), one(texts))
+
+
+def test_tables_of_arrow():
+    pa = pytest.importorskip("pyarrow")
+    columns = table()
+    np.testing.assert_array_equal(encoded(pa.table(columns)), encoded(pd.DataFrame(columns)))
+    codes = pa.table({"a": pa.array([3, None, 7, 3]).dictionary_encode()})
+    np.testing.assert_array_equal(
+        encoded(codes), one([3, None, 7, 3], categorical_features=[0])
+    )
+
+
 def test_arrays_and_lists_of_objects():
     X = pd.DataFrame(table())
     expected = encoded(X)

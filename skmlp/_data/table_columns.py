@@ -159,8 +159,20 @@ def columns_of(X: Any) -> Iterator[Column]:
             yield Column(X[:, i], f"column {i}")
 
 
+def frame_of(X: Any) -> Any:
+    """A table of Arrow as a frame of pandas, anything else as it is."""
+    if hasattr(X, "collect"):
+        raise ValueError(
+            f"'X' must be a table in memory; got a {type(X).__name__}; pass X.collect()."
+        )
+    if hasattr(X, "to_pandas") and not hasattr(X, "iloc") and not hasattr(X, "to_series"):
+        return X.to_pandas()
+    return X
+
+
 def as_table(X: Any) -> Any:
-    """A frame of pandas or polars as it is, anything else as an array."""
+    """A frame of pandas or polars, anything else as an array."""
+    X = frame_of(X)
     if hasattr(X, "iloc") or hasattr(X, "to_series") or isinstance(X, np.ndarray):
         return X
     rows = np.asarray(X)
