@@ -1,8 +1,10 @@
 """Classes and labels: a single class, sparse labels, and the decision function."""
 
 import inspect
+from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -10,7 +12,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
-from skmlp import MLPClassifier
+from skmlp import MLPClassifier, TabularClassifier
 from skmlp._estimators.class_targets import balanced
 
 CLASSIFIER = MLPClassifier((8,), learning_rate=0.02, batch_size=16, epochs=4, random_state=0)
@@ -89,6 +91,16 @@ def test_extremes_stay_finite_or_are_refused():
     huge = clone(CLASSIFIER).fit(X, y, sample_weight=np.full(60, 1e300))
     plain = clone(CLASSIFIER).fit(X, y)
     np.testing.assert_allclose(huge.predict_proba(X), plain.predict_proba(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("classifier", [CLASSIFIER, TabularClassifier()])
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, Decimal("nan")])
+def test_missing_labels_are_refused(classifier, missing):
+    y = pd.Series(["up", missing, "down"] * 20, dtype=object)
+    with pytest.raises(ValueError, match="'y' must have a label for each row; got 20 missing"):
+        clone(classifier).fit(X, y)
+    with pytest.raises(ValueError, match="'y' must have a label for each row"):
+        clone(classifier).fit(X, y.astype("string"))
 
 
 Y = np.array(["up", "down", "up", "even", "up", "down"])

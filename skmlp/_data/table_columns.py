@@ -193,14 +193,14 @@ def _distinct(values: list) -> tuple[list, np.ndarray]:
     found = list(dict.fromkeys(values))
     position_of = dict(zip(found, range(len(found)), strict=True))
     positions = np.fromiter(map(position_of.__getitem__, values), np.intp, len(values))
-    is_present = [v == v if type(v) in PLAIN else not _is_missing(v) for v in found]
+    is_present = [v == v if type(v) in PLAIN else not is_missing(v) for v in found]
     if all(is_present):
         return found, positions
     renumbered = np.where(is_present, np.cumsum(is_present) - 1, -1)
     return list(compress(found, is_present)), renumbered[positions]
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     # pandas's NA has no truth value; NaN and NaT differ from themselves
     return value is None or type(value).__name__ == "NAType" or bool(value != value)
 

@@ -6,10 +6,12 @@ import warnings
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
+
+from skmlp._data.table_columns import is_missing
 
 MULTILABEL = "multilabel-indicator"
 
@@ -117,6 +119,20 @@ class ClassTargets:
             return np.zeros(len(predictions), dtype=int)
         above = (predictions > 0.5).astype(int)
         return above[:, 0] if self.y_type_ == "binary" else above
+
+
+def check_none_is_missing(y: Any) -> None:
+    """Refuse missing labels that are no floats, whose comparison would fail."""
+    if y is None or issparse(y):
+        return
+    labels = np.asarray(y)
+    if labels.dtype == object and labels.ndim:
+        n_missing = sum(map(is_missing, labels.ravel().tolist()))
+        if n_missing:
+            raise ValueError(
+                f"'y' must have a label for each row; got {n_missing} missing of {len(labels)}; "
+                "drop these rows, or give them a label."
+            )
 
 
 def balanced(weight: np.ndarray, y: np.ndarray) -> np.ndarray:
