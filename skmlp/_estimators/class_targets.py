@@ -130,8 +130,8 @@ def check_none_is_missing(y: Any) -> None:
         n_missing = sum(map(is_missing, labels.ravel().tolist()))
         if n_missing:
             raise ValueError(
-                f"'y' must have a label for each row; got {n_missing} missing of {len(labels)}; "
-                "drop these rows, or give them a label."
+                f"'y' must have a label for each row; got {n_missing} missing of "
+                f"{len(labels)}; drop these rows, or give them a label."
             )
 
 
