@@ -3,6 +3,8 @@
 import datetime
 import pickle
 from decimal import Decimal
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -416,6 +418,23 @@ def test_durations_are_seconds():
     expected = encoded((spans / pd.Timedelta("1s")).to_numpy()[:, None])
     for column in (spans, spans.astype(object), spans.dt.as_unit("s")):
         np.testing.assert_allclose(one(column), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_times_of_day_are_durations_since_midnight():
+    spans = [datetime.timedelta(hours=7 * i % 24, seconds=i) for i in range(60)]
+    times = [(datetime.datetime.min + span).time() for span in spans]
+    spans[3] = times[3] = None
+    encoder = TableEncoder.learn(pd.DataFrame({"a": pd.Series(spans, dtype=object)}))
+    expected = encoder.encode(pd.DataFrame({"a": spans}))
+    frames = [pd.DataFrame({"a": pd.Series(times, dtype=object)})]
+    if find_spec("polars"):
+        frames.append(import_module("polars").DataFrame({"a": times}))
+    if find_spec("pyarrow"):
+        array = import_module("pyarrow").array(times)
+        frames.append(pd.DataFrame({"a": pd.arrays.ArrowExtensionArray(array)}))
+    for frame in frames:
+        assert TableEncoder.learn(frame) == encoder
+        np.testing.assert_array_equal(encoder.encode(frame), expected)
 
 
 # Whole tables

@@ -39,7 +39,7 @@ OF_POLARS_DTYPES = {
 }
 # In this order: NumPy's durations are integers by their type, booleans are Python's integers.
 OF_TYPES = {
-    DURATIONS: (datetime.timedelta, np.timedelta64),
+    DURATIONS: (datetime.timedelta, np.timedelta64, datetime.time),
     BOOLEANS: (bool, np.bool_),
     NUMBERS: (numbers.Real, decimal.Decimal, np.bool_),
     DATES: (datetime.date, np.datetime64),
@@ -117,7 +117,10 @@ class Column:
         return found
 
     def seconds(self) -> np.ndarray:
-        """Values of a column of durations; float64, NaN where missing."""
+        """Values of a column of durations; float64, NaN where missing.
+
+        A time of day is the duration since midnight.
+        """
         return self._times("timedelta64[us]") / SECOND
 
     def date_parts(self) -> dict[str, np.ndarray]:
@@ -143,6 +146,7 @@ class Column:
             return np.asarray(local.astype(dtype) if hasattr(local, "astype") else local, dtype)
         values, positions = self.distinct
         naive = [v.replace(tzinfo=None) if hasattr(v, "tzinfo") else v for v in values]
+        naive = [_since_midnight(v) if isinstance(v, datetime.time) else v for v in naive]
         return np.array([*naive, "NaT"], dtype=dtype)[positions]
 
 
@@ -210,6 +214,10 @@ def _floats(column: Any) -> np.ndarray:
     if hasattr(column, "iloc"):  # pandas
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.asarray(column.cast(float) if hasattr(column, "cast") else column, np.float64)
+
+
+def _since_midnight(time: datetime.time) -> datetime.timedelta:
+    return datetime.datetime.combine(datetime.date.min, time) - datetime.datetime.min
 
 
 def _without_time_zone(column: Any) -> Any:
