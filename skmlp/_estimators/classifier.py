@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import type_of_target
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseNetwork
-from skmlp._estimators.class_targets import ClassTargets
+from skmlp._estimators.class_targets import ClassTargets, check_none_is_missing
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import fit_context, is_first_call
 
@@ -160,6 +160,7 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
     def _encode(
         self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool, **others: bool
     ) -> EncodedData:
+        check_none_is_missing(y)
         if reset_target:
             self.sparse_output_ = issparse(y)
         return super()._encode(X, y, sample_weight, reset_target=reset_target, **others)

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import check_total_weight, check_validation_rows, encode_weight
 from skmlp._data.encoded import EncodedData
-from skmlp._data.table_columns import as_table
+from skmlp._data.table_columns import as_table, frame_of
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.tabular_jobs import HeldOut, TabularJobs, networks_by_held_out
@@ -160,6 +160,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
                 f"'y' must be given, since {name} requires y to be passed, but the target y is "
                 "None."
             )
+        X = frame_of(X)
         self._check_table(X, reset=reset)
         y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
         X = as_table(X)
@@ -180,6 +181,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
         return EncodedData(self._encoder.encode(X), target, weight)
 
     def _encode_features(self, X: Any) -> np.ndarray:
+        X = frame_of(X)
         self._check_table(X, reset=False)
         return self._encoder.encode(X)
 
