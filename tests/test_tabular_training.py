@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import TabularClassifier, TabularRegressor
+from skmlp._engine.store import STORE
 from skmlp._estimators import tabular_jobs
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
@@ -53,6 +54,13 @@ class TestNumberOfNetworks:
         with pytest.warns(UserWarning, match=r"got 'auto', and 4 are trained already"):
             regressor.fit(X, Y)
         assert len(regressor._members) == 4
+
+
+def test_fits_of_other_numbers_of_rows_trace_nothing_new():
+    regressor = clone(REGRESSOR).set_params(early_stopping=False, epochs=1).fit(X, Y)
+    traces = sorted(program.traces for program in STORE.idle())
+    regressor.fit(X[:200], Y[:200])
+    assert sorted(program.traces for program in STORE.idle()) == traces
 
 
 class TestEarlyStopping:

@@ -154,7 +154,7 @@ class Program:
             rows.X,
             rows.y,
             rows.weight,
-            tf.constant(self._widened(order[:, begin:]).reshape(*self._lead, -1)),
+            tf.constant(self._widened(order[:, begin:], rows).reshape(*self._lead, -1)),
             tf.constant(np.array(counts, np.int32).reshape(*self._lead, -1)),
             numbers,
             tf.constant(self.learning_rates.reshape(self._lead)),
@@ -167,14 +167,14 @@ class Program:
         sums[~np.isfinite(reached).all(axis=1)] = np.nan
         return np.column_stack([self.learning_rates, sums]), reached
 
-    def _widened(self, order: np.ndarray) -> np.ndarray:
+    def _widened(self, order: np.ndarray, rows: Rows) -> np.ndarray:
         """The order with rows of padding, for a whole number of blocks of batches.
 
-        One network's is as wide for all numbers of rows that the program takes, so that it is
-        traced once.
+        Where networks share rows it is as wide for all numbers of rows that the program takes,
+        so that it is traced once.
         """
         size = self.recipe.batch_size
-        n_rows = self.capacity if self.n_members == 1 else order.shape[1]
+        n_rows = self.capacity if len(set(rows.offsets)) == 1 else order.shape[1]
         width = -(-n_rows // size) * size
         block = self._batches_in_block() * size
         width = -(-width // block) * block if width > block else width
