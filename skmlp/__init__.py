@@ -1,5 +1,7 @@
 """Multilayer perceptrons for scikit-learn, trained by compiled Keras programs."""
 
+from skmlp._displays.learning_rate import LearningRateDisplay, find_learning_rate
+from skmlp._displays.loss_curve import LossCurveDisplay
 from skmlp._estimators.keras_classifier import KerasClassifier
 from skmlp._estimators.keras_regressor import KerasRegressor
 from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
@@ -16,6 +18,8 @@ __version__ = "0.1.0"
 __all__ = [
     "KerasClassifier",
     "KerasRegressor",
+    "LearningRateDisplay",
+    "LossCurveDisplay",
     "MLPAutoencoder",
     "MLPClassifier",
     "MLPRegressor",
@@ -24,5 +28,6 @@ __all__ = [
     "WideDeepClassifier",
     "WideDeepRegressor",
     "__version__",
+    "find_learning_rate",
     "skops_trusted_types",
 ]
