@@ -13,7 +13,7 @@ import numpy as np
 
 from skmlp._network.activation_kinds import activation_kind
 from skmlp._network.keras_kinds import KerasLayer
-from skmlp._network.kinds import Dense, Dropout, Kind, Rescaling, Shape
+from skmlp._network.kinds import Dense, Kind, Rescaling, Shape
 
 # A canonical name, the user's own function, or a Keras layer.
 Activation = str | Callable | KerasLayer
@@ -25,6 +25,12 @@ class Layer(NamedTuple):
     name: str  # in the Keras model
     kind: Kind
     sources: tuple[str, ...]  # names of its input layers, or of the network's inputs
+    shares: str = ""  # the layer whose arrays it uses, for a kind without arrays of its own
+
+    @property
+    def arrays_of(self) -> str:
+        """Name of the layer that holds its arrays."""
+        return self.shares or self.name
 
 
 def flow(
@@ -67,6 +73,9 @@ class NetworkSpec(ABC):
     """
 
     hidden_units: tuple[int, ...]
+    activations: tuple[
+        Activation, ...
+    ]  # of the hidden layers, where an initializer draws the kernels
     n_outputs: int
     output_activation: str  # canonical name
     target_scaling: TargetScaling | None
@@ -175,8 +184,9 @@ class NetworkSpec(ABC):
         return [layer.kind.shapes(width) for layer, width in self.layers_and_widths()]
 
     def dropout_rates(self) -> list[float]:
-        """Rates of the dropout layers, in order."""
-        return [layer.kind.rate for layer in self.layers() if isinstance(layer.kind, Dropout)]
+        """Rates of the layers that take one at run time, in order."""
+        kinds: list[Any] = [layer.kind for layer in self.layers()]
+        return [kind.rate for kind in kinds if kind.has_rate]
 
     def without_xla(self) -> list[str]:
         """Classes of layers that keep training from being compiled by XLA."""

@@ -1,7 +1,4 @@
-"""Keras layers of the tabular network.
-
-Keras loads a saved model that contains them once this module is imported.
-"""
+"""Keras layers of the tabular network."""
 
 from __future__ import annotations
 
@@ -14,15 +11,6 @@ import numpy as np
 from skmlp._keras.tensorflow import keras
 
 ops = keras.ops
-
-__all__ = [
-    "LevelEmbedding",
-    "NTKDense",
-    "ParametricActivation",
-    "PeriodicEmbedding",
-    "PiecewiseLinearEmbedding",
-    "Scaling",
-]
 
 
 @keras.saving.register_keras_serializable(package="skmlp")
