@@ -91,9 +91,9 @@ def _outputs(
     if n_samples <= rows:
         n_weights = sum(array.size for layer, _ in steps for array in arrays[layer.name])
         precision = dtype if n_weights <= SMALL_NETWORK else np.float32
-    kept = {given} if given else spec.input_widths().keys()
+    theirs = {given, *spec.input_widths()}  # the caller's arrays
     run = [
-        _prepared(layer, arrays[layer.arrays_of], precision, {*unneeded} - kept)
+        _prepared(layer, arrays[layer.arrays_of], precision, {*unneeded} - theirs)
         for layer, unneeded in steps
     ]
 
