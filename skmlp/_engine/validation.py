@@ -15,7 +15,7 @@ from skmlp._keras.tensorflow import tf
 # Rows measured at once: of one network, and of all. Numbers of all in a layer bound memory.
 MAX_ROWS = 8192
 MAX_ROWS_OF_ALL = 65_536
-MAX_VALUES = 2**22
+MAX_VALUES = 2**21
 
 
 class ValidationRows:
