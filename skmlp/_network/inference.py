@@ -37,7 +37,7 @@ def raw_outputs(
     auxiliary: bool = False,
 ) -> np.ndarray:
     """Linear outputs before their activation, (n_samples, n_outputs) of the given dtype."""
-    return _outputs(spec, weights, X, dtype, spec.raw_outputs[auxiliary])
+    return layer_outputs(spec, weights, X, dtype, spec.raw_outputs[auxiliary])
 
 
 def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
@@ -55,10 +55,10 @@ def hidden_outputs(
     index: int,
 ) -> np.ndarray:
     """Activated outputs of hidden layer `index`, (n_samples, units) of the given dtype."""
-    return _outputs(spec, weights, X, dtype, spec.hidden_outputs[index])
+    return layer_outputs(spec, weights, X, dtype, spec.hidden_outputs[index])
 
 
-def _outputs(
+def layer_outputs(
     spec: NetworkSpec,
     weights: Weights,
     X: np.ndarray | sparse.spmatrix,
