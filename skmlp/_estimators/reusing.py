@@ -41,21 +41,6 @@ class ReusingNetwork(NetworkEstimator):
         cloned.pretrained = self.pretrained
         return cloned
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get the parameters.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Has no effect: the parameters of `pretrained` are not parameters of the estimator.
-
-        Returns
-        -------
-        params : dict
-            Values by name.
-        """
-        return super().get_params(deep=False)
-
     def __getstate__(self) -> dict[str, Any]:
         """Save a Keras model in `pretrained` as plain layers, if it is a stack."""
         state = super().__getstate__()
