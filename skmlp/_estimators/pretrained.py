@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import neural_network
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skmlp._engine.fitted import FittedNetwork
@@ -85,7 +86,7 @@ def last_estimator(pretrained: Any) -> Any:
         return last_estimator(pretrained.steps[-1][1])
     if hasattr(pretrained, "best_estimator_"):
         return last_estimator(pretrained.best_estimator_)
-    if type(pretrained).__name__ == "FrozenEstimator":
+    if isinstance(pretrained, FrozenEstimator):
         return last_estimator(pretrained.estimator)
     return pretrained
 
@@ -125,9 +126,7 @@ def _of_estimator(source: Any) -> LayerStack:
         network = fitted_network(source)
         return network_stack(network.spec, network.weights)
     if not hasattr(source, "coefs_"):
-        raise ValueError(
-            f"'pretrained' must be fitted; got {_named(source)}; call its fit first."
-        )
+        raise ValueError(f"'pretrained' must be fitted; got {_named(source)}.")
     n_hidden = len(source.coefs_) - 1
     activations = [source.activation] * n_hidden + [source.out_activation_]
     return dense_stack(source.coefs_, source.intercepts_, [*map(canonical, activations)])
@@ -160,5 +159,10 @@ def _not_arrays(got: str) -> ValueError:
 def _named(source: Any) -> str:
     if isinstance(source, type):
         return f"the class {source.__name__}"
-    is_unfitted = hasattr(source, "fit") and not hasattr(source, "n_features_in_")
-    return f"{'an unfitted ' if is_unfitted else ''}{type(source).__name__}"
+    name = type(source).__name__
+    if hasattr(source, "n_features_in_") or not hasattr(source, "fit"):
+        return name
+    return (
+        f"an unfitted {name}; fit it first, or in a grid, wrap it in "
+        "sklearn.frozen.FrozenEstimator"
+    )

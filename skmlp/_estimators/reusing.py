@@ -32,6 +32,11 @@ class ReusingNetwork(NetworkEstimator):
     n_frozen_layers: int
     reused_rate_factor: float
 
+    @property
+    def n_reused_layers_(self) -> int:
+        """Layers, from the bottom, that began with the weights of `pretrained`."""
+        return self._state_or_raise().spec.n_reused
+
     def __sklearn_clone__(self) -> Self:
         """An unfitted copy; scikit-learn's own would make `pretrained` unfitted too."""
         original = object.__new__(type(self))

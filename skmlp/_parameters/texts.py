@@ -86,6 +86,8 @@ intercepts_ : list of ndarray, float32
 model_ : keras.Sequential, or keras.Model with the inputs "wide_input" and "deep_input"
     A Keras model with the fitted weights, built anew at each access and compiled with the
     estimator's loss, penalties and optimizer.
+n_reused_layers_ : int
+    Layers, from the bottom, that began with the weights of `pretrained`.
 n_iter_ : int
     Epochs run by the last call.
 history_ : dict of lists
