@@ -11,7 +11,6 @@ from skmlp._checkpoints.checkpoint import (
     Checkpoint,
     Saved,
     digest,
-    digest_of_layers,
     digest_of_start,
     read,
 )
@@ -80,8 +79,8 @@ class CheckpointedNetwork(ReusingNetwork):
             forget(self)
             for name, value in saved.learned(self._learned_from_data).items():
                 setattr(self, name, value)
-            spec, reused = self._with_reuse(self._spec(), None)
-            saved.check({"pretrained": digest_of_layers(reused)})
+            spec, _ = self._with_reuse(self._spec(), None)
+            saved.check({"pretrained": self._reused_digest(spec)})
             self._keep(saved.fitted(spec), **saved.of_calls())
         return self
 
@@ -116,7 +115,7 @@ class CheckpointedNetwork(ReusingNetwork):
             "sample_weight": digest([data.weight]),
             "validation data": digest(validation_arrays),
             "weights of the warm start": digest_of_start(job.start),
-            "pretrained": digest_of_layers(job.reused),
+            "pretrained": self._reused_digest(job.spec),
             **{k: shortened(str(np.asarray(v).tolist())) for k, v in from_data.items()},
         }
         if saved is not None:

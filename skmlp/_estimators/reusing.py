@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from skmlp._checkpoints.checkpoint import digest_of_layers
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.fitted import NetworkEstimator
 from skmlp._estimators.pretrained import is_keras_model, reused_layers, trained_layers
@@ -39,6 +40,8 @@ class ReusingNetwork(NetworkEstimator):
 
     def __sklearn_clone__(self) -> Self:
         """An unfitted copy; scikit-learn's own would make `pretrained` unfitted too."""
+        if "pretrained" not in self.get_params(deep=False):  # a subclass leaves it out
+            return super().__sklearn_clone__()
         original = object.__new__(type(self))
         original.__dict__.update(vars(self))
         original.pretrained = _Kept(self.pretrained)
@@ -55,6 +58,12 @@ class ReusingNetwork(NetworkEstimator):
             except ValueError:
                 return state
         return state
+
+    def _reused_digest(self, spec: NetworkSpec) -> str:
+        """A hash of the weights that a fit of this network takes from `pretrained`."""
+        if self.pretrained is None:
+            return "None"
+        return digest_of_layers(reused_layers(self.pretrained, spec, self.n_reused_layers)[1])
 
     def _with_reuse(
         self, spec: NetworkSpec, start: FittedNetwork | None

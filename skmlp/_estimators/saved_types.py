@@ -21,6 +21,7 @@ from skmlp._network.activation_kinds import Activation, LeakyReLU, PReLU
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
 from skmlp._network.keras_network import Entry, KerasNetwork, KerasSpec, ModelText
 from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
+from skmlp._network.layer_stack import LayerStack, StackedLayer
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Layer, TargetScaling
 from skmlp._network.tabular import TabularSpec
@@ -41,10 +42,12 @@ SAVED_TYPES = (
     Entry,
     KerasNetwork,
     KerasSpec,
+    LayerStack,
     MLPSpec,
     ModelText,
     NumberInputs,
     Scale,
+    StackedLayer,
     TableEncoder,
     TabularSpec,
     TargetScaling,
@@ -86,6 +89,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    35
+    37
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)
