@@ -26,6 +26,8 @@ from skmlp._engine.recipe import Group
 from skmlp._engine.store import STORE
 from skmlp._engine.unfreezing import refrozen
 from skmlp._network.frozen_part import cut_of
+from skmlp._network.layer_stack import names_of, network_stack
+from skmlp._network.mlp import MLPSpec
 from skmlp._training import reuse
 from skmlp.model_selection import GridSearchCV as StackedGridSearchCV
 
@@ -124,6 +126,17 @@ class TestSources:
         np.testing.assert_array_equal(reusing.coefs_[1], fitted.coefs_[1])
         back = MLPClassifier((12, 8), pretrained=reusing, n_frozen_layers=2, **BASE).fit(X, Y)
         np.testing.assert_array_equal(back.coefs_[1], fitted.coefs_[1])
+
+    def test_networks_that_offer_part_of_their_layers(self, fitted):
+        """As an autoencoder offers its encoder."""
+
+        class Encoder(MLPSpec):
+            n_reusable = 1
+
+        spec = Encoder(**{**vars(fitted._state.spec), "activations": ("relu", "relu")})
+        stack = network_stack(spec, fitted._state.weights)
+        assert (stack.n_hidden, len(stack.layers), stack.layers[0].shape) == (1, 1, (16, 12))
+        assert names_of(stack.layers[0].kinds) == "relu"
 
     def test_another_target(self, fitted):
         """An auxiliary task: good rows and rows with shuffled columns."""
@@ -392,12 +405,14 @@ class TestScikitLearn:
         again = clone(MLPClassifier(pretrained=fitted).set_output(transform="pandas"))
         assert again._sklearn_output_config == {"transform": "pandas"}
 
-    def test_its_parameters_are_not_ours(self, fitted):
+    def test_its_parameters_are_not_ours(self, fitted, keras_model):
         reusing = MLPClassifier((12, 8), pretrained=fitted)
         assert not [name for name in reusing.get_params() if "__" in name]
         with pytest.raises(ValueError, match="'pretrained' must be set as a whole"):
             reusing.set_params(pretrained__epochs=1)
         assert "pretrained=MLPClassifier(" in repr(reusing)
+        reusing_model = MLPClassifier(pretrained=keras_model)
+        assert repr(reusing_model) == "MLPClassifier(pretrained=Sequential(...))"
         assert "pretrained" in reusing._repr_html_()
 
     def test_searches(self, fitted):

@@ -21,7 +21,7 @@ class Group:
     """Weights that are trained in one way.
 
     The first group of a recipe has all weights that no other has. Another one has the first
-    rows of a layer's kernel, or, with a factor of the learning rate, all weights of some layers.
+    rows of a layer's kernel, or all weights of some layers, with a factor of the learning rate.
     """
 
     has_l1: bool

@@ -11,6 +11,7 @@ from skmlp._estimators.fitted import NetworkEstimator
 from skmlp._estimators.pretrained import is_keras_model, reused_layers, trained_layers
 from skmlp._network.layer_stack import Arrays
 from skmlp._network.spec import NetworkSpec
+from skmlp._parameters.parameter import parameters_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,7 +32,6 @@ class ReusingNetwork(NetworkEstimator):
     pretrained: Any
     n_reused_layers: int | str | None
     n_frozen_layers: int
-    reused_rate_factor: float
 
     @property
     def n_reused_layers_(self) -> int:
@@ -61,7 +61,7 @@ class ReusingNetwork(NetworkEstimator):
 
     def _reused_digest(self, spec: NetworkSpec) -> str:
         """A hash of the weights that a fit of this network takes from `pretrained`."""
-        if self.pretrained is None:
+        if getattr(self, "pretrained", None) is None:
             return "None"
         return digest_of_layers(reused_layers(self.pretrained, spec, self.n_reused_layers)[1])
 
@@ -73,6 +73,8 @@ class ReusingNetwork(NetworkEstimator):
         A fit that resumes begins with its own.
         """
         n_reused, arrays = 0, dict[str, Arrays]()
+        if "pretrained" not in parameters_of(type(self)):
+            return spec, arrays
         if start is not None:
             n_reused = start.spec.n_reused
         elif self.pretrained is not None:

@@ -150,6 +150,8 @@ def _shown(value: Any) -> Any:
     if not (is_plain and any(map(is_of_keras, classes))):
         return value
     name = type(value).__name__
+    if hasattr(value, "layers"):  # a model
+        return KerasText(f"{name}(...)")
     try:
         return KerasText(_call(name, full_config(value), type(value)))
     except Exception:  # printing must never fail; callbacks have no configuration

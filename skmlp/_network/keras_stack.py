@@ -50,7 +50,7 @@ def keras_stack(model: keras.Model) -> LayerStack:
     layers = [stacked(block) for block in blocks]
     if restored is not None:
         layers[-1] = _with_outputs(layers[-1], *restored)
-    return LayerStack(tuple(layers))
+    return LayerStack(tuple(layers), max(len(layers) - 1, 1))
 
 
 def _has_dense(block: list[tuple[Kind, Arrays]]) -> bool:

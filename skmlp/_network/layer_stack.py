@@ -9,7 +9,7 @@ import numpy as np
 
 from skmlp._network.activation_kinds import Activation, LeakyReLU, activation_kind
 from skmlp._network.keras_kinds import KerasLayer
-from skmlp._network.kinds import Concatenate, Dense, Dropout, Kind, Shape, Weights
+from skmlp._network.kinds import Concatenate, Dense, Kind, Shape, Weights
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
 
 Arrays = tuple[np.ndarray, ...]
@@ -47,9 +47,12 @@ class StackedLayer:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerStack:
-    """Layers one after the other, the last one with outputs in the user's units."""
+    """Layers one after the other: hidden ones, then perhaps an output layer, whose outputs are
+    in the user's units.
+    """
 
     layers: tuple[StackedLayer, ...]
+    n_hidden: int
 
     def __repr__(self) -> str:
         units = [self.layers[0].shape[0], *(layer.shape[1] for layer in self.layers)]
@@ -61,22 +64,33 @@ class LayerStack:
 
 
 def network_stack(spec: NetworkSpec, weights: Weights) -> LayerStack:
-    """The layers of a network up to its main output.
+    """The layers of a network up to its main output, or as many as are reusable.
 
     Raises NotAStackError.
     """
     of_layers = dict(zip((layer.name for layer in spec.layers()), weights, strict=True))
     blocks = main_blocks(spec)
+    n_hidden = spec.n_reusable
+    if n_hidden < len(spec.hidden_units):
+        blocks = [*blocks[: n_hidden - 1], _up_to(blocks[n_hidden - 1], spec)]
     _check_chain(blocks)
     layers = [
         stacked((layer.kind, of_layers[layer.name]) for layer in block) for block in blocks
     ]
     scaling = spec.target_scaling
+    if len(layers) == n_hidden:
+        return LayerStack(tuple(layers), n_hidden)
     if scaling:
         layers[-1] = layers[-1].with_outputs(np.array(scaling.scale), np.array(scaling.mean))
     else:
         layers[-1] = stacked([*layers[-1].parts, (activation_kind(spec.output_activation), ())])
-    return LayerStack(tuple(layers))
+    return LayerStack(tuple(layers), n_hidden)
+
+
+def _up_to(block: Sequence[Layer], spec: NetworkSpec) -> list[Layer]:
+    """The layers of a block up to the output of the last reusable hidden layer."""
+    last = spec.hidden_outputs[spec.n_reusable - 1]
+    return list(block[: [layer.name for layer in block].index(last) + 1])
 
 
 def is_stack(spec: NetworkSpec) -> bool:
@@ -90,13 +104,20 @@ def is_stack(spec: NetworkSpec) -> bool:
 
 def stacked(parts: Iterable[tuple[Kind, Arrays]]) -> StackedLayer:
     """A layer of those parts that have an effect after training."""
-    return StackedLayer(tuple(part for part in parts if has_effect(part[0])))
+    return StackedLayer(tuple(_part(*part) for part in parts if has_effect(part[0])))
+
+
+def _part(kind: Kind, arrays: Arrays) -> tuple[Kind, Arrays]:
+    """A part; of a subclass of dense layers, the kernel and the bias."""
+    if isinstance(kind, Dense):
+        return Dense(kind.n_units, kind.use_bias), arrays[: 1 + kind.use_bias]
+    return kind, arrays
 
 
 def has_effect(kind: Kind) -> bool:
     """Whether a kind changes its only input after training."""
-    is_plain = type(kind) is Kind or kind == Activation("linear")
-    return not (is_plain or isinstance(kind, (Concatenate, Dropout)))
+    is_identity = type(kind).numpy is Kind.numpy or kind == Activation("linear")
+    return not (is_identity or isinstance(kind, Concatenate))
 
 
 def main_blocks(spec: NetworkSpec) -> list[list[Layer]]:
@@ -133,7 +154,7 @@ def dense_stack(
             layers.append(StackedLayer((dense,), knows_activation=False))
         else:
             layers.append(stacked([dense, (activation_kind(activations[i]), ())]))
-    return LayerStack(tuple(layers))
+    return LayerStack(tuple(layers), max(len(layers) - 1, 1))
 
 
 def rescaled(layer: StackedLayer, scaling: TargetScaling) -> StackedLayer:

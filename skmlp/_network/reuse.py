@@ -38,7 +38,7 @@ def reused_arrays(
     """
     blocks = main_blocks(spec)
     n_hidden = len(blocks) - 1
-    wanted = _wanted(n_reused, n_hidden, len(stack.layers))
+    wanted = _wanted(n_reused, n_hidden, stack)
     found: dict[str, Arrays] = {}
     for i in range(wanted):
         layer, is_output = stack.layers[i], i == n_hidden
@@ -74,10 +74,11 @@ def whole_arrays(spec: KerasSpec, weights: Sequence[np.ndarray]) -> dict[str, Ar
     }
 
 
-def _wanted(n_reused: int | str | None, n_hidden: int, n_trained: int) -> int:
+def _wanted(n_reused: int | str | None, n_hidden: int, stack: LayerStack) -> int:
     """Layers to take, if all of them fit."""
     if n_reused is None:
-        return min(n_hidden, max(n_trained - 1, 1))
+        return min(n_hidden, stack.n_hidden)
+    n_trained = len(stack.layers)
     n_layers = n_hidden + 1 if n_reused == "all" else int(n_reused)
     if n_layers > min(n_hidden + 1, n_trained):
         raise ValueError(

@@ -108,6 +108,11 @@ class NetworkSpec(ABC):
         return replace(self, target_scaling=None)  # type: ignore[type-var]
 
     @property
+    def n_reusable(self) -> int:
+        """Hidden layers, from the bottom, that another network begins with by default."""
+        return len(self.hidden_units)
+
+    @property
     def is_sequential(self) -> bool:
         """Whether each layer follows the one before, from one input to one output."""
         return False
