@@ -22,6 +22,7 @@ from skmlp import (
     TabularRegressor,
     WideDeepClassifier,
 )
+from skmlp._checkpoints.checkpoint import Checkpoint
 from skmlp._engine.recipe import Group
 from skmlp._engine.store import STORE
 from skmlp._engine.unfreezing import refrozen
@@ -30,6 +31,7 @@ from skmlp._network.layer_stack import names_of, network_stack
 from skmlp._network.mlp import MLPSpec
 from skmlp._training import reuse
 from skmlp.model_selection import GridSearchCV as StackedGridSearchCV
+from skmlp.model_selection import HalvingGridSearchCV
 
 PIXELS, LABELS = load_digits(n_class=4, return_X_y=True)
 X, Y = np.float32(PIXELS[:300, 8:24] / 16), LABELS[:300]
@@ -475,6 +477,45 @@ class TestScikitLearn:
                 clone(reusing).set_params(**changed).fit(X, Y)
             with pytest.raises(ValueError, match=f"{next(iter(changed))} changed"):
                 clone(reusing).set_params(**changed).load_checkpoint()
+
+    def test_a_fit_that_was_killed_resumes(self, fitted, tmp_path, monkeypatch):
+        """The checkpoint holds the whole network, although training sees a part of it."""
+        params = {**BASE, "epochs": 4, "ema_decay": 0.9, "n_frozen_layers": 1}
+        reusing = MLPClassifier((12, 8), pretrained=fitted, **params)
+        whole = clone(reusing).fit(X, Y)
+        after_epoch = Checkpoint.after_epoch
+
+        def killed(checkpoint, training):
+            after_epoch(checkpoint, training)
+            if training.fit.state.epochs == 2:
+                raise MemoryError
+
+        monkeypatch.setattr(Checkpoint, "after_epoch", killed)
+        reusing.set_params(checkpoint_dir=tmp_path)
+        with pytest.raises(MemoryError):
+            reusing.fit(X, Y)
+        monkeypatch.undo()
+        half = clone(reusing).load_checkpoint()
+        np.testing.assert_array_equal(half.coefs_[0], fitted.coefs_[0])
+        assert half.n_iter_ == 2
+        assert_close(reusing.fit(X, Y), whole, atol=0)
+
+    def test_halving(self, fitted):
+        """A longer fit resumes the shorter one, frozen layers included."""
+        reusing = MLPClassifier((12, 8), pretrained=fitted, n_frozen_layers=1, **BASE)
+        search = HalvingGridSearchCV(
+            reusing,
+            {"learning_rate": [0.001, 0.01, 0.1], "reused_rate_factor": [0.3]},
+            resource="epochs",
+            min_resources=2,
+            max_resources=6,
+            factor=3,
+            cv=2,
+            random_state=0,
+        ).fit(X, Y)
+        direct = clone(search.best_estimator_).fit(X, Y)
+        assert direct.epochs == 6
+        assert_close(search.best_estimator_, direct, atol=0)
 
 
 class TestKerasNetworks:
