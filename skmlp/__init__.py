@@ -1,5 +1,7 @@
 """Multilayer perceptrons for scikit-learn, trained by compiled Keras programs."""
 
+from skmlp._displays.learning_rate import LearningRateDisplay, find_learning_rate
+from skmlp._displays.loss_curve import LossCurveDisplay
 from skmlp._estimators.keras_classifier import KerasClassifier
 from skmlp._estimators.keras_regressor import KerasRegressor
 from skmlp._estimators.mlp_classifier import MLPClassifier
@@ -15,6 +17,8 @@ __version__ = "0.1.0"
 __all__ = [
     "KerasClassifier",
     "KerasRegressor",
+    "LearningRateDisplay",
+    "LossCurveDisplay",
     "MLPClassifier",
     "MLPRegressor",
     "TabularClassifier",
@@ -22,5 +26,6 @@ __all__ = [
     "WideDeepClassifier",
     "WideDeepRegressor",
     "__version__",
+    "find_learning_rate",
     "skops_trusted_types",
 ]

@@ -15,6 +15,7 @@ from sklearn.model_selection._search_successive_halving import (
 )
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._indexing import _get_column_indices as column_indices
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -61,6 +62,7 @@ __all__ = [
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "check_matplotlib_support",
     "check_sample_weight",
     "column_indices",
     "fit_context",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 
 from skmlp._estimators.base import BaseNetwork
+from skmlp._estimators.tabular import BaseTabular
 from skmlp._keras.text import results_to_show
 from skmlp._sklearn import BaseSuccessiveHalving
 from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
@@ -101,7 +103,8 @@ class _StackedSearch:
             search._fit_together(X, y, params)
         else:
             self._tell(f"trains its fits one by one: {reason}")
-            super(_StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
+            with search._threads_of_ensembles():
+                super(_StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
         parameters = self.get_params(deep=False)  # type: ignore[attr-defined]
         learned = {k: v for k, v in vars(search).items() if k not in parameters}
         vars(self).update(learned)
@@ -121,6 +124,14 @@ class _StackedSearch:
             if alone:
                 reasons = "; ".join(sorted(alone))  # fits meet in any order
                 self._tell(f"trained {alone.total()} of {n_fits} fits one by one: {reasons}")
+
+    def _threads_of_ensembles(self) -> AbstractContextManager:
+        """Threads for ensembles, which then share programs; otherwise joblib as it is."""
+        backend, _ = get_active_backend()
+        last, _ = _last_step(self.estimator)
+        if isinstance(last, BaseTabular) and isinstance(backend, LOCAL_BACKENDS):
+            return parallel_config(backend="threading", n_jobs=effective_n_jobs(self.n_jobs))
+        return nullcontext()
 
     def _tell(self, what: str) -> None:
         if self.verbose:
@@ -148,6 +159,8 @@ class _StackedSearch:
 
     def _reason_to_train_alone(self, params: dict[str, Any]) -> str | None:
         last, prefix = _last_step(self.estimator)
+        if isinstance(last, BaseTabular):
+            return f"each {type(last).__name__} is a stack already"
         if not isinstance(last, BaseNetwork):
             return f"{type(last).__name__} is not an estimator of skmlp"
         callbacks = params.get(f"{prefix}callbacks", params.get("callbacks"))
@@ -188,8 +201,9 @@ class GridSearchCV(_StackedSearch, model_selection.GridSearchCV):
     program. A `Pipeline` or `TransformedTargetRegressor` around the estimator is fitted as in
     scikit-learn.
 
-    With another estimator, or with callbacks, the search is scikit-learn's own; a line at
-    `verbose` >= 1 says so. Fits are trained one by one if fewer than 6 networks have a shape,
+    With another estimator, or with callbacks, the search is scikit-learn's own, and so it is
+    with a tabular estimator, each fit of which is a stack already; a line at `verbose` >= 1
+    says so. Fits are trained one by one if fewer than 6 networks have a shape,
     if the network is large (above 50,000 weights), or if stacks do not support its settings
     (see the page on searches); a line at `verbose` >= 1 counts them.
 

@@ -23,6 +23,7 @@ ORDER = (
     "_training",
     "_parameters",
     "_estimators",
+    "_displays",
     "model_selection",
 )
 # Folders and modules that may import TensorFlow; others may only inside functions.

@@ -114,7 +114,7 @@ class TestFunctions:
     def test_pinball_loss_is_that_of_scikit_learn(self):
         y, raw = RNG.normal(size=(2, 30, 2)), RNG.normal(size=(30, 6))
         loss = row_loss(PinballLoss((0.1, 0.5, 0.7)), "linear", 6)
-        check_row_loss(loss, 6, False)
+        check_row_loss(loss, 6, 6)
         targets = tf.constant(y[0].repeat(3, axis=1), tf.float32)
         ours = loss.on_raw(targets, tf.constant(raw, tf.float32))
         theirs = [

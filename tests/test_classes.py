@@ -1,13 +1,19 @@
 """Classes and labels: a single class, sparse labels, and the decision function."""
 
+import inspect
+from decimal import Decimal
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
-from skmlp import MLPClassifier
+from skmlp import MLPClassifier, TabularClassifier
+from skmlp._estimators.class_targets import balanced
 
 CLASSIFIER = MLPClassifier((8,), learning_rate=0.02, batch_size=16, epochs=4, random_state=0)
 RNG = np.random.RandomState(0)
@@ -85,3 +91,54 @@ def test_extremes_stay_finite_or_are_refused():
     huge = clone(CLASSIFIER).fit(X, y, sample_weight=np.full(60, 1e300))
     plain = clone(CLASSIFIER).fit(X, y)
     np.testing.assert_allclose(huge.predict_proba(X), plain.predict_proba(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("classifier", [CLASSIFIER, TabularClassifier()])
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, Decimal("nan")])
+def test_missing_labels_are_refused(classifier, missing):
+    y = pd.Series(["up", missing, "down"] * 20, dtype=object)
+    with pytest.raises(ValueError, match="'y' must have a label for each row; got 20 missing"):
+        clone(classifier).fit(X, y)
+    with pytest.raises(ValueError, match="'y' must have a label for each row"):
+        clone(classifier).fit(X, y.astype("string"))
+
+
+Y = np.array(["up", "down", "up", "even", "up", "down"])
+WEIGHT = np.array([1.0, 3.0, 0.0, 2.0, 1.0, 2.0])
+
+
+def test_balanced_classes_have_the_same_total_weight():
+    weight = balanced(WEIGHT, Y)
+    np.testing.assert_allclose([weight[label == Y].sum() for label in np.unique(Y)], 3)
+    kept = WEIGHT > 0  # a row of weight 0 counts as removed, even the last one of its class
+    several = balanced(np.where(Y == "even", 0, WEIGHT), Y)
+    np.testing.assert_allclose([several[label == Y].sum() for label in ["up", "down"]], 3.5)
+    np.testing.assert_array_equal(balanced(WEIGHT[kept], Y[kept]), weight[kept])
+    assert several[3] == 0
+
+
+@pytest.mark.skipif(
+    "sample_weight" not in inspect.signature(compute_class_weight).parameters,
+    reason="scikit-learn < 1.7 counts rows",
+)
+def test_balanced_weights_are_those_of_scikit_learn():
+    classes, index = np.unique(Y, return_inverse=True)
+    of_classes = compute_class_weight("balanced", classes=classes, y=Y, sample_weight=WEIGHT)
+    np.testing.assert_allclose(balanced(WEIGHT, Y), WEIGHT * of_classes[index])
+
+
+def test_without_sample_weights_balanced_counts_rows():
+    labels = np.array([[0, 1], [0, 0], [1, 1], [0, 1]])
+    for y in (Y, labels, labels[:, :1]):
+        expected = compute_sample_weight("balanced", y)
+        np.testing.assert_allclose(balanced(np.ones(len(y)), y), expected)
+
+
+def test_weights_equal_repetition_with_balanced_classes():
+    y, times = X[:, 0] > 0.5, RNG.randint(0, 4, 60)
+    classifier = clone(CLASSIFIER).set_params(class_weight="balanced", batch_size=200)
+    weighted = clone(classifier).fit(X, y, sample_weight=times)
+    repeated = clone(classifier).fit(X.repeat(times, axis=0), y.repeat(times))
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-5, atol=1e-6
+    )

@@ -36,6 +36,16 @@ def build(n_neurons=8, learning_rate=0.05, drop=0.0):
     return model
 
 
+def residual(n_neurons=8, learning_rate=0.05):
+    """Rows are standardised, and go around the hidden layer."""
+    rows = keras.Input((10,))
+    scaled = layers.Rescaling(0.5)(layers.Normalization()(rows))
+    hidden = layers.Dense(10, activation="relu")(layers.Dense(n_neurons)(scaled))
+    model = keras.Model(rows, layers.Dense(1)(layers.Add()([scaled, hidden])))
+    model.compile(keras.optimizers.Adam(learning_rate), "mse")
+    return model
+
+
 def build_classifier(meta, compile_kwargs, n_neurons=8):
     """A function of scikeras's kind."""
     n_outputs = 1 if meta["n_classes_"] == 2 else meta["n_classes_"]
@@ -46,6 +56,25 @@ def build_classifier(meta, compile_kwargs, n_neurons=8):
     hidden = layers.Dense(n_neurons, activation="relu")(inputs)
     model = keras.Model(inputs, layers.Dense(n_outputs, activation=activation)(hidden))
     model.compile(**compile_kwargs)
+    return model
+
+
+class Unable(keras.Model):
+    def call(self, x):
+        return x["left"]
+
+
+def two_heads(losses):
+    inputs = keras.Input((10,))
+    heads = [layers.Dense(1, name=name)(inputs) for name in ("first", "second")]
+    model = keras.Model(inputs, heads)
+    model.compile("sgd", losses)
+    return model
+
+
+def linear(loss):
+    model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
+    model.compile("sgd", loss)
     return model
 
 
@@ -202,6 +231,13 @@ class TestModel:
         loss = fitted.model_.evaluate(DIABETES, PROGRESS, verbose=0)
         assert loss == pytest.approx(huber, rel=1e-5)
 
+    def test_clipping_in_place_of_the_optimizers(self):
+        model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.01, clipvalue=5.0), "mse")
+        fitted = KerasRegressor(model, clipnorm=0.5, epochs=1).fit(DIABETES, PROGRESS)
+        optimizer = fitted.model_.optimizer
+        assert (optimizer.clipnorm, optimizer.clipvalue) == (0.5, None)
+
     def test_own_metrics(self):
         def half_error(y_true, y_pred):
             return keras.ops.abs(y_true - y_pred) / 2
@@ -292,6 +328,49 @@ class TestTraining:
         np.testing.assert_array_equal(loaded.predict_proba(IMAGES), saved.predict_proba(IMAGES))
 
 
+class Noise(layers.Layer):
+    """Adds random numbers, from a generator that Keras can restore or from a global one."""
+
+    def __init__(self, is_seeded, **kwargs):
+        super().__init__(**kwargs)
+        self.is_seeded = is_seeded
+        self.generator = keras.random.SeedGenerator() if is_seeded else None
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        return x + 0.1 * keras.random.normal(keras.ops.shape(x), seed=self.generator)
+
+    def get_config(self):
+        return {**super().get_config(), "is_seeded": self.is_seeded}
+
+
+class TestRemarks:
+    def test_without_xla_is_said_once_beside_the_bar(self, images_classifier, capsys):
+        copy = clone(images_classifier).set_params(epochs=1, verbose=1, warm_start=True)
+        copy.fit(IMAGES, IS_BRIGHT)
+        sentence = "KerasClassifier trains without XLA because of Conv2D."
+        assert capsys.readouterr().err.count(sentence) == 1
+        copy.fit(IMAGES, IS_BRIGHT)
+        assert sentence not in capsys.readouterr().err
+        clone(copy).set_params(verbose=0).fit(IMAGES, IS_BRIGHT)
+        assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize("is_seeded", [True, False])
+    def test_random_numbers_that_no_seed_decides(self, is_seeded):
+        model = keras.Sequential([keras.Input((10,)), Noise(is_seeded), layers.Dense(1)])
+        noisy = KerasRegressor(model, epochs=2, batch_size=32, random_state=0)
+        if is_seeded:
+            once, again = (noisy.fit(DIABETES, PROGRESS).loss_ for _ in range(2))
+            assert once == again
+        else:
+            with pytest.warns(
+                UserWarning, match="numbers that 'random_state' does not seed"
+            ) as all:
+                noisy.fit(DIABETES, PROGRESS)
+            assert all[0].filename == __file__
+
+
 class TestInputs:
     def test_images_of_any_layout(self, images_classifier):
         expected = images_classifier.predict_proba(IMAGES)
@@ -338,6 +417,15 @@ class TestInputs:
                     fitted.fit({"deep": X[:, 2:], "x": X[:, :2]}, y)
         with pytest.raises(ValueError, match="'X' must have the columns that the inputs"):
             KerasRegressor(wide_and_deep, **settings).fit(DIABETES, y)
+
+    def test_rows_are_never_changed(self):
+        """Though NumPy activates in place; large X is not copied first."""
+        model = keras.Sequential([keras.Input((10,)), layers.ReLU(), layers.Dense(1)])
+        fitted = KerasRegressor(model, epochs=1).fit(DIABETES, PROGRESS)
+        X = np.float32(np.tile(DIABETES, (100, 1)))
+        before = X.copy()
+        fitted.predict(X)
+        np.testing.assert_array_equal(X, before)
 
     def test_normalization_adapts_to_rows_of_positive_weight(self):
         model = keras.Sequential([keras.Input((10,)), layers.Normalization(), layers.Dense(1)])
@@ -402,6 +490,20 @@ class TestBadInput:
                 lambda: keras.Sequential([keras.Input((10,)), layers.Dense(1, lambda x: x)]),
                 "'model' must hold no function without a name",
             ),
+            (lambda: keras.Sequential(), "'model' must have layers; got a Sequential without"),
+            (
+                lambda: Unable(),
+                r"'model' must have inputs that Keras knows, .* got Unable, which failed",
+            ),
+            (
+                lambda: linear("sparse_categorical_crossentropy"),
+                "'loss' must fit the network's single output; got a categorical loss",
+            ),
+            (lambda: linear(["mse", "mae"]), "'model' must be compiled with one loss for"),
+            (
+                lambda: two_heads({"first": "mse"}),
+                "must be compiled with a value of 'loss' for each output, first, second; got 1",
+            ),
         ],
     )
     def test_models(self, model, message, regressor):
@@ -450,8 +552,9 @@ class TestElsewhere:
             copy.predict_proba(IMAGES), images_classifier.predict_proba(IMAGES)
         )
 
-    def test_searches_train_stacks(self, capsys):
-        estimator = KerasRegressor(build, epochs=3, batch_size=32, random_state=0)
+    @pytest.mark.parametrize("function", [build, residual])
+    def test_searches_train_stacks(self, function, capsys):
+        estimator = KerasRegressor(function, epochs=3, batch_size=32, random_state=0)
         grid = {"learning_rate": [0.01, 0.02, 0.05], "n_neurons": [8]}
         ours = skmlp.model_selection.GridSearchCV(estimator, grid, cv=3, verbose=1)
         ours.fit(DIABETES, PROGRESS)
@@ -462,7 +565,7 @@ class TestElsewhere:
             theirs.cv_results_["mean_test_score"],
             rtol=1e-4,
         )
-        assert ours.best_estimator_.model.count_params() == 97
+        assert ours.best_estimator_.n_neurons == 8
 
     def test_pipeline(self):
         pipeline = make_pipeline(StandardScaler(), KerasRegressor(build, n_neurons=4, epochs=1))

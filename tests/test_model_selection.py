@@ -21,7 +21,13 @@ from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp import (
+    MLPClassifier,
+    MLPRegressor,
+    TabularRegressor,
+    WideDeepClassifier,
+    WideDeepRegressor,
+)
 from skmlp._engine.loop import drawn_order, train
 from skmlp._engine.program import Program
 from skmlp._engine.store import STORE
@@ -310,6 +316,27 @@ def test_searches_are_as_scikit_learn_s(case, sizes_of_stacks):
     )
     assert_same_search(ours, theirs, X, y, **params)
     assert sizes_of_stacks
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_ensembles_are_as_in_scikit_learn_s_search_and_share_programs(n_jobs, capsys):
+    estimator = TabularRegressor(
+        2, hidden_layer_sizes=(16,), epochs=4, batch_size=64, random_state=0
+    )
+    pipeline = make_pipeline(StandardScaler(), estimator)
+    grid = {"tabularregressor__learning_rate": [0.1, 0.2]}
+    STORE.clear()
+    ours = GridSearchCV(pipeline, grid, cv=3, n_jobs=n_jobs, refit=False, verbose=1)
+    theirs = model_selection.GridSearchCV(pipeline, grid, cv=3, refit=False)
+    ours.fit(X, Y)
+    assert "one by one: each TabularRegressor is a stack already." in capsys.readouterr().out
+    assert len(STORE.idle()) <= (n_jobs or 1)
+    traces = [program.traces for program in STORE.idle()]
+    theirs.fit(X, Y)
+    assert [program.traces for program in STORE.idle()] == traces
+    for fold in range(3):
+        score = f"split{fold}_test_score"
+        np.testing.assert_array_equal(ours.cv_results_[score], theirs.cv_results_[score])
 
 
 def test_transformers_are_fitted_for_each_fold_and_candidate(sizes_of_stacks):

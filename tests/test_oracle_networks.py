@@ -100,6 +100,13 @@ def residual(x):
     return layers.Dense(1)(layers.Add()([x, layers.Dense(6, "relu")(x)]))
 
 
+def activated_beside(x):
+    """A layer whose activation, which NumPy computes in place, is used beside it."""
+    x = layers.ReLU()(x)
+    hidden = layers.Dense(6)(x)
+    return layers.Dense(1)(layers.Add()([hidden, layers.ReLU()(hidden), hidden]))
+
+
 def nested(x):
     return layers.Dense(1)(keras.Sequential([keras.Input((6,)), layers.Dense(4, "relu")])(x))
 
@@ -183,7 +190,19 @@ CASES = {
         Y,
         False,
     ),
-    "normalization": (sequential(layers.Normalization, dense()), 3 * X + 1, Y, False),
+    "normalization": (sequential(layers.Normalization, dense()), 3 * X + 1, Y, True),
+    "rescaling": (
+        sequential(lambda: layers.Rescaling([1, 2, 3, 4, 5, 6], 0.5), dense()),
+        X,
+        Y,
+        True,
+    ),
+    "flattened by Reshape": (
+        sequential(lambda: layers.Reshape((72,)), dense(), shape=(6, 6, 2)),
+        IMAGES,
+        Y,
+        True,
+    ),
     "convolution": (
         convolutional(layers.BatchNormalization, layers.MaxPooling2D, layers.Flatten, dense()),
         IMAGES,
@@ -203,7 +222,8 @@ CASES = {
         False,
     ),
     "attention": (functional(attention), X, Y, False),
-    "residual": (functional(residual), X, Y, False),
+    "residual": (functional(residual), X, Y, True),
+    "activated beside": (functional(activated_beside), X, Y, True),
     "shared": (functional(shared), X, Y, False),
     "nested": (functional(nested), X, Y, False),
     "two outputs": (
@@ -251,7 +271,10 @@ def test_losses_and_weights_equal_those_of_keras(case):
     outputs = [targets[:, :1], targets[:, 1:]] if case == "two outputs" else targets
     settings = {"epochs": 3, "batch_size": 32, "shuffle": False, "verbose": 0}
     history = model.fit(inputs, outputs, **settings).history
-    np.testing.assert_allclose(fitted.history_["loss"], history["loss"], rtol=1e-5, atol=1e-6)
+    assert history.keys() <= fitted.history_.keys()
+    for name in history if case != "two outputs" else ["loss"]:
+        ours, theirs = fitted.history_[name], history[name]
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6, err_msg=name)
     weights = zip(fitted.model_.get_weights(), model.get_weights(), strict=True)
     for ours, theirs in weights:
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-6)

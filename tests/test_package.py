@@ -31,6 +31,8 @@ def test_version_and_public_names():
     assert set(skmlp.__all__) == {
         "KerasClassifier",
         "KerasRegressor",
+        "LearningRateDisplay",
+        "LossCurveDisplay",
         "MLPClassifier",
         "MLPRegressor",
         "TabularClassifier",
@@ -38,6 +40,7 @@ def test_version_and_public_names():
         "WideDeepClassifier",
         "WideDeepRegressor",
         "__version__",
+        "find_learning_rate",
         "skops_trusted_types",
     }
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array, issparse
 from scipy.stats import reciprocal
 from sklearn.base import clone
-from sklearn.datasets import load_digits, make_classification
+from sklearn.datasets import load_digits, make_classification, make_friedman1
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier
 from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
@@ -172,13 +172,13 @@ def test_several_inputs():
     assert (scores > 0.5).all()
 
 
-def build_two_outputs(losses=None):
+def build_two_outputs(losses=None, measures=None):
     rows = keras.Input((4,))
     hidden = keras.layers.Dense(16, activation="relu")(rows)
     outputs = [keras.layers.Dense(1, name=name)(hidden) for name in ("whole", "half")]
     model = keras.Model(rows, outputs)
     if losses:
-        model.compile("adam", losses, loss_weights=[1, 0.1])
+        model.compile("adam", losses, loss_weights=[1, 0.1], metrics=measures)
     return model
 
 
@@ -192,12 +192,25 @@ def test_several_outputs_with_one_loss():
 
 
 def test_several_outputs_with_losses_and_weights():
-    regressor = KerasRegressor(build_two_outputs, losses=["mse", "mae"], epochs=20, **COMMON)
-    whole, half = regressor.fit(X, [Y, Y / 2]).predict(X).T
-    loss = np.mean((whole - Y) ** 2) + 0.1 * np.mean(np.abs(half - Y / 2))
-    assert loss < 0.5 * regressor.history_["loss"][0]
-    evaluated = regressor.model_.evaluate(X, [Y, Y / 2], verbose=0)[0]
-    assert evaluated == pytest.approx(loss, rel=1e-4)
+    measures = {"whole": ["mae", keras.metrics.MeanSquaredError(name="square")]}
+    regressor = KerasRegressor(
+        build_two_outputs, losses=["mse", "mae"], measures=measures, epochs=20, **COMMON
+    )
+    targets = [Y, Y / 2]
+    whole, half = regressor.fit(X, targets, validation_data=(X, targets)).predict(X).T
+    losses = np.mean((whole - Y) ** 2), np.mean(np.abs(half - Y / 2))
+    assert losses[0] + 0.1 * losses[1] < 0.5 * regressor.history_["loss"][0]
+    measured = regressor.model_.evaluate(X, targets, 200, verbose=0, return_dict=True)
+    assert measured["whole_loss"] == pytest.approx(losses[0], rel=1e-4)
+    assert measured["half_loss"] == pytest.approx(losses[1], rel=1e-4)
+    kept = np.argmax(regressor.validation_scores_)
+    assert regressor.history_.keys() == {
+        *measured,
+        *(f"val_{name}" for name in measured),
+        "learning_rate",
+    }
+    for name, value in measured.items():
+        assert regressor.history_[f"val_{name}"][kept] == pytest.approx(value, rel=1e-4)
 
 
 def test_class_numbers_and_one_hot_names_of_the_loss_mean_the_same(iris):
@@ -460,21 +473,21 @@ def test_random_state():
 # Géron, "Hands-On Machine Learning", chapter 10
 
 
-def build_model(n_hidden=1, n_neurons=30, learning_rate=3e-3, input_shape=[4]):  # noqa: B006
+def build_model(n_hidden=1, n_neurons=30, learning_rate=3e-3, input_shape=[8]):  # noqa: B006
     model = keras.models.Sequential()
     model.add(keras.layers.InputLayer(shape=input_shape))
-    for _ in range(n_hidden):
+    for layer in range(n_hidden):  # noqa: B007
         model.add(keras.layers.Dense(n_neurons, activation="relu"))
     model.add(keras.layers.Dense(1))
-    optimizer = keras.optimizers.SGD(learning_rate=learning_rate)
-    model.compile(loss="mse", optimizer=optimizer)
+    model.compile(loss="mse", optimizer=keras.optimizers.SGD(learning_rate=learning_rate))
     return model
 
 
 def test_wrapped_function():
     train, valid = (X[:150], Y[:150]), (X[150:], Y[150:])
     patience = keras.callbacks.EarlyStopping(patience=3)
-    regressor = KerasRegressor(build_model, learning_rate=0.1, batch_size=16, random_state=0)
+    regressor = KerasRegressor(build_model, learning_rate=0.1, input_shape=[4])
+    regressor.set_params(batch_size=16, random_state=0)
     regressor.fit(*train, epochs=100, validation_data=valid, callbacks=[patience])
     losses = regressor.history_["val_loss"]
     assert np.argmin(losses) == len(losses) - 4
@@ -484,24 +497,32 @@ def test_wrapped_function():
     assert mse == pytest.approx(min(losses), rel=1e-4)
 
 
+@pytest.fixture
+def numpy_seed():
+    """NumPy's global generator decides where no `random_state` is given."""
+    state = np.random.get_state()
+    np.random.seed(0)
+    yield
+    np.random.set_state(state)
+
+
+@pytest.mark.usefixtures("numpy_seed")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of few epochs
 def test_randomized_search_over_the_arguments():
-    distributions = {
-        "n_hidden": [0, 1],
-        "n_neurons": np.arange(8, 10),
-        "learning_rate": reciprocal(3e-3, 3e-2),
+    """As it stands in the book, but for the data, and for less of everything."""
+    X_train, y_train = make_friedman1(150, 8, random_state=0)
+    X_valid, y_valid = make_friedman1(50, 8, random_state=1)
+    param_distribs = {
+        "n_hidden": [0, 1, 2, 3],
+        "n_neurons": np.arange(1, 100),
+        "learning_rate": reciprocal(3e-4, 3e-2),
     }
-    search = RandomizedSearchCV(
-        KerasRegressor(build_model, random_state=0),
-        distributions,
-        n_iter=3,
-        cv=3,
-        random_state=0,
-    )
+    search = RandomizedSearchCV(KerasRegressor(build_model), param_distribs, n_iter=3, cv=3)
     search.fit(
-        X[:150],
-        Y[:150],
-        epochs=10,
-        validation_data=(X[150:], Y[150:]),
+        X_train,
+        y_train,
+        epochs=2,
+        validation_data=(X_valid, y_valid),
         callbacks=[keras.callbacks.EarlyStopping(patience=10)],
     )
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
@@ -510,5 +531,5 @@ def test_randomized_search_over_the_arguments():
     assert isinstance(model, keras.Sequential)
     assert len(model.layers) == best["n_hidden"] + 1
     assert float(model.optimizer.learning_rate) == pytest.approx(best["learning_rate"])
-    mse = model.evaluate(X[150:], Y[150:], verbose=0)
-    assert mse == pytest.approx(mean_squared_error(Y[150:], search.predict(X[150:])), rel=1e-4)
+    mse = model.evaluate(X_valid, y_valid, verbose=0)
+    assert mse == pytest.approx(mean_squared_error(y_valid, search.predict(X_valid)), rel=1e-4)

@@ -3,6 +3,8 @@
 import datetime
 import pickle
 from decimal import Decimal
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -418,6 +420,23 @@ def test_durations_are_seconds():
         np.testing.assert_allclose(one(column), expected, rtol=1e-6, atol=1e-7)
 
 
+def test_times_of_day_are_durations_since_midnight():
+    spans = [datetime.timedelta(hours=7 * i % 24, seconds=i) for i in range(60)]
+    times = [(datetime.datetime.min + span).time() for span in spans]
+    spans[3] = times[3] = None
+    encoder = TableEncoder.learn(pd.DataFrame({"a": pd.Series(spans, dtype=object)}))
+    expected = encoder.encode(pd.DataFrame({"a": spans}))
+    frames = [pd.DataFrame({"a": pd.Series(times, dtype=object)})]
+    if find_spec("polars"):
+        frames.append(import_module("polars").DataFrame({"a": times}))
+    if find_spec("pyarrow"):
+        array = import_module("pyarrow").array(times)
+        frames.append(pd.DataFrame({"a": pd.arrays.ArrowExtensionArray(array)}))
+    for frame in frames:
+        assert TableEncoder.learn(frame) == encoder
+        np.testing.assert_array_equal(encoder.encode(frame), expected)
+
+
 # Whole tables
 
 
@@ -479,6 +498,27 @@ def test_arrow_and_pandas_agree():
     encoder = TableEncoder.learn(plain)
     np.testing.assert_array_equal(encoder.encode(arrow), encoder.encode(plain))
     np.testing.assert_array_equal(encoded(arrow), encoded(plain))
+
+
+@pytest.mark.parametrize("dtype", ["string", "large_string", "string_view", "dictionary"])
+def test_text_of_arrow(dtype):
+    pa = pytest.importorskip("pyarrow")
+    texts = ["u", None, "w", "v", "u"]
+    array = pa.array(texts)
+    array = array.dictionary_encode() if dtype == "dictionary" else array.cast(dtype)
+    column = pd.arrays.ArrowExtensionArray(array)
+    for X in (pd.DataFrame({"a": column}), pa.table({"a": array})):
+        np.testing.assert_array_equal(encoded(X), one(texts))
+
+
+def test_tables_of_arrow():
+    pa = pytest.importorskip("pyarrow")
+    columns = table()
+    np.testing.assert_array_equal(encoded(pa.table(columns)), encoded(pd.DataFrame(columns)))
+    codes = pa.table({"a": pa.array([3, None, 7, 3]).dictionary_encode()})
+    np.testing.assert_array_equal(
+        encoded(codes), one([3, None, 7, 3], categorical_features=[0])
+    )
 
 
 def test_arrays_and_lists_of_objects():

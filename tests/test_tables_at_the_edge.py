@@ -46,6 +46,15 @@ def test_the_same_columns_as_an_array(regressor):
     np.testing.assert_array_equal(predicted, regressor.predict(NUMBERS))
 
 
+def test_tables_of_arrow_and_lazy_ones_of_polars(regressor):
+    pl = pytest.importorskip("polars")
+    with pytest.raises(ValueError, match=r"'X' must be a table in memory; got a LazyFrame"):
+        regressor.predict(pl.DataFrame(NUMBERS.to_dict("list")).lazy())
+    pa = pytest.importorskip("pyarrow")
+    predicted = regressor.predict(pa.table(NUMBERS.to_dict("list")))
+    np.testing.assert_array_equal(predicted, regressor.predict(NUMBERS))
+
+
 def test_a_row_is_predicted_alike_alone_and_among_many(regressor):
     """One row at once, a few, and so many that networks run in threads."""
     predicted = regressor.predict(NUMBERS)

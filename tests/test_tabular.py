@@ -1,5 +1,6 @@
 """The tabular estimators: any table in, and what the ensemble promises."""
 
+import math
 import pickle
 import subprocess
 import sys
@@ -163,7 +164,7 @@ def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatc
         return train_fits(several, n_members)
 
     monkeypatch.setattr(train, "train_fits", train_and_keep)
-    monkeypatch.setattr(tabular_jobs, "NETWORKS_OF_FOLD", 1)
+    monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, 8, 1),))
     estimator = TabularRegressor(**SMALL).fit(X, Y)
     assert len({len(fit.index) for fit in fits}) == 1
     assert not np.array_equal(fits[0].index, fits[1].index)
@@ -202,16 +203,16 @@ def test_networks_that_hold_out_the_same_rows_keep_the_epoch_of_their_best_mean(
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "batch_size", "epochs"),
+    ("n_rows", "n_networks", "batch_size", "epochs"),
     [
-        (1100, 64, 32),
-        (1300, 128, 32),
-        (9400, 256, 20),
-        (34_500, 512, 16),
-        (70_000, 512, 12),
+        (1100, 8, 64, 32),
+        (8192, 8, 128, 32),
+        (9400, 6, 256, 20),
+        (34_500, 6, 512, 16),
+        (70_000, 6, 512, 12),
     ],
 )
-def test_jobs_follow_the_number_of_rows(monkeypatch, n_rows, batch_size, epochs):
+def test_jobs_follow_the_number_of_rows(monkeypatch, n_rows, n_networks, batch_size, epochs):
     class NotTrainedError(Exception):
         pass
 
@@ -223,18 +224,20 @@ def test_jobs_follow_the_number_of_rows(monkeypatch, n_rows, batch_size, epochs)
     monkeypatch.setattr(train, "train_ensemble", keep)
     rows = RNG.normal(size=(n_rows, 1))
     with pytest.raises(NotTrainedError):
-        TabularRegressor(10).fit(rows, rows[:, 0])
+        TabularRegressor().fit(rows, rows[:, 0])
+    assert len(kept) == n_networks
     assert {(job.batch_size, job.epochs) for job in kept} == {(batch_size, epochs)}
     held_out = [job.validation for job in kept]
-    assert all(of is held_out[k // 4 * 4] for k, of in enumerate(held_out))
-    assert len({id(of) for of in held_out}) == 3
+    half = n_networks // 2
+    assert all(of is held_out[k // half * half] for k, of in enumerate(held_out))
+    assert len({id(of) for of in held_out}) == 2
     for job in kept:  # trains on all but the rows that it holds out
         assert len(np.unique(job.index)) == n_rows - -(-n_rows // 8)
         left = np.setdiff1d(np.arange(n_rows), job.index)
         assert np.isin(job.validation.y, job.data.y[left]).all()
     shares = [0.85**0.75, 0.85**1.25, 0.85**0.25, 0.85**1.75]
     dropped = [job.spec.dropout for job in kept]
-    np.testing.assert_allclose(dropped, 1 - np.array([*shares, *shares, *shares[:2]]))
+    np.testing.assert_allclose(dropped, 1 - np.array([*shares, *shares][:n_networks]))
 
 
 def test_steps_are_those_of_the_paper():

@@ -1,5 +1,6 @@
 """What the tabular estimators hold out and keep, warm starts, and scikit-learn's callbacks."""
 
+import math
 import pickle
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import TabularClassifier, TabularRegressor
+from skmlp._engine.store import STORE
 from skmlp._estimators import tabular_jobs
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
@@ -33,13 +35,32 @@ def same_members(some, others):
 @pytest.fixture(scope="module", autouse=True)
 def _two_networks_hold_out_the_same_rows():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tabular_jobs, "NETWORKS_OF_FOLD", 2)
+        patch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, 8, 2),))
         yield
 
 
 @pytest.fixture(scope="module")
 def four():
     return TabularRegressor(4, **SMALL).fit(X, Y)
+
+
+class TestNumberOfNetworks:
+    def test_is_chosen_by_the_number_of_rows(self, monkeypatch):
+        monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ((200, 4, 2), (math.inf, 2, 2)))
+        regressor = warm(n_estimators="auto", epochs=1).fit(X, Y)
+        assert len(regressor._members) == 2
+        regressor.fit(X[:200], Y[:200])
+        assert len(regressor._members) == 4
+        with pytest.warns(UserWarning, match=r"got 'auto', and 4 are trained already"):
+            regressor.fit(X, Y)
+        assert len(regressor._members) == 4
+
+
+def test_fits_of_other_numbers_of_rows_trace_nothing_new():
+    regressor = clone(REGRESSOR).set_params(early_stopping=False, epochs=1).fit(X, Y)
+    traces = sorted(program.traces for program in STORE.idle())
+    regressor.fit(X[:200], Y[:200])
+    assert sorted(program.traces for program in STORE.idle()) == traces
 
 
 class TestEarlyStopping:

@@ -114,8 +114,12 @@ def check_learned(values: Mapping[str, Any], known: Sequence[str]) -> None:
 
 
 def _are_targets(values: Mapping[str, Any], n_outputs: int) -> bool:
-    (n_classes,) = values["classes_"].shape
     kind = values["y_type_"]
+    if kind == "multiclass-multioutput":
+        return type(values["classes_"]) is list and all(
+            classes.ndim == 1 and len(classes) > 1 for classes in values["classes_"]
+        )
+    (n_classes,) = values["classes_"].shape
     if kind == "binary":
         return n_classes in (1, 2) and n_outputs == 1
     if kind == "multiclass":

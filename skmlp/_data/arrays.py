@@ -77,6 +77,16 @@ def dense(rows: Any) -> np.ndarray:
     return rows.toarray() if sparse.issparse(rows) else rows
 
 
+def side_by_side(columns: Any) -> np.ndarray:
+    """Arrays as columns, of objects if only some are numbers; an array as it is."""
+    if not isinstance(columns, (list, tuple)):
+        return np.asarray(columns)
+    arrays = [np.asarray(column) for column in columns]
+    if len({array.dtype.kind in "biuf" for array in arrays}) > 1:
+        arrays = [array.astype(object) for array in arrays]
+    return np.column_stack(arrays)
+
+
 def encode_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray:
     """Weights of the rows, finite and not negative; (n_samples,) float64."""
     return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)

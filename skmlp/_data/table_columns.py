@@ -39,7 +39,7 @@ OF_POLARS_DTYPES = {
 }
 # In this order: NumPy's durations are integers by their type, booleans are Python's integers.
 OF_TYPES = {
-    DURATIONS: (datetime.timedelta, np.timedelta64),
+    DURATIONS: (datetime.timedelta, np.timedelta64, datetime.time),
     BOOLEANS: (bool, np.bool_),
     NUMBERS: (numbers.Real, decimal.Decimal, np.bool_),
     DATES: (datetime.date, np.datetime64),
@@ -117,7 +117,10 @@ class Column:
         return found
 
     def seconds(self) -> np.ndarray:
-        """Values of a column of durations; float64, NaN where missing."""
+        """Values of a column of durations; float64, NaN where missing.
+
+        A time of day is the duration since midnight.
+        """
         return self._times("timedelta64[us]") / SECOND
 
     def date_parts(self) -> dict[str, np.ndarray]:
@@ -143,6 +146,7 @@ class Column:
             return np.asarray(local.astype(dtype) if hasattr(local, "astype") else local, dtype)
         values, positions = self.distinct
         naive = [v.replace(tzinfo=None) if hasattr(v, "tzinfo") else v for v in values]
+        naive = [_since_midnight(v) if isinstance(v, datetime.time) else v for v in naive]
         return np.array([*naive, "NaT"], dtype=dtype)[positions]
 
 
@@ -159,8 +163,20 @@ def columns_of(X: Any) -> Iterator[Column]:
             yield Column(X[:, i], f"column {i}")
 
 
+def frame_of(X: Any) -> Any:
+    """A table of Arrow as a frame of pandas, anything else as it is."""
+    if hasattr(X, "collect"):
+        raise ValueError(
+            f"'X' must be a table in memory; got a {type(X).__name__}; pass X.collect()."
+        )
+    if hasattr(X, "to_pandas") and not hasattr(X, "iloc") and not hasattr(X, "to_series"):
+        return X.to_pandas()
+    return X
+
+
 def as_table(X: Any) -> Any:
-    """A frame of pandas or polars as it is, anything else as an array."""
+    """A frame of pandas or polars, anything else as an array."""
+    X = frame_of(X)
     if hasattr(X, "iloc") or hasattr(X, "to_series") or isinstance(X, np.ndarray):
         return X
     rows = np.asarray(X)
@@ -181,14 +197,14 @@ def _distinct(values: list) -> tuple[list, np.ndarray]:
     found = list(dict.fromkeys(values))
     position_of = dict(zip(found, range(len(found)), strict=True))
     positions = np.fromiter(map(position_of.__getitem__, values), np.intp, len(values))
-    is_present = [v == v if type(v) in PLAIN else not _is_missing(v) for v in found]
+    is_present = [v == v if type(v) in PLAIN else not is_missing(v) for v in found]
     if all(is_present):
         return found, positions
     renumbered = np.where(is_present, np.cumsum(is_present) - 1, -1)
     return list(compress(found, is_present)), renumbered[positions]
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     # pandas's NA has no truth value; NaN and NaT differ from themselves
     return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
@@ -198,6 +214,10 @@ def _floats(column: Any) -> np.ndarray:
     if hasattr(column, "iloc"):  # pandas
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.asarray(column.cast(float) if hasattr(column, "cast") else column, np.float64)
+
+
+def _since_midnight(time: datetime.time) -> datetime.timedelta:
+    return datetime.datetime.combine(datetime.date.min, time) - datetime.datetime.min
 
 
 def _without_time_zone(column: Any) -> Any:

@@ -59,7 +59,8 @@ class Program:
         ]
         self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
-        self._in_xla = recipe.network.in_xla()
+        # Then rows of weight 0 fill up the last batch.
+        self._in_xla = not recipe.network.without_xla()
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
@@ -153,7 +154,7 @@ class Program:
             rows.X,
             rows.y,
             rows.weight,
-            tf.constant(self._widened(order[:, begin:]).reshape(*self._lead, -1)),
+            tf.constant(self._widened(order[:, begin:], rows).reshape(*self._lead, -1)),
             tf.constant(np.array(counts, np.int32).reshape(*self._lead, -1)),
             numbers,
             tf.constant(self.learning_rates.reshape(self._lead)),
@@ -166,14 +167,14 @@ class Program:
         sums[~np.isfinite(reached).all(axis=1)] = np.nan
         return np.column_stack([self.learning_rates, sums]), reached
 
-    def _widened(self, order: np.ndarray) -> np.ndarray:
+    def _widened(self, order: np.ndarray, rows: Rows) -> np.ndarray:
         """The order with rows of padding, for a whole number of blocks of batches.
 
-        One network's is as wide for all numbers of rows that the program takes, so that it is
-        traced once.
+        Where networks share rows it is as wide for all numbers of rows that the program takes,
+        so that it is traced once.
         """
         size = self.recipe.batch_size
-        n_rows = self.capacity if self.n_members == 1 else order.shape[1]
+        n_rows = self.capacity if len(set(rows.offsets)) == 1 else order.shape[1]
         width = -(-n_rows // size) * size
         block = self._batches_in_block() * size
         width = -(-width // block) * block if width > block else width
@@ -309,14 +310,16 @@ class Program:
         """Sums of the rows' losses, without penalty, each (...,): the total, then one per
         output if there are several.
         """
-        losses = []
-        for output in raw:
-            of_rows = self._losses_of_rows(y, output)
-            losses.append(tf.reduce_sum(of_rows * weight, axis=-1))
+        several, weights = self.recipe.sum_of_losses, numbers.loss_weights
+        if several is None:
+            of_outputs = [self._losses_of_rows(y, output) for output in raw]
+        else:
+            of_outputs, weights = several.parts(y, raw[0]), several.weights
+        losses = [tf.reduce_sum(of_rows * weight, axis=-1) for of_rows in of_outputs]
         if len(losses) == 1:
             return losses
         parts = tf.stack(losses, axis=-1)
-        return [tf.reduce_sum(numbers.loss_weights * parts, axis=-1), *losses]
+        return [tf.reduce_sum(weights * parts, axis=-1), *losses]
 
     def _losses_of_rows(self, y: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
         """Losses, (..., rows)."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skmlp._keras.losses import SumOfLosses
 from skmlp._keras.tensorflow import keras, tf
 from skmlp._network.spec import NetworkSpec
 
@@ -60,8 +61,13 @@ class Recipe:
     @property
     def n_losses(self) -> int:
         """Reported losses: the total, then one per output if there are several."""
-        n_outputs = len(self.network.outputs)
-        return 1 + n_outputs * (n_outputs > 1)
+        return 1 + len(self.network.loss_names)
+
+    @property
+    def sum_of_losses(self) -> SumOfLosses | None:
+        """Losses of outputs that lie side by side in the raw outputs, if they do."""
+        loss = self.loss_on_predictions
+        return loss if isinstance(loss, SumOfLosses) else None
 
 
 class Numbers(NamedTuple):

@@ -89,5 +89,5 @@ class ValidationRows:
 
 def losses_of_outputs(recipe: Recipe, losses: Sequence[float]) -> dict[str, float]:
     """Losses of the outputs without penalty, if there are several, as Keras logs them."""
-    outputs = recipe.network.outputs
-    return {f"{name}_loss": loss for name, loss in zip(outputs, losses[1:], strict=False)}
+    names = recipe.network.loss_names
+    return {f"{name}_loss": loss for name, loss in zip(names, losses[1:], strict=True)}

@@ -118,6 +118,9 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
         """The learned scale of the targets, if there is one."""
         return None
 
+    def _remark(self, job: Job, bar: ProgressBar | None) -> None:
+        """Say how the network will be trained, where users may not expect it."""
+
     def _check_fit(self, job: Job) -> None:
         """Warn if the network predicts its own training rows badly."""
 
@@ -340,6 +343,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
                 self, job.epochs, given, lambda network: {"_state": network}
             )
             watchers.append(callbacks)
+        self._remark(job, bar)
         with closing(bar) if bar else nullcontext():
             fitted = train_network(job, watchers)
 

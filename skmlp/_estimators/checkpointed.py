@@ -116,7 +116,7 @@ class CheckpointedNetwork(ReusingNetwork):
             "validation data": digest(validation_arrays),
             "weights of the warm start": digest_of_start(job.start),
             "pretrained": self._reused_digest(job.spec),
-            **{k: shortened(str(np.asarray(v).tolist())) for k, v in from_data.items()},
+            **{k: shortened(str(_plain(v))) for k, v in from_data.items()},
         }
         if saved is not None:
             saved.check(settings)
@@ -141,3 +141,8 @@ class CheckpointedNetwork(ReusingNetwork):
         self._state = fitted.at_rest()
         for name, value in results(fitted.training, **facts).items():
             setattr(self, name, value)
+
+
+def _plain(value: Any) -> Any:
+    """A learned attribute without arrays; classes of several outputs are a list of them."""
+    return [*map(_plain, value)] if isinstance(value, list) else np.asarray(value).tolist()

@@ -6,10 +6,12 @@ import warnings
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
+
+from skmlp._data.table_columns import is_missing
 
 MULTILABEL = "multilabel-indicator"
 
@@ -79,6 +81,8 @@ class ClassTargets:
     def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.class_weight is None:
             return weight
+        if isinstance(self.class_weight, str):
+            return balanced(weight, y)
         return weight * compute_sample_weight(self.class_weight, y)
 
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
@@ -115,3 +119,34 @@ class ClassTargets:
             return np.zeros(len(predictions), dtype=int)
         above = (predictions > 0.5).astype(int)
         return above[:, 0] if self.y_type_ == "binary" else above
+
+
+def check_none_is_missing(y: Any) -> None:
+    """Refuse missing labels that are no floats, whose comparison would fail."""
+    if y is None or issparse(y):
+        return
+    labels = np.asarray(y)
+    if labels.dtype == object and labels.ndim:
+        n_missing = sum(map(is_missing, labels.ravel().tolist()))
+        if n_missing:
+            raise ValueError(
+                f"'y' must have a label for each row; got {n_missing} missing of "
+                f"{len(labels)}; drop these rows, or give them a label."
+            )
+
+
+def balanced(weight: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Weights of rows, (n_samples,), with the same total for each class in y.
+
+    With several columns of labels the factors of all columns multiply the weights. This is
+    `compute_class_weight` of scikit-learn >= 1.7; its `compute_sample_weight` counts rows, so
+    that a weight of 2 would differ from repeating the row.
+    """
+    factors = np.ones_like(weight)
+    for labels in y.reshape(len(y), -1).T:
+        _, index = np.unique(labels, return_inverse=True)
+        totals = np.bincount(index, weight)
+        with np.errstate(over="ignore", invalid="ignore"):  # such sums are refused later
+            shares = np.count_nonzero(totals) * totals / totals.sum()
+        factors /= np.where(totals > 0, shares, 1)[index]
+    return weight * factors

@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import type_of_target
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseNetwork
-from skmlp._estimators.class_targets import ClassTargets
+from skmlp._estimators.class_targets import ClassTargets, check_none_is_missing
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import fit_context, is_first_call
 
@@ -69,6 +69,7 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
                     "'class_weight' must not be 'balanced' for partial_fit, which sees part "
                     "of the rows; got 'balanced'; give the weights as a dict."
                 )
+            self._check_classes(classes)
             if is_first_call(self, classes):
                 # A user's network may depend on the number of features.
                 self._encode_pairs(X, y, reset=True, is_validation=False)
@@ -151,11 +152,15 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def _check_classes(self, classes: Any) -> None:
+        """Refuse an argument `classes` of another form than the estimator takes."""
+
     # Hooks of the base class
 
     def _encode(
         self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool, **others: bool
     ) -> EncodedData:
+        check_none_is_missing(y)
         if reset_target:
             self.sparse_output_ = issparse(y)
         return super()._encode(X, y, sample_weight, reset_target=reset_target, **others)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._keras.losses import keras_loss
-from skmlp._keras.optimizers import CLIPPINGS, optimizer_recipe
+from skmlp._keras.losses import keras_loss, loss_of_output, row_loss
+from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import full_config
 from skmlp._network.keras_model import build_model, set_weights
-from skmlp._network.keras_network import ModelText
+from skmlp._network.keras_network import KerasSpec, ModelText
 from skmlp._network.spec import NetworkSpec
 from skmlp._training.metrics import keras_metrics, takes_indices
 
@@ -32,6 +32,9 @@ def compiled_model(
     set_weights(model, spec, state.weights)
     optimizer = _optimizer(params)
     optimizer.build(model.trainable_variables)  # or Keras warns when a saved model is loaded
+    if isinstance(spec, KerasSpec) and spec.heads:
+        model.compile(optimizer, _losses(params, spec, has_class_indices))
+        return model
     loss = _loss(params, spec, has_class_indices)
     metrics = keras_metrics(params.metrics, spec)
     if has_class_indices:
@@ -64,13 +67,27 @@ def fitted_model(
 
 def _loss(params: Any, spec: NetworkSpec, has_class_indices: bool) -> Any:
     """The loss of predictions, as a mean over rows."""
-    loss = keras_loss(
-        params.loss,
-        spec.n_outputs,
-        spec.output_activation,
-        has_class_indices,
-        params.label_smoothing,
+    return _mean_over_rows(
+        keras_loss(
+            params.loss,
+            spec.n_outputs,
+            spec.output_activation,
+            has_class_indices,
+            params.label_smoothing,
+        )
     )
+
+
+def _losses(params: Any, spec: KerasSpec, has_class_indices: bool) -> list[Any]:
+    """The loss of each of several outputs."""
+    losses = [loss_of_output(params.loss, one.width, has_class_indices) for one in spec.heads]
+    return [
+        _mean_over_rows(row_loss(loss, "linear", one.width).on_predictions)
+        for loss, one in zip(losses, spec.heads, strict=True)
+    ]
+
+
+def _mean_over_rows(loss: Any) -> Any:
     if getattr(loss, "reduction", MEAN) != MEAN:
         return type(loss).from_config({**full_config(loss), "reduction": MEAN})
     return loss
@@ -78,8 +95,7 @@ def _loss(params: Any, spec: NetworkSpec, has_class_indices: bool) -> Any:
 
 def _optimizer(params: Any) -> keras.optimizers.Optimizer:
     """A new optimizer; only a schedule that is a Keras object is applied."""
-    names = ("momentum", "nesterov", "weight_decay", *CLIPPINGS)
-    settings = {name: getattr(params, name) for name in names}
+    settings = {name: getattr(params, name) for name in OF_OPTIMIZERS}
     optimizer = optimizer_recipe(params.optimizer, params.learning_rate, **settings).build()
     schedule = params.learning_rate_schedule
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):

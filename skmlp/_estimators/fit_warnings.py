@@ -35,6 +35,16 @@ def warn_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
         )
 
 
+def warn_of_unseeded(name: str) -> None:
+    """Warn that fits of the same `random_state` will differ."""
+    warnings.warn(
+        f"'model' of {name} draws random numbers that 'random_state' does not seed, so equal "
+        "fits differ; let the layer draw them with a keras.random.SeedGenerator of its own.",
+        UserWarning,
+        stacklevel=7,
+    )
+
+
 def warn_if_worse_than_mean(
     name: str, loss: Any, state: FittedNetwork, data: EncodedData, remedy: str
 ) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
+from skmlp._estimators.class_heads import SeveralOutputs
 from skmlp._estimators.class_targets import MULTILABEL
-from skmlp._estimators.classifier import NetworkClassifier
 from skmlp._estimators.keras_inputs import LEARNED
 from skmlp._estimators.keras_network import BaseKeras
 from skmlp._network.keras_network import KerasSpec
@@ -24,7 +24,7 @@ from skmlp._parameters.training import TrainingParameters
 @takes_arguments
 @with_parameters
 class KerasClassifier(
-    NetworkClassifier,
+    SeveralOutputs,
     BaseKeras,
     KerasParameters,
     TrainingParameters,
@@ -37,6 +37,11 @@ class KerasClassifier(
     For two classes the network has one output, the probability of the second, or two; for
     more classes, or several labels, one for each. Outputs are probabilities, or raw where the
     loss says `from_logits=True`.
+
+    A network of several outputs takes y with a column of labels for each, or a list of such
+    columns. Then `classes_` is a list of arrays, `predict` returns a column for each output,
+    and `predict_proba` a list of arrays; `y_type_` is "multiclass-multioutput". Columns that
+    hold nothing but 0 and 1 are several labels at once, as for one output.
 
     {keras}
 
@@ -76,8 +81,8 @@ class KerasClassifier(
     True
     """
 
-    _learned_from_data = (*NetworkClassifier._learned_from_data, *LEARNED)
-    _learned_privately = (*BaseKeras._learned_privately, "_is_one_hot")
+    _learned_from_data = (*SeveralOutputs._learned_from_data, *LEARNED)
+    _learned_privately = (*BaseKeras._learned_privately, "_is_one_hot", "_heads")
     _default_loss = "log_loss"
     _is_one_hot: bool  # whether y has a column for each class, of which a row has one
 
@@ -115,7 +120,8 @@ class KerasClassifier(
         log_probability : ndarray of shape (n_samples, n_classes)
             Natural logarithms of the probabilities that `predict_proba` returns.
         """
-        if self._state_or_raise().spec.output_activation != "linear":
+        is_exact = self._state_or_raise().spec.output_activation != "linear"
+        if is_exact or self._has_heads():
             return super().predict_log_proba(X)
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
@@ -123,13 +129,22 @@ class KerasClassifier(
     def _set_target_type(self, is_multilabel: bool) -> None:
         super()._set_target_type(is_multilabel)
         if self.y_type_ == "binary" and len(self.classes_) == 2:
-            from skmlp._network.keras_conversion import n_outputs
+            from skmlp._network.keras_text import output_widths
 
-            if n_outputs(self._with_inputs(self._built())) == 2:
+            if sum(output_widths(self._with_inputs(self._built()))) == 2:
                 self.y_type_, self.n_outputs_ = "multiclass", 2
 
     def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:
         spec, settings = super()._plan()
+        if self._has_heads():
+            from skmlp._keras.losses import link_of_logits
+
+            losses = [one.on_predictions for one in settings["loss"].losses]
+            self._heads = tuple(
+                head._replace(activation=link_of_logits(loss) or "linear")
+                for head, loss in zip(spec.heads, losses, strict=True)
+            )
+            self.n_outputs_ = spec.n_outputs
         self._is_one_hot = self.y_type_ == MULTILABEL and spec.output_activation == "softmax"
         return spec, settings
 
@@ -139,19 +154,32 @@ class KerasClassifier(
         return np.eye(self.n_outputs_, dtype=int)[predictions.argmax(axis=1)]
 
     def _meta(self) -> dict[str, Any]:
-        is_multilabel = self.y_type_ == MULTILABEL
+        classes, n_outputs = self.classes_, 1
+        if self.y_type_ == MULTILABEL or self._has_heads():
+            n_outputs = len(classes)
         return {
-            "classes_": self.classes_,
-            "n_classes_": len(self.classes_),
-            "n_outputs_": self.n_outputs_ if is_multilabel else 1,
-            "n_outputs_expected_": self.n_outputs_ if is_multilabel else 1,
+            "classes_": classes,
+            "n_classes_": list(map(len, classes)) if self._has_heads() else len(classes),
+            "n_outputs_": n_outputs,
+            "n_outputs_expected_": n_outputs,
             "target_type_": self.y_type_,
         }
 
-    def _check_outputs(self, n_outputs: int) -> None:
-        if n_outputs != self.n_outputs_:
+    def _check_outputs(self, spec: KerasSpec) -> None:
+        if self._has_heads():
+            n_classes = list(map(len, self.classes_))
+            widths = [head.width for head in spec.heads] or [spec.n_outputs]
+            fits = len(widths) == len(n_classes) and all(
+                width in (n, n - (n == 2)) for width, n in zip(widths, n_classes, strict=True)
+            )
+            if not fits:
+                raise ValueError(
+                    "'model' must have an output for each column of 'y', of as many units as "
+                    f"it has classes, {n_classes}, or one unit for two; got {widths} units."
+                )
+        elif spec.n_outputs != self.n_outputs_:
             raise ValueError(
                 f"'model' must have {self.n_outputs_} outputs for {len(self.classes_)} "
                 f"{'labels' if self.y_type_.startswith('multilabel') else 'classes'}; got "
-                f"{n_outputs}; set the units of its last layer."
+                f"{spec.n_outputs}; set the units of its last layer."
             )

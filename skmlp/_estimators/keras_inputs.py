@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skmlp._data.arrays import dense, encode_features
+from skmlp._data.arrays import dense, encode_features, side_by_side
 from skmlp._estimators.base import BaseNetwork
 from skmlp._network.keras_network import KerasSpec
 from skmlp._sklearn import column_indices
@@ -31,7 +31,7 @@ class KerasInputs(BaseNetwork):
         X = self._rows(X, reset=reset)
         n_rows = getattr(X, "shape", (0,))[0]
         if isinstance(y, (list, tuple)) and {np.shape(one)[:1] for one in y} == {(n_rows,)}:
-            y = np.column_stack(y) if len(y) != n_rows else y  # of several outputs
+            y = side_by_side(y) if len(y) != n_rows else y  # of several outputs
         rows, y = super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
         if reset and len(self.X_shape_) < 2:
             self.X_shape_ = rows.shape

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skmlp._estimators.fit_warnings import warn_of_unseeded
 from skmlp._estimators.fitted import model_needs_tensorflow
 from skmlp._estimators.keras_inputs import KerasInputs
 from skmlp._keras.text import WAITING, to_show
@@ -24,7 +25,8 @@ from skmlp._parameters.keras_network import (
 from skmlp._parameters.other_names import constructor_names
 from skmlp._parameters.parameter import parameters_of
 from skmlp._sklearn import is_printing
-from skmlp._training.job import SETTINGS
+from skmlp._training.job import SETTINGS, Job
+from skmlp._training.watchers import ProgressBar
 
 if TYPE_CHECKING:
     import keras
@@ -45,10 +47,14 @@ class BaseKeras(KerasInputs, ABC):
         """What `fit` has learned about the targets, under scikeras's names."""
 
     @abstractmethod
-    def _check_outputs(self, n_outputs: int) -> None:
+    def _check_outputs(self, spec: KerasSpec) -> None:
         """Refuse a network whose outputs do not fit the targets."""
 
     _default_loss: str
+
+    def _has_heads(self) -> bool:
+        """Whether y has columns with classes of their own, each for an output."""
+        return False
 
     # Parameters
 
@@ -131,18 +137,19 @@ class BaseKeras(KerasInputs, ABC):
 
     def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:
         from skmlp._keras.losses import link_of_logits
-        from skmlp._keras.optimizers import optimizer_recipe
+        from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
         from skmlp._network.keras_conversion import keras_spec
         from skmlp._network.keras_text import compile_text
 
         model = self._built()
-        settings = self._settings() | self._compiled_settings(model)
+        functional = self._with_inputs(model)
+        settings = self._settings() | self._compiled_settings(model, functional)
         link = link_of_logits(settings["loss"])
-        spec = keras_spec(self._with_inputs(model), link, self._target_scaling())
-        self._check_outputs(spec.n_outputs)
+        spec = keras_spec(functional, link, self._target_scaling())
+        self._check_outputs(spec)
         self._compiled = None
-        if model.compiled:
-            names = ("optimizer", "learning_rate", "momentum", "nesterov", "weight_decay")
+        if model.compiled and model.loss is not None:
+            names = ("optimizer", "learning_rate", *OF_OPTIMIZERS)
             optimizer = optimizer_recipe(**{name: settings[name] for name in names}).build()
             self._compiled = compile_text(model, optimizer, own_objects(given_model(self)))
         return self._placed(spec), settings
@@ -177,7 +184,10 @@ class BaseKeras(KerasInputs, ABC):
                     model = model_text(model).made()
                     if given.compiled:
                         model.compile_from_config(given.get_compile_config())
-                model.build((None, *self.X_shape_[1:]))
+                if model.layers:
+                    model.build((None, *self.X_shape_[1:]))
+        if isinstance(model, keras.Sequential) and not model.layers:
+            raise ValueError("'model' must have layers; got a Sequential without any.")
         return model
 
     def _with_inputs(self, model: keras.Model) -> keras.Model:
@@ -195,20 +205,28 @@ class BaseKeras(KerasInputs, ABC):
                 f"{self.X_shape_[1:]}; got {type(model).__name__}, which failed with: {error}"
             ) from error
 
-    def _compiled_settings(self, model: keras.Model | None) -> dict[str, Any]:
-        """Loss, optimizer and metrics; those of a compiled model, if given."""
+    def _compiled_settings(
+        self, model: keras.Model | None, outputs: keras.Model | None = None
+    ) -> dict[str, Any]:
+        """Loss, optimizer and metrics; those of a compiled model, if given.
+
+        `outputs` is the model with the same outputs, and known inputs.
+        """
         from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, optimizer_object
-        from skmlp._network.keras_text import compiled_metrics, loss_of_outputs
+        from skmlp._network.keras_text import compiled_metrics, loss_of_outputs, output_names
 
         loss, optimizer, metrics = self.loss or self._default_loss, self.optimizer, self.metrics
         rate = None if "learning_rate" in self._shared() else self.learning_rate
-        if model is not None and model.compiled:
+        loss_weights = None
+        if model is not None and outputs is not None and model.compiled:
             self._refuse_beside_compiled()
-            loss, optimizer = model.loss, model.optimizer
+            loss, optimizer = model.loss or loss, model.optimizer
+            loss_weights = model.get_compile_config().get("loss_weights")
             if metrics is None or "metrics" in self._shared():
-                metrics = compiled_metrics(model, own_objects(given_model(self)))
+                objects = own_objects(given_model(self))
+                metrics = compiled_metrics(model, output_names(outputs), objects)
         return {
-            "loss": loss if model is None else loss_of_outputs(model, loss),
+            "loss": loss if outputs is None else loss_of_outputs(outputs, loss, loss_weights),
             "optimizer": optimizer_object(optimizer or "adam", rate),
             "learning_rate": DEFAULT_LEARNING_RATE,  # an object keeps its own
             "metrics": metrics,
@@ -249,12 +267,23 @@ class BaseKeras(KerasInputs, ABC):
         from skmlp._keras.losses import keras_loss
         from skmlp._keras.optimizers import optimizer_object
 
-        loss = self.loss or self._default_loss
+        loss: Any = self.loss or self._default_loss
+        if self._has_heads():
+            loss = self.loss  # that of an output depends on its width
+        else:
+            loss = keras_loss(loss, *self._output_layer(), self._has_class_indices())
         return {
-            "loss": keras_loss(loss, *self._output_layer(), self._has_class_indices()),
+            "loss": loss,
             "optimizer": optimizer_object(self.optimizer or "adam", self.learning_rate),
             "metrics": self.metrics,
         }
+
+    def _remark(self, job: Job, bar: ProgressBar | None) -> None:
+        name, layers = type(self).__name__, job.spec.without_xla()
+        if bar and layers and job.start is None:
+            bar.say(f"{name} trains without XLA because of {', '.join(layers)}.")
+        if not job.spec.is_repeatable():
+            warn_of_unseeded(name)
 
     # The fitted network
 

@@ -7,6 +7,7 @@ from typing import Any
 from skmlp._estimators.keras_inputs import LEARNED
 from skmlp._estimators.keras_network import BaseKeras
 from skmlp._estimators.regressor import NetworkRegressor
+from skmlp._network.keras_network import KerasSpec
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.reuse import ReuseParameters
@@ -84,9 +85,9 @@ class KerasRegressor(
             "target_type_": "continuous" if self.n_outputs_ == 1 else "continuous-multioutput",
         }
 
-    def _check_outputs(self, n_outputs: int) -> None:
-        if n_outputs != self.n_outputs_:
+    def _check_outputs(self, spec: KerasSpec) -> None:
+        if spec.n_outputs != self.n_outputs_:
             raise ValueError(
                 f"'model' must have {self.n_outputs_} outputs, one for each column of y; got "
-                f"{n_outputs}; set the units of its last layer."
+                f"{spec.n_outputs}; set the units of its last layer."
             )

@@ -19,8 +19,17 @@ from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
 from skmlp._network.activation_kinds import Activation, LeakyReLU, PReLU
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
-from skmlp._network.keras_network import Entry, KerasNetwork, KerasSpec, ModelText
-from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
+from skmlp._network.keras_network import Entry, Head, KerasNetwork, KerasSpec, ModelText
+from skmlp._network.kinds import (
+    Add,
+    AlphaDropout,
+    Concatenate,
+    Dense,
+    Dropout,
+    Kind,
+    Rescaling,
+    Standardization,
+)
 from skmlp._network.layer_stack import LayerStack, StackedLayer
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Layer, TargetScaling
@@ -40,6 +49,7 @@ SAVED_TYPES = (
     FittedNetwork,
     CategoryInputs,
     Entry,
+    Head,
     KerasNetwork,
     KerasSpec,
     LayerStack,
@@ -54,6 +64,7 @@ SAVED_TYPES = (
     TrainingState,
     # Layers of a user's network, which are records too
     Activation,
+    Add,
     AlphaDropout,
     BatchNormalization,
     Concatenate,
@@ -64,6 +75,8 @@ SAVED_TYPES = (
     LayerNormalization,
     LeakyReLU,
     PReLU,
+    Rescaling,
+    Standardization,
     # Text, from which Keras makes objects in its safe mode when they are used.
     KerasLayer,
     KerasText,
@@ -89,6 +102,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    37
+    41
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)

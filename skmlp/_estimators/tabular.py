@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import check_total_weight, check_validation_rows, encode_weight
 from skmlp._data.encoded import EncodedData
-from skmlp._data.table_columns import as_table
+from skmlp._data.table_columns import as_table, frame_of
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.tabular_jobs import HeldOut, TabularJobs, networks_by_held_out
@@ -49,6 +49,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
     _y_dtype: type | None = None  # None: that of y
     _members: tuple[FittedNetwork, ...]
     _seed: int
+    histories_: list[dict[str, list[float]]]
     history_: dict[str, list[float]]
     n_iter_: int
     n_outputs_: int
@@ -132,7 +133,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
                 with named_as_validation():
                     validation = self._encode(*given, reset=False)
                 check_validation_rows(validation.n_rows, "'X_val'")
-            if len(kept) == self.n_estimators:
+            if len(kept) >= self._n_networks(data.n_rows):
                 self._warn_of_nothing_to_train()
                 return self
             strata = self._strata(data.y)
@@ -143,7 +144,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
     def _kept(self) -> tuple[FittedNetwork, ...]:
         """The networks that a warm start keeps."""
         kept = self._members if self.warm_start and self.__sklearn_is_fitted__() else ()
-        if len(kept) > self.n_estimators:
+        if not isinstance(self.n_estimators, str) and len(kept) > self.n_estimators:
             raise ValueError(
                 f"'n_estimators' must be at least {len(kept)}, the number of networks that are "
                 f"trained, with warm_start=True; got {self.n_estimators}; set warm_start=False "
@@ -159,6 +160,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
                 f"'y' must be given, since {name} requires y to be passed, but the target y is "
                 "None."
             )
+        X = frame_of(X)
         self._check_table(X, reset=reset)
         y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
         X = as_table(X)
@@ -179,6 +181,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
         return EncodedData(self._encoder.encode(X), target, weight)
 
     def _encode_features(self, X: Any) -> np.ndarray:
+        X = frame_of(X)
         self._check_table(X, reset=False)
         return self._encoder.encode(X)
 
@@ -212,18 +215,17 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
             watchers.append(callbacks)
         with closing(bar) if bar else nullcontext():
             fitted = train_ensemble(jobs, watchers, compiles_first=limit is not None)
-        histories = [member.training.history for member in fitted]
-        if kept:
-            histories += [self.history_] * len(kept)
+        earlier = self.histories_ if kept else []
+        self.histories_ = [*earlier, *(member.training.history for member in fitted)]
         self._members = kept + tuple(member.at_rest() for member in fitted)
         self._calibrate(networks_by_held_out(jobs, first=len(kept)))
-        self.n_iter_ = min(len(history["loss"]) for history in histories)
+        self.n_iter_ = min(len(history["loss"]) for history in self.histories_)
         self.history_ = {
             name: np.mean(
-                [history[name][: self.n_iter_] for history in histories], axis=0
+                [history[name][: self.n_iter_] for history in self.histories_], axis=0
             ).tolist()
-            for name in histories[0]
-            if all(name in history for history in histories)
+            for name in self.histories_[0]
+            if all(name in history for history in self.histories_)
         }
         self._warn_of_mishaps(fitted)
         return self
@@ -231,7 +233,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
     def _warn_of_nothing_to_train(self) -> None:
         warnings.warn(
             f"'n_estimators' must be raised for warm_start=True to train more networks; got "
-            f"{self.n_estimators}, which {type(self).__name__} has already.",
+            f"{self.n_estimators!r}, and {len(self._members)} are trained already.",
             UserWarning,
             stacklevel=4,
         )
@@ -267,7 +269,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
         ]
 
     def _predictions(self, X: Any) -> np.ndarray:
-        """Predictions of each network, (n_estimators, n_samples, n_units) float64."""
+        """Predictions of each network, (n_networks, n_samples, n_units) float64."""
         check_is_fitted(self, "_members")
         return self._activated(self._raw_outputs(self._members, self._encode_features(X)))
 

@@ -12,7 +12,7 @@ from sklearn.utils import Tags
 from skmlp._data.arrays import dense, output_dtype
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.calibration import temperature_and_log_loss
-from skmlp._estimators.class_targets import ClassTargets
+from skmlp._estimators.class_targets import ClassTargets, check_none_is_missing
 from skmlp._estimators.tabular import BaseTabular, HeldOut
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.tabular import TabularParameters
@@ -46,6 +46,8 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         the networks that held it out, or of the rows of `X_val`. 1 if no rows were held out.
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks.
+    histories_ : list of dict of str to list of float
+        The same of each network.
     n_iter_ : int
         Number of epochs that all networks have trained.
 
@@ -77,7 +79,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         text="""
         Weights of the classes, which multiply the sample weights: {class: weight}, or a list
         with one dict per label if there are several; "balanced" gives all classes the same
-        total weight.
+        total of sample weights.
         """,
     )
 
@@ -162,6 +164,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         return super()._activated(raw / self.temperature_)
 
     def _encode(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> EncodedData:
+        check_none_is_missing(y)
         if reset:
             self.sparse_output_ = issparse(y)
         return super()._encode(X, dense(y), sample_weight, reset=reset)

@@ -32,9 +32,10 @@ AUTOMATIC = (
 # than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
 DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped
 MIN_ROWS = 2
-# Networks that hold out the same rows. Their mean is judged, since it predicts best when each
-# of them has trained for longer than is best for itself.
-NETWORKS_OF_FOLD = 4
+# (rows up to, networks, those that hold out the same rows). The mean of the latter is judged,
+# since it predicts best when each has trained for longer than is best for itself. On many rows
+# the last networks of an ensemble take much time for little gain.
+ENSEMBLES = ((8192, 8, 4), (math.inf, 6, 3))
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
 HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
@@ -43,7 +44,7 @@ HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
 class TabularJobs(ABC):
     """Makes the jobs of an ensemble from the parameters of an estimator."""
 
-    n_estimators: int
+    n_estimators: int | str
     hidden_layer_sizes: Sequence[int]
     epochs: int | str
     learning_rate: float | str
@@ -71,6 +72,10 @@ class TabularJobs(ABC):
     def _target_scaling(self) -> TargetScaling | None:
         return None
 
+    def _n_networks(self, n_rows: int) -> int:
+        automatic, _ = ensemble_for(n_rows)
+        return automatic if isinstance(self.n_estimators, str) else self.n_estimators
+
     def _jobs(
         self,
         data: EncodedData,
@@ -79,26 +84,31 @@ class TabularJobs(ABC):
         seed: int,
     ) -> list[Job]:
         """A job for each network, which does not depend on how many there are."""
-        seeds = (np.random.SeedSequence(seed).generate_state(self.n_estimators) >> 1).tolist()
+        n_networks = self._n_networks(data.n_rows)
+        seeds = (np.random.SeedSequence(seed).generate_state(n_networks) >> 1).tolist()
         if validation is not None or not self.early_stopping:
             job = self._job(data, validation, data.n_rows)
             return [replace(job, spec=self._spec(k), seed=one) for k, one in enumerate(seeds)]
-        folds = self._held_out(data, strata, seed)
+        _, n_of_fold = ensemble_for(data.n_rows)
+        folds = self._held_out(data, strata, seed, -(-n_networks // n_of_fold))
         held_out = [data.rows(fold) for fold in folds]
         n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
         job = self._job(data, None, n_rows)
         jobs = []
         for k, one in enumerate(seeds):
-            fold = k // NETWORKS_OF_FOLD % len(folds)
+            fold = k // n_of_fold % len(folds)
             index = np.setdiff1d(np.arange(data.n_rows), folds[fold])[:n_rows]
             own = {"spec": self._spec(k), "seed": one}
             jobs.append(replace(job, **own, validation=held_out[fold], index=index))
         return jobs
 
     def _held_out(
-        self, data: EncodedData, strata: np.ndarray | None, seed: int
+        self, data: EncodedData, strata: np.ndarray | None, seed: int, n_wanted: int
     ) -> list[np.ndarray]:
-        """Positions of the rows that are held out, each by some of the networks."""
+        """Positions of the rows that are held out, each by some of the networks.
+
+        They are at most `n_wanted` arrays, and fewer for few rows.
+        """
         if data.n_rows < MIN_ROWS:
             raise ValueError(
                 f"'X' must have at least {MIN_ROWS} different rows of positive weight, since "
@@ -111,7 +121,7 @@ class TabularJobs(ABC):
         else:
             splitter = KFold(n_folds, shuffle=True, random_state=seed)
         folds = (fold for _, fold in splitter.split(data.X, strata))
-        return list(islice(folds, -(-self.n_estimators // NETWORKS_OF_FOLD)))
+        return list(islice(folds, n_wanted))
 
     def _job(self, data: EncodedData, validation: EncodedData | None, n_rows: int) -> Job:
         """The job of network 0, trained on `n_rows` rows; others differ in a few fields."""
@@ -160,6 +170,11 @@ class TabularJobs(ABC):
             output_activation=output_activation,
             target_scaling=self._target_scaling(),
         )
+
+
+def ensemble_for(n_rows: int) -> tuple[int, int]:
+    """Networks for so many rows, and how many of them hold out the same ones."""
+    return next((n, n_of_fold) for limit, n, n_of_fold in ENSEMBLES if n_rows <= limit)
 
 
 def networks_by_held_out(jobs: Sequence[Job], first: int = 0) -> HeldOut:

@@ -66,6 +66,8 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks;
         targets are standardised.
+    histories_ : list of dict of str to list of float
+        The same of each network.
     n_iter_ : int
         Number of epochs that all networks have trained.
 

@@ -64,18 +64,33 @@ class PinballLoss:
 
 @dataclass(frozen=True)
 class SumOfLosses:
-    """Losses of outputs that lie side by side, each times a weight."""
+    """Losses of outputs that lie side by side, each times a weight.
+
+    Targets have a column for each column of the outputs; or one for each output, which for an
+    output of several columns holds the numbers of classes.
+    """
 
     losses: tuple[RowLoss, ...]
     widths: tuple[int, ...]
     weights: tuple[float, ...]
 
     def __call__(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        pairs = zip(
-            *(tf.split(array, self.widths, axis=-1) for array in (y, outputs)), strict=True
-        )
-        terms = zip(self.weights, self.losses, pairs, strict=True)
-        return tf.add_n([weight * loss.on_raw(*pair) for weight, loss, pair in terms])
+        parts = zip(self.weights, self.parts(y, outputs), strict=True)
+        return tf.add_n([weight * part for weight, part in parts])
+
+    def parts(self, y: tf.Tensor, outputs: tf.Tensor) -> list[tf.Tensor]:
+        """Losses of each output, (rows,), without their weights."""
+        of_classes = y.shape[-1] < sum(self.widths)
+        targets = tf.split(y, [1] * len(self.widths) if of_classes else self.widths, axis=-1)
+        of_outputs = tf.split(outputs, self.widths, axis=-1)
+        return [
+            loss.on_raw(
+                target if target.shape[-1] == width else tf.cast(target[:, 0], tf.int32), output
+            )
+            for loss, target, output, width in zip(
+                self.losses, targets, of_outputs, self.widths, strict=True
+            )
+        ]
 
 
 def row_loss(
@@ -92,8 +107,8 @@ def row_loss(
     link = _link_of_logits(found)
     if link == "softmax" and n_outputs == 1:
         raise ValueError(
-            "'loss' must fit the single output of a binary problem; got a categorical loss, "
-            f"{loss!r}; use 'log_loss'."
+            "'loss' must fit the network's single output; got a categorical loss, "
+            f"{loss!r}; use 'log_loss' for two classes, 'squared_error' for numbers."
         )
     if link == output_activation:
         on_raw = _per_row(_with_logits(found, True), "linear", n_outputs)
@@ -101,6 +116,20 @@ def row_loss(
     else:
         on_raw = _per_row(found, output_activation, n_outputs)
     return RowLoss((config_key(found), output_activation, n_outputs), found, on_raw)
+
+
+def loss_of_output(loss: Any, width: int, has_indices: bool = False) -> Any:
+    """A loss of one of several outputs, of this width, as `row_loss` takes it.
+
+    For `has_indices`, targets are the numbers of classes.
+    """
+    if not isinstance(loss, str) or loss not in CROSS_ENTROPIES:
+        return loss
+    if width == 1 or loss in ("bce", "binary_crossentropy"):
+        return keras.losses.BinaryCrossentropy()
+    if has_indices or loss == "sparse_categorical_crossentropy":
+        return keras.losses.SparseCategoricalCrossentropy()
+    return keras.losses.CategoricalCrossentropy()
 
 
 def keras_loss(
@@ -118,10 +147,13 @@ def keras_loss(
 
 
 @lru_cache
-def check_row_loss(loss: RowLoss, n_outputs: int, takes_indices: bool) -> None:
-    """Try the loss on two rows, so that a loss that cannot work fails before training."""
+def check_row_loss(loss: RowLoss, n_outputs: int, n_targets: int | None) -> None:
+    """Try the loss on two rows, so that a loss that cannot work fails before training.
+
+    Targets have `n_targets` columns, or are class indices for None.
+    """
     try:
-        y = tf.zeros(2, tf.int32) if takes_indices else tf.zeros((2, n_outputs))
+        y = tf.zeros(2, tf.int32) if n_targets is None else tf.zeros((2, n_targets))
         loss.on_raw(y, tf.zeros((2, n_outputs)))
     except Exception as error:
         raise ValueError(

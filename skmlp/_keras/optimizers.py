@@ -14,6 +14,8 @@ DEFAULT_LEARNING_RATE = 1e-3
 # Keras's optimizers that update each number by its own gradient alone
 ELEMENTWISE = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Lion")
 CLIPPINGS = ("clipvalue", "clipnorm", "global_clipnorm")
+# Parameters of estimators that are settings of their optimizer.
+OF_OPTIMIZERS = ("momentum", "nesterov", "weight_decay", *CLIPPINGS)
 
 
 # Settings that make a step depend on more than a number's gradient in this step.
@@ -81,9 +83,10 @@ def optimizer_recipe(
     """Recipe from the constructor's parameters; a setting of None keeps the optimizer's own.
 
     `clips` and `averages` say that the engine clips gradients or averages weights, so that the
-    optimizer must not. Raises ValueError for an unknown name, an optimizer that the engine
-    cannot restart, a setting that the optimizer does not have, a learning rate beside a
-    schedule, two averages, and clipping beside accumulated gradients.
+    optimizer must not. Clipping among the settings replaces the optimizer's own. Raises
+    ValueError for an unknown name, an optimizer that the engine cannot restart, a setting that
+    the optimizer does not have, a learning rate beside a schedule, two averages, and clipping
+    beside accumulated gradients.
     """
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer
@@ -94,13 +97,13 @@ def optimizer_recipe(
         _check_object(cls, config, parameter)
         if learning_rate != DEFAULT_LEARNING_RATE:
             config = _with_rate(config, learning_rate)
+    if clips or any(settings.get(name) is not None for name in CLIPPINGS):
+        _check_does_not_accumulate(config, parameter)
+        config = {**config, **dict.fromkeys(CLIPPINGS)}
     config = _with_settings(config, settings, cls.__name__)
     if config.get("loss_scale_factor"):
         # In float32, scaling the loss and unscaling its gradients changes nothing.
         config = {**config, "loss_scale_factor": None}
-    if clips:
-        _check_does_not_accumulate(config, parameter)
-        config = {**config, **dict.fromkeys(CLIPPINGS)}
     if averages and config["use_ema"]:
         raise ValueError(
             "'ema_decay' must be None where the optimizer object averages weights itself; got "

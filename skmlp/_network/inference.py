@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
 
+from skmlp._network.activation_kinds import Activation, LeakyReLU
 from skmlp._network.activations import numpy_activation
-from skmlp._network.kinds import Weights
+from skmlp._network.kinds import Dropout, Kind, Weights
 from skmlp._network.spec import Layer, NetworkSpec
 
 # Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.
@@ -23,6 +24,8 @@ CHUNK_VALUES = 300_000
 MIN_CHUNK_ROWS = 256
 # Up to this many weights, and for one chunk of rows, double precision costs next to nothing.
 SMALL_NETWORK = 100_000
+# Kinds whose output may have the memory of their input, as that of a plain `Kind` does.
+IN_PLACE = (Activation, Dropout, LeakyReLU)
 
 
 Arrays = tuple[np.ndarray, ...]
@@ -80,7 +83,11 @@ def layer_outputs(
     if n_samples <= rows:
         n_weights = sum(array.size for layer, _ in steps for array in arrays[layer.name])
         precision = dtype if n_weights <= SMALL_NETWORK else np.float32
-    run = [_prepared(layer, arrays[layer.name], precision) for layer, _ in steps]
+    inputs = spec.input_widths()
+    run = [
+        _prepared(layer, arrays[layer.name], precision, {*unneeded} - inputs.keys())
+        for layer, unneeded in steps
+    ]
 
     def forward(chunk: np.ndarray | sparse.spmatrix) -> np.ndarray:
         values = spec.inputs(chunk)
@@ -118,13 +125,20 @@ def _steps(spec: NetworkSpec, name: str) -> list[tuple[Layer, list[str]]]:
     for layer in reversed(spec.layers()):
         if layer.name in wanted:
             wanted.update(layer.sources)
-            steps.append((layer, [source for source in layer.sources if source not in used]))
+            sources = dict.fromkeys(layer.sources)  # some may be there twice
+            steps.append((layer, [source for source in sources if source not in used]))
             used.update(layer.sources)
     return steps[::-1]
 
 
-def _prepared(layer: Layer, arrays: Arrays, dtype: DTypeLike) -> Callable[..., np.ndarray]:
-    """A layer's output after training, of its inputs, which it may overwrite."""
+def _prepared(
+    layer: Layer, arrays: Arrays, dtype: DTypeLike, unneeded: set[str]
+) -> Callable[..., np.ndarray]:
+    """A layer's output after training, of its inputs; it may overwrite those unneeded."""
     if dtype != np.float32:
         arrays = tuple(array.astype(dtype) for array in arrays)
-    return layer.kind.prepared(arrays)
+    run = layer.kind.prepared(arrays)
+    is_in_place = isinstance(layer.kind, IN_PLACE) or type(layer.kind) is Kind
+    if is_in_place and not unneeded.issuperset(layer.sources):
+        return lambda x: run(x.copy())
+    return run

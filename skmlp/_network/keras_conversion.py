@@ -10,14 +10,33 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import is_of_keras
 from skmlp._network.activation_kinds import LeakyReLU, PReLU, activation_kind, canonical
 from skmlp._network.activations import ACTIVATIONS
 from skmlp._network.keras_kinds import KerasLayer, normalization_kind
-from skmlp._network.keras_network import WHOLE, Entry, KerasNetwork, KerasSpec, ModelText
-from skmlp._network.keras_text import model_text
-from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
+from skmlp._network.keras_network import (
+    WHOLE,
+    Entry,
+    Head,
+    KerasNetwork,
+    KerasSpec,
+    ModelText,
+    layers_in,
+)
+from skmlp._network.keras_text import model_text, output_names, output_widths
+from skmlp._network.kinds import (
+    Add,
+    AlphaDropout,
+    Concatenate,
+    Dense,
+    Dropout,
+    Kind,
+    Rescaling,
+    Standardization,
+)
 from skmlp._network.spec import Layer, TargetScaling
 
 # Layers for XLA. Its convolutions take three times as long as TensorFlow's on a CPU; batch
@@ -61,14 +80,20 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
         entries=entries,
         parts=parts,
         hidden_units=tuple(dense[:-1]),
-        n_outputs=n_outputs(model),
+        n_outputs=sum(output_widths(model)),
         output_activation=link or activation or "linear",
+        heads=_heads(model),
     )
 
 
-def n_outputs(model: keras.Model) -> int:
-    """Numbers that a built model predicts for a row."""
-    return sum(prod(output.shape[1:]) for output in keras.tree.flatten(model.outputs))
+def _heads(model: keras.Model) -> tuple[Head, ...]:
+    """The outputs, if there are several; a layer of several gives them all its name."""
+    names, widths = output_names(model), output_widths(model)
+    if len(widths) == 1:
+        return ()
+    if len(set(names)) < len(names):
+        names = [f"output_{i}" for i in range(len(names))]
+    return tuple(map(Head, names, widths))
 
 
 def _entries(model: keras.Model) -> tuple[Entry, ...]:
@@ -154,7 +179,7 @@ def _check_is_plain(layer: keras.layers.Layer) -> None:
         or layer.dtype_policy.name != "float32"
         or len(output.shape) != 2
         or (
-            type(layer) is not keras.layers.Flatten
+            type(layer) not in (keras.layers.Flatten, keras.layers.Reshape)
             and any(len(tensor.shape) != 2 for tensor in keras.tree.flatten(layer.input))
         )
     ):
@@ -182,8 +207,17 @@ def layer_kinds(layer: keras.layers.Layer, is_last: bool) -> Iterator[tuple[str,
         yield name, normalization_kind(KerasLayer(cls, json.dumps(config, sort_keys=True)))
     elif cls == "Concatenate" and layer.axis in (-1, 1):
         yield name, Concatenate()
-    elif cls in ("Flatten", "Identity"):
+    elif cls in ("Flatten", "Reshape", "Identity"):
         yield name, Kind()
+    elif cls == "Add" and len({tensor.shape for tensor in layer.input}) == 1:
+        yield name, Add(len(layer.input))
+    elif cls == "Rescaling":
+        numbers = (tuple(np.ravel(one).tolist()) for one in (layer.scale, layer.offset))
+        yield name, Rescaling(*numbers)
+    elif cls == "Normalization" and layer.input_mean is None and not layer.invert:
+        if config["axis"] not in (-1, 1, [-1], [1], (-1,), (1,)):
+            raise UnknownLayerError
+        yield name, Standardization()
     else:
         yield name, _activation_layer(cls, config)
 
@@ -216,21 +250,25 @@ def _whole(
         linear = json.loads(text.text)
         _set_linear(linear, last.name)
         text = replace(text, text=json.dumps(linear, sort_keys=True))
-    layers = list(_all_layers(model))
+    layers = list(layers_in(model))
     sizes = [
         prod(size or 1 for size in tensor.shape[1:])
         for layer in layers
         for tensor in keras.tree.flatten(_output_of(layer))
         if tensor is not None
     ]
-    suits_xla = all(
-        is_of_keras(type(layer))
-        and IN_XLA.fullmatch(type(layer).__name__)
-        and layer.activity_regularizer is None
-        for layer in layers
+    not_for_xla = {type(layer).__name__ for layer in layers if not _suits_xla(layer)}
+    kind = KerasNetwork(
+        text, entries, sum(output_widths(model)), max(sizes), tuple(sorted(not_for_xla))
     )
-    kind = KerasNetwork(text, entries, n_outputs(model), max(sizes, default=1), suits_xla)
+    if text.objects:  # the user's own layers may draw random numbers by themselves
+        kind = replace(kind, draws_unseeded=kind.of(model).differs_when_repeated())
     return Layer(WHOLE, kind, tuple(entry.name for entry in entries))
+
+
+def _suits_xla(layer: keras.layers.Layer) -> bool:
+    is_known = is_of_keras(type(layer)) and IN_XLA.fullmatch(type(layer).__name__)
+    return bool(is_known) and layer.activity_regularizer is None
 
 
 def _set_linear(config: Any, name: str) -> None:
@@ -243,14 +281,3 @@ def _set_linear(config: Any, name: str) -> None:
             config["activation"] = "linear"
         for one in config.values():
             _set_linear(one, name)
-
-
-def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Layers, and those inside them."""
-    for layer in model.layers:
-        yield layer
-        inner = getattr(layer, "layer", None)
-        if isinstance(inner, keras.layers.Layer):
-            yield inner
-        if hasattr(layer, "layers"):
-            yield from _all_layers(layer)

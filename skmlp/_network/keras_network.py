@@ -14,12 +14,22 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from math import prod
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from skmlp._network.keras_kinds import SeedStates
-from skmlp._network.kinds import Array, Batch, Concatenate, Dense, Dropout, Kind, Shape, Trained
+from skmlp._network.kinds import (
+    Add,
+    Array,
+    Batch,
+    Concatenate,
+    Dense,
+    Dropout,
+    Kind,
+    Shape,
+    Trained,
+)
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
 
 if TYPE_CHECKING:
@@ -48,12 +58,11 @@ class ModelText:
         the seeds of these from Python's generator, which is seeded meanwhile.
         """
         from skmlp._keras.tensorflow import keras
-        from skmlp._keras.text import made_safely
 
         config = _seeded(json.loads(self.text), np.random.SeedSequence(seed))
         with keras.saving.custom_object_scope(dict(self.objects)), python_random_kept():
             random.seed(seed)
-            return made_safely(config)
+            return _made(config)
 
     def compile(self, model: keras.Model) -> None:
         """Compile a model in this way."""
@@ -86,6 +95,18 @@ def _seeded(config: Any, source: np.random.SeedSequence) -> Any:
     return filled
 
 
+def _made(serialized: dict[str, Any]) -> keras.Model:
+    """The model of a configuration; Keras would build a Sequential anew after each layer."""
+    from skmlp._keras.tensorflow import keras
+    from skmlp._keras.text import made_safely
+
+    if (serialized["module"], serialized["class_name"]) != ("keras", "Sequential"):
+        return made_safely(serialized)
+    config = serialized["config"]
+    layers = [made_safely(layer) for layer in config["layers"]]
+    return keras.Sequential(layers, name=config["name"])
+
+
 @dataclass(frozen=True)
 class Entry:
     """An input of a Keras network: some columns of the rows."""
@@ -100,6 +121,14 @@ class Entry:
         return prod(self.shape)
 
 
+class Head(NamedTuple):
+    """An output of a Keras network: some columns of its predictions."""
+
+    name: str
+    width: int
+    activation: str = "linear"  # that its loss applies to it, which makes predictions
+
+
 @dataclass(frozen=True)
 class KerasSpec(NetworkSpec):
     """A user's Keras network: `parts` are its layers up to the raw outputs, the last one."""
@@ -111,6 +140,7 @@ class KerasSpec(NetworkSpec):
     n_outputs: int
     output_activation: str
     target_scaling: TargetScaling | None = None
+    heads: tuple[Head, ...] = ()  # the outputs, if there are several
     n_reused: int = 0
     n_frozen: int = 0
 
@@ -133,11 +163,15 @@ class KerasSpec(NetworkSpec):
         yield Layer(self.outputs[0], self.final_layer(), (self.parts[-1].name,))
 
     @property
+    def loss_names(self) -> tuple[str, ...]:
+        return tuple(head.name for head in self.heads)
+
+    @property
     def hidden_outputs(self) -> tuple[str, ...]:
         """Each dense layer but the last, or the activation or normalisation that follows it."""
         hidden = [part.name for part in self.parts if isinstance(part.kind, Dense)][:-1]
         for part in self.parts:
-            is_other = isinstance(part.kind, (Concatenate, Dense, Dropout))
+            is_other = isinstance(part.kind, (Add, Concatenate, Dense, Dropout))
             if not is_other and part.sources[0] in hidden:
                 hidden[hidden.index(part.sources[0])] = part.name
         return tuple(hidden)
@@ -167,13 +201,18 @@ class KerasNetwork(Kind):
     entries: tuple[Entry, ...]
     n_outputs: int
     widest: int  # numbers of a row's largest layer
-    suits_xla: bool
+    not_for_xla: tuple[str, ...]  # classes of layers
+    draws_unseeded: bool = False  # whether a layer draws random numbers that no seed decides
     is_random: ClassVar[bool] = True  # perhaps
     in_stacks: ClassVar[bool] = False
 
     @property
-    def in_xla(self) -> bool:
-        return self.suits_xla
+    def without_xla(self) -> tuple[str, ...]:
+        return self.not_for_xla
+
+    @property
+    def is_repeatable(self) -> bool:
+        return not self.draws_unseeded
 
     def units(self, width: int) -> int:
         return self.n_outputs
@@ -189,15 +228,19 @@ class KerasNetwork(Kind):
         return outputs.numpy().astype(inputs[0].dtype)
 
     def built(self, width: int) -> KerasNetwork:
+        return self.of(self.model.made())
+
+    def of(self, network: keras.Model) -> BuiltKerasNetwork:
+        """The kind, ready to run this network."""
         own = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return BuiltKerasNetwork(**own, network=self.model.made())
+        return BuiltKerasNetwork(**own, network=network)
 
 
 @dataclass(frozen=True)
 class BuiltKerasNetwork(KerasNetwork):
     """A Keras network that runs with given arrays instead of its own weights."""
 
-    network: Any = field(compare=False)
+    network: Any = field(default=None, compare=False)
 
     @cached_property
     def _seeds(self) -> SeedStates:
@@ -234,6 +277,20 @@ class BuiltKerasNetwork(KerasNetwork):
         states = [v for v in self.network.weights if not v.trainable]
         new = [tf.cast(scope.get_current_value(state), tf.float32) for state in states]
         return outputs, new, sum(scope.losses, tf.zeros(()))
+
+    def differs_when_repeated(self) -> bool:
+        """Whether the outputs of the same rows differ in training from the same seeds."""
+        rng = np.random.default_rng(0)
+        rows = [np.float32(rng.random((2, entry.width))) for entry in self.entries]
+        weights = self.network.get_weights()
+
+        def outputs() -> np.ndarray:
+            self.network.set_weights(weights)
+            self.reset(seed=0, epoch=0)
+            outputs = self.network(self._arranged(rows), training=True)
+            return self._side_by_side(outputs).numpy()
+
+        return not np.array_equal(outputs(), outputs(), equal_nan=True)
 
     def _run(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
@@ -272,14 +329,23 @@ class BuiltKerasNetwork(KerasNetwork):
         return tf.concat([tf.reshape(one, [tf.shape(one)[0], -1]) for one in flat], axis=-1)
 
 
-def finalize(layer: Any) -> None:
+def layers_in(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """A layer or model, and the layers inside it."""
+    from skmlp._keras.tensorflow import keras
+
+    yield layer
+    for inner in (*getattr(layer, "layers", ()), getattr(layer, "layer", None)):
+        if isinstance(inner, keras.layers.Layer):
+            yield from layers_in(inner)
+
+
+def finalize(model: keras.Model) -> None:
     """Let `keras.layers.Normalization` compute with the mean and variance that it now has."""
     from skmlp._keras.tensorflow import keras
 
-    if isinstance(layer, keras.layers.Normalization):
-        layer.finalize_state()
-    for inner in getattr(layer, "layers", ()):
-        finalize(inner)
+    for layer in layers_in(model):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
 
 
 @lru_cache(maxsize=16)

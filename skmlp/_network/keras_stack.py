@@ -29,11 +29,9 @@ def keras_stack(model: keras.Model) -> LayerStack:
     other models.
     """
     blocks: list[list[tuple[Kind, Arrays]]] = [[]]
-    restored = None
-    for layer in _in_order(model):
-        if restored is not None:
-            raise NotAStackError
-        if isinstance(layer, keras.layers.Rescaling):
+    restored, in_order = None, _in_order(model)
+    for layer in in_order:
+        if isinstance(layer, keras.layers.Rescaling) and layer is in_order[-1]:
             restored = np.array(layer.scale), np.array(layer.offset)
             continue
         try:

@@ -7,12 +7,20 @@ import re
 from collections.abc import Mapping
 from math import prod
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
-from skmlp._keras.losses import SumOfLosses, row_loss
+from skmlp._keras.losses import SumOfLosses, loss_of_output, row_loss
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import KerasText, is_of_keras, to_save
-from skmlp._network.keras_network import ModelText
+from skmlp._network.keras_network import ModelText, layers_in
+
+
+class OutputMetric(NamedTuple):
+    """A metric of one of several outputs."""
+
+    output: int  # its number
+    metric: Any  # a name or an object
+
 
 HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 
@@ -23,7 +31,7 @@ def model_text(model: keras.Model) -> ModelText:
     if "<lambda>" in own:
         raise ValueError(
             "'model' must hold no function without a name, which Keras cannot restore from "
-            "text; got a lambda in a layer; write a layer class, or give the function a name."
+            "text; got a lambda; write a layer class, or give the function a name."
         )
     try:
         serialized = keras.saving.serialize_keras_object(model)
@@ -67,41 +75,80 @@ def _serialized_loss(loss: Any) -> Any:
     return loss if loss is None or isinstance(loss, str) else keras.losses.serialize(loss)
 
 
-def loss_of_outputs(model: keras.Model, loss: Any) -> Any:
-    """The loss of a model's outputs side by side, from that of a compile argument."""
-    widths = [prod(one.shape[1:]) for one in getattr(model, "outputs", None) or ()]
+def output_widths(model: keras.Model) -> list[int]:
+    """Numbers that each output of a model predicts for a row; none if it has no inputs."""
+    return [prod(output.shape[1:]) for output in getattr(model, "outputs", None) or ()]
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """Names of the outputs of a model that has inputs."""
+    return [model.name] if isinstance(model, keras.Sequential) else model.output_names
+
+
+def loss_of_outputs(model: keras.Model, loss: Any, weights: Any = None) -> Any:
+    """The loss of a model's outputs side by side, from compile arguments."""
+    widths = output_widths(model)
     if len(widths) < 2:
-        (loss,) = keras.tree.flatten(loss)
-        return loss
-    names = model.output_names
-    weights = model.get_compile_config().get("loss_weights") if model.compiled else None
-    losses = zip(_of_outputs(loss, names), widths, strict=True)
+        losses = keras.tree.flatten(loss)
+        if len(losses) != 1:
+            raise ValueError(
+                f"'model' must be compiled with one loss for its one output; got {losses}."
+            )
+        return losses[0]
+    losses = zip(_of_outputs(loss, "loss", model.output_names), widths, strict=True)
     return SumOfLosses(
-        tuple(row_loss(one, "linear", width) for one, width in losses),
+        tuple(row_loss(loss_of_output(one, width), "linear", width) for one, width in losses),
         tuple(widths),
-        tuple(map(float, _of_outputs(weights or 1.0, names))),
+        tuple(map(float, _of_outputs(weights or 1.0, "loss_weights", model.output_names))),
     )
 
 
-def _of_outputs(values: Any, names: list[str]) -> list[Any]:
+def _of_outputs(values: Any, argument: str, names: list[str]) -> list[Any]:
     """A compile argument as a list with a value for each output."""
-    if isinstance(values, dict):
+    if isinstance(values, dict) and values.keys() == set(names):
         return [values[name] for name in names]
-    return list(values) if isinstance(values, (list, tuple)) else [values] * len(names)
+    if isinstance(values, (list, tuple)) and len(values) == len(names):
+        return list(values)
+    if isinstance(values, (dict, list, tuple)):
+        raise ValueError(
+            f"'model' must be compiled with a value of '{argument}' for each output, "
+            f"{', '.join(names)}; got {len(values)}: {', '.join(map(str, values))}."
+        )
+    return [values] * len(names)
 
 
-def compiled_metrics(model: keras.Model, objects: dict[str, Any]) -> list[Any]:
-    """The metrics with which a model of one output is compiled, by name or as objects.
+def compiled_metrics(
+    model: keras.Model, names: list[str], objects: dict[str, Any]
+) -> list[Any]:
+    """The metrics with which a model is compiled, by name or as objects.
 
-    `objects` are functions and classes of the user's own, by name.
+    Those of a model of several outputs, of these names, are `OutputMetric`s. `objects` are
+    functions and classes of the user's own, by name.
     """
     config = model.get_compile_config()
-    found = _flattened([config.get("metrics"), config.get("weighted_metrics")])
+    given = [config.get(name) for name in ("metrics", "weighted_metrics")]
     with keras.saving.custom_object_scope(objects):
+        if len(names) == 1:
+            return _made_metrics(given)
         return [
-            one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
-            for one in found
+            OutputMetric(i, metric)
+            for several in given
+            for i, of_output in enumerate(_metrics_of_outputs(several, names))
+            for metric in _made_metrics(of_output)
         ]
+
+
+def _metrics_of_outputs(metrics: Any, names: list[str]) -> list[Any]:
+    if isinstance(metrics, dict):
+        return [metrics.get(name) for name in names]
+    return metrics or []
+
+
+def _made_metrics(configs: Any) -> list[Any]:
+    return [
+        one if isinstance(one, str) else keras.saving.deserialize_keras_object(one)
+        for one in _flattened(configs)
+    ]
 
 
 def _flattened(metrics: Any) -> list[Any]:
@@ -154,15 +201,13 @@ def _renamed(config: Any, names: dict[str, str], *, is_name: bool = False) -> An
     return names.get(config, config) if is_name and isinstance(config, str) else config
 
 
-def _own_objects(layer: keras.layers.Layer) -> dict[str, Any]:
-    """The user's own classes and functions in a layer, by name."""
+def _own_objects(model: keras.Model) -> dict[str, Any]:
+    """The user's own classes and functions in a model, by name."""
     found: dict[str, Any] = {}
-    for value in (layer, *vars(layer).values()):
-        if isinstance(value, FunctionType) and not is_of_keras(value):
-            found[value.__name__] = value
-        elif hasattr(value, "get_config") and not is_of_keras(type(value)):
-            found[type(value).__name__] = type(value)
-    for inner in (*getattr(layer, "layers", ()), getattr(layer, "layer", None)):
-        if isinstance(inner, keras.layers.Layer):
-            found |= _own_objects(inner)
+    for layer in layers_in(model):
+        for value in (layer, *vars(layer).values()):
+            if isinstance(value, FunctionType) and not is_of_keras(value):
+                found[value.__name__] = value
+            elif hasattr(value, "get_config") and not is_of_keras(type(value)):
+                found[type(value).__name__] = type(value)
     return found

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+SMALLEST_DEVIATION = 1e-7  # Keras's `epsilon()`
 Shape = tuple[int, ...]
 Weights = tuple[tuple[np.ndarray, ...], ...]  # the arrays of each layer, in Keras's order
 
@@ -57,8 +58,13 @@ class Kind:
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
 
     @property
-    def in_xla(self) -> bool:
-        """Whether training is compiled by XLA; then rows of weight 0 fill up the last batch."""
+    def without_xla(self) -> tuple[str, ...]:
+        """Classes of layers that keep training from being compiled by XLA."""
+        return ()
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether a fit's seed decides all random numbers."""
         return True
 
     @property
@@ -175,6 +181,46 @@ class Concatenate(Kind):
 
 
 @dataclass(frozen=True)
+class Add(Kind):
+    """The sum of inputs of equal widths."""
+
+    n_inputs: int
+
+    def units(self, width: int) -> int:
+        return width // self.n_inputs
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        return self.tensor(arrays, *inputs)
+
+    def tensor(self, arrays: Sequence[Any], *inputs: Any) -> Any:
+        return sum(inputs[1:], inputs[0])
+
+
+@dataclass(frozen=True)
+class Standardization(Kind):
+    """Inputs brought to mean 0 and variance 1 by the moments of the training rows.
+
+    The third array counts rows in Keras, and has no effect.
+    """
+
+    def shapes(self, width: int) -> list[Shape]:
+        return [(width,), (width,), ()]
+
+    def arrays(self, width: int) -> list[Array]:
+        return [array._replace(is_trained=False) for array in super().arrays(width)]
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        mean, variance, _ = arrays
+        return (inputs[0] - mean) / np.maximum(np.sqrt(variance), SMALLEST_DEVIATION)
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import tf
+
+        mean, variance = (array[..., None, :] for array in arrays[:2])
+        return (inputs[0] - mean) / tf.maximum(tf.sqrt(variance), SMALLEST_DEVIATION)
+
+
+@dataclass(frozen=True)
 class Dropout(Kind):
     """Inverted dropout (Srivastava et al. 2014)."""
 
@@ -214,7 +260,7 @@ class AlphaDropout(Dropout):
 
 @dataclass(frozen=True)
 class Rescaling(Kind):
-    """Standardised outputs converted to the units of the targets."""
+    """Units times a number, plus a number: of one for all, or of each its own."""
 
     scale: tuple[float, ...]
     mean: tuple[float, ...]
@@ -227,3 +273,6 @@ class Rescaling(Kind):
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         dtype = inputs[0].dtype
         return inputs[0] * np.array(self.scale, dtype) + np.array(self.mean, dtype)
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        return inputs[0] * self.scale + self.mean

@@ -122,6 +122,11 @@ class NetworkSpec(ABC):
         """Names of the prediction layers, the main one first."""
         return ("prediction",)
 
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Names of the outputs whose losses are reported beside their sum, if any."""
+        return self.outputs if len(self.outputs) > 1 else ()
+
     def inputs(self, X: Any) -> dict[str, Any]:
         """Each input's columns of X, an array or tensor, by name."""
         widths = self.input_widths()
@@ -194,9 +199,13 @@ class NetworkSpec(ABC):
         """Rates of the dropout layers, in order."""
         return [layer.kind.rate for layer in self.layers() if isinstance(layer.kind, Dropout)]
 
-    def in_xla(self) -> bool:
-        """Whether training is compiled by XLA."""
-        return all(layer.kind.in_xla for layer in self.layers())
+    def without_xla(self) -> list[str]:
+        """Classes of layers that keep training from being compiled by XLA."""
+        return sorted({name for layer in self.layers() for name in layer.kind.without_xla})
+
+    def is_repeatable(self) -> bool:
+        """Whether a fit's seed decides all random numbers of its training."""
+        return all(layer.kind.is_repeatable for layer in self.layers())
 
     def is_random(self) -> bool:
         """Whether training draws random numbers besides the order of the rows."""

@@ -7,8 +7,9 @@ https://arxiv.org/abs/2407.04491.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +83,11 @@ class NTKDense(Dense, Drawn):
             **name_and_dtype,
         )
 
+    def prepared(self, arrays: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
+        kernel, *biases = arrays
+        divided = kernel * kernel.dtype.type(1 / math.sqrt(kernel.shape[-2]))
+        return partial(super().tensor, (divided, *biases))
+
     def tensor(self, arrays: Sequence[Any], *inputs: Any) -> Any:
         kernel, *biases = arrays
         output = inputs[0] @ kernel
@@ -110,6 +116,8 @@ class ParametricActivation(Drawn):
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         x, strength = inputs[0], _beside_rows(arrays[0])
+        if self.function == "selu":
+            return _selu_of_strength(x, strength)
         if self.function == "mish":
             change = _change_by_mish(x)
         else:
@@ -148,6 +156,16 @@ def _change_by_mish(x: np.ndarray) -> np.ndarray:
     np.divide(x, change, out=change)
     change *= -2
     return change
+
+
+def _selu_of_strength(x: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """The same for selu: a factor each for x, min(x, 0) and its exponential."""
+    scaled = SELU_SCALE * strength
+    below = np.clip(x, -np.inf, 0)  # takes half the time of np.minimum
+    output = x * (1 - strength + scaled)
+    output -= below * scaled
+    output += np.expm1(below, out=below) * (SELU_ALPHA * scaled)
+    return output
 
 
 def _beside_rows(vector: Any) -> Any:

@@ -41,7 +41,7 @@ class ClassifierParameters:
         text="""
         Weights of the classes, which multiply the sample weights: {class: weight}, or a list
         with one dict per label if there are several; "balanced" gives all classes the same
-        total weight.
+        total of sample weights.
         """,
     )
 

@@ -14,11 +14,14 @@ from skmlp._sklearn import StrOptions
 class TabularParameters:
     """An ensemble of networks, how its members are trained, and what they hold out."""
 
-    n_estimators: int = parameter(
-        default=8,
-        rule=[COUNT],
-        types="int",
-        text="Number of networks, whose predictions are averaged.",
+    n_estimators: int | str = parameter(
+        default="auto",
+        rule=[StrOptions({"auto"}), COUNT],
+        types='int or "auto"',
+        text="""
+        Number of networks, whose predictions are averaged. "auto" is 8 for up to 8,192 rows and
+        6 for more.
+        """,
         kw_only=False,
     )
     hidden_layer_sizes: Sequence[int] = parameter(
@@ -80,9 +83,9 @@ class TabularParameters:
         rule=[UP_TO_HALF],
         types="float",
         text="""
-        Share of the rows that four networks at a time hold out, in (0, 0.5], rounded to one
-        divided by a whole number; the next four hold out others. Unused where `fit` is given
-        validation data, and without `early_stopping`.
+        Share of the rows that four networks at a time, or three for more than 8,192 rows, hold
+        out, in (0, 0.5], rounded to one divided by a whole number; the next ones hold out
+        others. Unused where `fit` is given validation data, and without `early_stopping`.
         """,
     )
     early_stopping: bool = parameter(

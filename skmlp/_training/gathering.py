@@ -8,8 +8,7 @@ fit that fails fails alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,7 +21,7 @@ from skmlp._training.halving import PausedFits, key_of
 from skmlp._training.job import Job
 from skmlp._training.meeting import Meeting, Processors
 from skmlp._training.together import ReadyFit, StackTrainer
-from skmlp._training.train import TRAIN, Train, train_alone
+from skmlp._training.train import train_alone, trained_by
 from skmlp._training.watchers import SearchBar
 
 
@@ -87,7 +86,7 @@ class Gathering:
         function: Callable[[], list],
     ) -> list:
         with meeting.attend():
-            with self._processors.held(), _trained_by(partial(self._train, meeting, call)):
+            with self._processors.held(), trained_by(partial(self._train, meeting, call)):
                 result = function()
             if self._bar:
                 self._bar.finished(call.task, result[0])
@@ -114,18 +113,9 @@ class Gathering:
 
     def _run_alone(self, function: Callable[[], list]) -> list:
         """Run a call that is no fit of the search; perhaps it trains networks of its own."""
-        with _trained_by(self._train_alone):
+        with trained_by(self._train_alone):
             return function()
 
     def _train_alone(self, job: Job, fit: Fit) -> FittedNetwork:
         with self._processors.held():
             return train_alone(job, fit)
-
-
-@contextmanager
-def _trained_by(train: Train) -> Iterator[None]:
-    token = TRAIN.set(train)
-    try:
-        yield
-    finally:
-        TRAIN.reset(token)

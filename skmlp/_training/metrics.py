@@ -15,6 +15,8 @@ from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras, tf
 from skmlp._network.inference import predictions
+from skmlp._network.keras_network import KerasSpec
+from skmlp._network.keras_text import OutputMetric
 from skmlp._network.spec import NetworkSpec
 
 # Keras's short names; which cross-entropy is meant follows from the targets.
@@ -52,6 +54,11 @@ def takes_indices(metric: keras.metrics.Metric) -> bool:
 
 
 def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure]:
+    if isinstance(metric, OutputMetric):
+        assert isinstance(spec, KerasSpec)
+        head = spec.heads[metric.output]
+        own = _metric_of_output(metric.metric, spec, head.width)
+        return f"{head.name}_{own.name}", _measure_of_output(own, spec, metric.output)
     scorer = _scorer_name(metric)
     if scorer:
         return metric, scorer_measure(scorer, estimator, spec)
@@ -107,6 +114,33 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
         weighs = bool(np.ptp(data.weight))
         weight = {"sample_weight": data.weight} if weighs else {}
         return float(scorer(stand_in, raw, estimator._decode_target(data.y), **weight))
+
+    return measure
+
+
+def _metric_of_output(metric: Any, spec: KerasSpec, width: int) -> keras.metrics.Metric:
+    """Which accuracy or cross-entropy is meant follows from the width of the output."""
+    name = SHORT_NAMES.get(metric.lower()) if isinstance(metric, str) else None
+    if name not in ("accuracy", "crossentropy"):
+        return _keras_metric(metric, spec)
+    kind = "binary" if width == 1 else "categorical"
+    return _metric_class(f"{kind}_{name}", spec)(name=metric)
+
+
+def _measure_of_output(metric: keras.metrics.Metric, spec: KerasSpec, output: int) -> Measure:
+    """A metric of one of several outputs that lie side by side."""
+    widths = [head.width for head in spec.heads]
+    start, width = sum(widths[:output]), widths[output]
+
+    def measure(data: EncodedData, raw: np.ndarray) -> float:
+        y = data.y[:, start : start + width]
+        if data.y.shape[1] < sum(widths):  # numbers of classes
+            y = data.y[:, output : output + 1]
+            y = y if width == 1 or takes_indices(metric) else np.eye(width)[y[:, 0].astype(int)]
+        predicted = predictions(spec, raw.copy())[:, start : start + width]
+        metric.reset_state()
+        metric.update_state(y, predicted, sample_weight=data.weight)
+        return float(np.mean(metric.result()))
 
     return measure
 

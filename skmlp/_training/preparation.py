@@ -142,7 +142,8 @@ def _recipe(
 ) -> Recipe:
     spec, structure = job.spec, job.spec.structure()
     loss = row_loss(job.loss, spec.output_activation, spec.n_outputs, job.label_smoothing)
-    check_row_loss(loss, spec.n_outputs, job.data.y.ndim == 1)
+    y = job.data.y
+    check_row_loss(loss, spec.n_outputs, y.shape[1] if y.ndim > 1 else None)
     own = optimizer.without_clipping() if clipping else optimizer
     groups = [
         Group(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from skmlp._engine.callbacks import KerasCallbacks
@@ -45,3 +46,13 @@ Train = Callable[[Job, Fit], FittedNetwork]
 
 # How the fits of this thread are trained: a search lets them wait for each other.
 TRAIN: ContextVar[Train] = ContextVar("TRAIN", default=train_alone)
+
+
+@contextmanager
+def trained_by(train: Train) -> Iterator[None]:
+    """The fits of this thread are trained by this function meanwhile."""
+    token = TRAIN.set(train)
+    try:
+        yield
+    finally:
+        TRAIN.reset(token)

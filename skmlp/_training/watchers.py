@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -116,6 +117,10 @@ class ProgressBar(EpochWatcher):
         self._bar.set_postfix(losses, refresh=False)
         self._bar.update(epoch + 1 - self._bar.n)  # a resumed fit begins later
         return False
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence above the bar."""
+        self._bar.write(sentence, file=sys.stderr)
 
     def close(self) -> None:
         self._bar.close()

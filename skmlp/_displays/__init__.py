@@ -1,0 +1,1 @@
+"""Training to look at: learning rates, loss curves, weights."""
