@@ -4,6 +4,7 @@ from skmlp._displays.learning_rate import LearningRateDisplay, find_learning_rat
 from skmlp._displays.loss_curve import LossCurveDisplay
 from skmlp._estimators.keras_classifier import KerasClassifier
 from skmlp._estimators.keras_regressor import KerasRegressor
+from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.saved_types import skops_trusted_types
@@ -19,6 +20,7 @@ __all__ = [
     "KerasRegressor",
     "LearningRateDisplay",
     "LossCurveDisplay",
+    "MLPAutoencoder",
     "MLPClassifier",
     "MLPRegressor",
     "TabularClassifier",

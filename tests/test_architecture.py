@@ -57,6 +57,7 @@ FOR_ANNOTATIONS = (  # import Keras or TensorFlow under TYPE_CHECKING
     "_estimators.keras_network",
     "_estimators.tabular_model",
     "_network.activation_kinds",
+    "_network.autoencoder_kinds",
     "_network.embedding_kinds",
     "_network.keras_kinds",
     "_network.keras_network",

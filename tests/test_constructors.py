@@ -10,11 +10,23 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp import (
+    MLPAutoencoder,
+    MLPClassifier,
+    MLPRegressor,
+    WideDeepClassifier,
+    WideDeepRegressor,
+)
 from skmlp._parameters.parameter import parameter, parameters_of, with_parameters
 from skmlp._parameters.ranges import POSITIVE
 
-ESTIMATORS = [MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor]
+ESTIMATORS = [
+    MLPAutoencoder,
+    MLPClassifier,
+    MLPRegressor,
+    WideDeepClassifier,
+    WideDeepRegressor,
+]
 
 
 @with_parameters

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmlp import (
     KerasClassifier,
     KerasRegressor,
+    MLPAutoencoder,
     MLPClassifier,
     MLPRegressor,
     TabularClassifier,
@@ -57,6 +58,16 @@ TABULAR = {
     "epochs": 4,
     "random_state": 0,
 }
+CODING = {
+    "hidden_layer_sizes": (8, 1),
+    "tied_weights": True,
+    "masking": 0.2,
+    "noise_std": 0.1,
+    "activity_l1": 0.01,
+    "batch_size": 16,
+    "epochs": 4,
+    "random_state": 0,
+}
 OWN = {name: SMALL[name] for name in ("batch_size", "epochs", "random_state")}
 
 
@@ -89,6 +100,7 @@ NETWORKS = [
     "wide and deep classes",
     "own network",
     "own classes",
+    "autoencoder",
 ]
 TABLES = ["table", "table's quantiles", "table's classes"]
 # Promises of estimators that are one network
@@ -116,6 +128,7 @@ def fitted_problem(request, sine, iris, multilabel):
         "wide and deep classes": (WideDeepClassifier(**SMALL | WIDE), *iris),
         "own network": (KerasRegressor(own_network, **OWN), X, y),
         "own classes": (KerasClassifier(own_network, **OWN), *iris),
+        "autoencoder": (MLPAutoencoder(**CODING), X, y),
         "table": (TabularRegressor(**TABULAR), X, y),
         "table's quantiles": (TabularRegressor(**TABULAR, loss="quantile"), X, y),
         "table's classes": (TabularClassifier(**TABULAR), *iris),
@@ -138,9 +151,13 @@ def is_tabular(estimator):
     return hasattr(estimator, "n_estimators")
 
 
+def is_autoencoder(estimator):
+    return hasattr(estimator, "decoder_layer_sizes")
+
+
 def outputs(estimator, X):
     """The estimator's most detailed prediction for X."""
-    names = "predict_quantiles", "predict_proba", "predict"
+    names = "predict_quantiles", "predict_proba", "predict", "reconstruct"
     return getattr(estimator, next(name for name in names if hasattr(estimator, name)))(X)
 
 
@@ -198,6 +215,8 @@ def test_weights_have_the_shapes_of_scikit_learn(fitted_problem):
     estimator, X, _ = fitted_problem
     hidden = estimator.get_params().get("hidden_layer_sizes", SMALL["hidden_layer_sizes"])
     units = [X.shape[1], *hidden, estimator.n_outputs_]
+    if is_autoencoder(estimator):
+        units.pop()  # the decoder's kernels are tied
     shapes = list(itertools.pairwise(units))
     if is_wide_deep(estimator):
         first, *_, last = shapes
@@ -245,7 +264,9 @@ def test_integers_are_converted(problem):
 def test_weight_two_is_the_row_twice_and_zero_is_the_row_removed(problem):
     estimator, X, y = problem
     times = np.random.RandomState(0).randint(0, 4, len(X))
-    estimator.set_params(batch_size=1000, shuffle=False, dropout=0.0, epochs=20)
+    noise = ("noise_std", "masking") if is_autoencoder(estimator) else ("dropout",)
+    estimator.set_params(batch_size=1000, shuffle=False, epochs=20)
+    estimator.set_params(**dict.fromkeys(noise, 0.0))
     weighted = clone(estimator).fit(X, y, sample_weight=times)
     repeated = clone(estimator).fit(np.repeat(X, times, axis=0), np.repeat(y, times, axis=0))
     np.testing.assert_allclose(outputs(weighted, X), outputs(repeated, X), rtol=1e-4, atol=1e-6)
@@ -316,7 +337,7 @@ while True:
     estimator, X = pickle.load(sys.stdin.buffer)
     assert not hasattr(estimator, "model_")
     assert "<div" in estimator._repr_html_()
-    names = "predict_quantiles", "predict_proba", "predict"
+    names = "predict_quantiles", "predict_proba", "predict", "reconstruct"
     name = next(name for name in names if hasattr(estimator, name))
     pickle.dump(getattr(estimator, name)(X), sys.stdout.buffer)
     sys.stdout.flush()

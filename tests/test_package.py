@@ -33,6 +33,7 @@ def test_version_and_public_names():
         "KerasRegressor",
         "LearningRateDisplay",
         "LossCurveDisplay",
+        "MLPAutoencoder",
         "MLPClassifier",
         "MLPRegressor",
         "TabularClassifier",
@@ -54,7 +55,7 @@ def test_docstring_examples(name):
 
 
 def test_public_docstrings_name_every_parameter():
-    for cls in (skmlp.MLPClassifier, skmlp.MLPRegressor):
+    for cls in (skmlp.MLPClassifier, skmlp.MLPRegressor, skmlp.MLPAutoencoder):
         documented = re.findall(r"^(\w+) : ", cls.__doc__, flags=re.M)
         assert "{" not in re.sub(r"\{class: weight\}|\\\w+\{.*", "", cls.__doc__)
         assert list(cls().get_params()) != []

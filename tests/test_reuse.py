@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skmlp import (
     KerasClassifier,
+    MLPAutoencoder,
     MLPClassifier,
     MLPRegressor,
     TabularRegressor,
@@ -27,8 +28,6 @@ from skmlp._engine.recipe import Group
 from skmlp._engine.store import STORE
 from skmlp._engine.unfreezing import refrozen
 from skmlp._network.frozen_part import cut_of
-from skmlp._network.layer_stack import names_of, network_stack
-from skmlp._network.mlp import MLPSpec
 from skmlp._training import reuse
 from skmlp.model_selection import GridSearchCV as StackedGridSearchCV
 from skmlp.model_selection import HalvingGridSearchCV
@@ -129,16 +128,16 @@ class TestSources:
         back = MLPClassifier((12, 8), pretrained=reusing, n_frozen_layers=2, **BASE).fit(X, Y)
         np.testing.assert_array_equal(back.coefs_[1], fitted.coefs_[1])
 
-    def test_networks_that_offer_part_of_their_layers(self, fitted):
-        """As an autoencoder offers its encoder."""
-
-        class Encoder(MLPSpec):
-            n_reusable = 1
-
-        spec = Encoder(**{**vars(fitted._state.spec), "activations": ("relu", "relu")})
-        stack = network_stack(spec, fitted._state.weights)
-        assert (stack.n_hidden, len(stack.layers), stack.layers[0].shape) == (1, 1, (16, 12))
-        assert names_of(stack.layers[0].kinds) == "relu"
+    @pytest.mark.parametrize("tied_weights", [False, True])
+    def test_the_encoder_of_an_autoencoder(self, tied_weights):
+        params = {**BASE, "tied_weights": tied_weights, "masking": 0.1}
+        autoencoder = MLPAutoencoder((12, 8), code_activation="relu", **params).fit(X)
+        reusing = MLPClassifier((12, 8, 12), pretrained=autoencoder, n_frozen_layers=2, **BASE)
+        reusing.fit(X, Y)
+        assert reusing.n_reused_layers_ == 2  # of the decoder none, although one would fit
+        np.testing.assert_allclose(
+            reusing.hidden_output(X, 1), autoencoder.transform(X), atol=1e-6
+        )
 
     def test_another_target(self, fitted):
         """An auxiliary task: good rows and rows with shuffled columns."""

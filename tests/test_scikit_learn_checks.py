@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from skmlp import (
     KerasClassifier,
     KerasRegressor,
+    MLPAutoencoder,
     MLPClassifier,
     MLPRegressor,
     TabularClassifier,
@@ -21,6 +22,7 @@ from skmlp._estimators.tabular import BaseTabular
 ESTIMATORS = (
     MLPRegressor,
     MLPClassifier,
+    MLPAutoencoder,
     WideDeepRegressor,
     WideDeepClassifier,
     TabularRegressor,

@@ -26,7 +26,8 @@ KINDS = {
     "periodic": (PeriodicEmbedding(5, 3), 4),
     "piecewise linear": (PiecewiseLinearEmbedding(6, 3), 4),
     "one bin": (PiecewiseLinearEmbedding(1, 2), 3),
-    "levels": (LevelEmbedding(7, 3), 1),
+    "levels": (LevelEmbedding((7,), 3), 1),
+    "levels of three columns": (LevelEmbedding((7, 2, 5), 3), 3),
     "scaling": (Scaling(), 4),
     "dense": (NTKDense(3), 4),
     "dense without bias": (NTKDense(3, use_bias=False), 4),
@@ -39,7 +40,7 @@ EACH_KIND = pytest.mark.parametrize(
 
 def drawn_input(kind, width, rng, n_rows=N_ROWS):
     if isinstance(kind, LevelEmbedding):
-        return rng.integers(kind.n_levels, size=(n_rows, 1)).astype(np.float32)
+        return rng.integers(kind.n_levels, size=(n_rows, width)).astype(np.float32)
     return rng.normal(scale=2, size=(n_rows, width)).astype(np.float32)
 
 
@@ -74,7 +75,9 @@ def expected(kind, X, arrays):
     if isinstance(kind, PiecewiseLinearEmbedding):
         return by_feature(X, *arrays[:2], lambda i: shares(X[:, i], arrays[2][i]))
     if isinstance(kind, LevelEmbedding):
-        return np.eye(kind.n_levels)[X[:, 0].astype(int)] @ arrays[0]
+        tables = np.split(arrays[0], np.cumsum(kind.n_levels)[:-1])
+        one_hot = zip(kind.n_levels, X.T.astype(int), strict=True)
+        return np.hstack([np.eye(n)[c] @ t for (n, c), t in zip(one_hot, tables, strict=True)])
     if isinstance(kind, Scaling):
         return X @ np.diag(arrays[0])
     if isinstance(kind, NTKDense):
@@ -253,7 +256,7 @@ def uniform(bound):
             [STANDARD_NORMAL, uniform(math.pi), uniform(0.25), uniform(0.25)],
         ),
         (PiecewiseLinearEmbedding(16, 20), 200, [uniform(0.25), uniform(0.25), (0, 0, 0)]),
-        (LevelEmbedding(1000, 4), 1, [(0, 0.5, None)]),
+        (LevelEmbedding((1000,), 4), 1, [(0, 0.5, None)]),
         (Scaling(), 5, [(1, 0, 1)]),
         (ParametricActivation("selu"), 5, [(1, 0, 1)]),
         (NTKDense(3000), 5, [STANDARD_NORMAL, STANDARD_NORMAL]),
@@ -368,7 +371,7 @@ def test_the_engine_trains_kinds_and_keeps_edges(monkeypatch):
 
 def test_a_large_table_in_a_variable_of_its_own_has_a_dense_gradient():
     """As the engine reads it."""
-    kind = LevelEmbedding(2000, 4)
+    kind = LevelEmbedding((2000,), 4)
     variable = keras.Variable(kind.first_arrays(1, np.random.default_rng(0))[0])
     codes = tf.constant([[3.0], [1999.0], [3.0]])
     value = tf.convert_to_tensor(variable.value)

@@ -73,6 +73,16 @@ def encode_features_and_target(
     return dense(X), dense(y)
 
 
+def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+    """Dense float32 X, after scikit-learn's checks."""
+    with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
+        return dense(
+            validate_data(
+                estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset
+            )
+        )
+
+
 def dense(rows: Any) -> np.ndarray:
     return rows.toarray() if sparse.issparse(rows) else rows
 

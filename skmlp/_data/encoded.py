@@ -29,7 +29,9 @@ class EncodedData:
         return (self.weight / self.weight.mean()).astype(np.float32)
 
     def rows(self, index: np.ndarray) -> EncodedData:
-        return EncodedData(self.X[index], self.y[index], self.weight[index])
+        X = self.X[index]
+        y = X if self.y is self.X else self.y[index]  # an autoencoder's targets are its rows
+        return EncodedData(X, y, self.weight[index])
 
     def merged(self) -> EncodedData:
         """Merge equal rows and add their weights; drop rows of weight zero.

@@ -61,7 +61,7 @@ class Network:
 
     @property
     def n_dropout(self) -> int:
-        """Layers that drop units."""
+        """Layers that take a rate at run time, as those of dropout do."""
         return len(self._dropping)
 
     def index(self, layer: str) -> int:
@@ -116,6 +116,7 @@ class Network:
         trained: Sequence[tf.Tensor],
         untrained: Sequence[tf.Tensor],
         weight: tf.Tensor,
+        share: tf.Tensor,
         dropout: tf.Tensor,
         when: Sequence[tf.Tensor],
     ) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
@@ -144,7 +145,7 @@ class Network:
             rate = None
             if name in self._dropping:
                 rate = dropout[..., self._dropping.index(name), None, None]
-            return Batch(weight, bits, rate)
+            return Batch(weight, share, bits, rate)
 
         return self._flow(X, trained, untrained, run), list(moved.values()), losses
 
@@ -159,7 +160,7 @@ class Network:
         arrays = dict(pairs)
 
         def run_layer(layer: Layer, *inputs: tf.Tensor) -> tf.Tensor:
-            return run(layer, [arrays[i] for i in self._indices[layer.name]], *inputs)
+            return run(layer, [arrays[i] for i in self._indices[layer.arrays_of]], *inputs)
 
         layers = [layer for layer in self._layers if layer.name not in self.spec.outputs]
         inputs = split_columns(X, self.input_widths) if self._n_skipped else self.spec.inputs(X)

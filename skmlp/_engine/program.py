@@ -114,11 +114,12 @@ class Program:
         distinct = list(dict.fromkeys(rows))
         ends = np.cumsum([data.n_rows for data in distinct]).tolist()
         starts = dict(zip(distinct, [0, *ends], strict=False))
-        arrays = zip(*((data.X, data.y, data.unit_weight()) for data in distinct), strict=True)
-        X, y, weight = (
-            tf.constant(padded(sets, row, self.capacity))
-            for sets, row in zip(arrays, padding_of(distinct[0]), strict=True)
-        )
+        row_of_X, row_of_y, no_weight = padding_of(distinct[0])
+        X = self._placed([data.X for data in distinct], row_of_X)
+        y = X  # an autoencoder's targets are its rows
+        if any(data.y is not data.X for data in distinct):
+            y = self._placed([data.y for data in distinct], row_of_y)
+        weight = self._placed([data.unit_weight() for data in distinct], no_weight)
         return Rows(
             X,
             y,
@@ -126,6 +127,9 @@ class Program:
             [starts[data] for data in rows],
             [data.n_rows for data in rows],
         )
+
+    def _placed(self, sets: Sequence[np.ndarray], row: Any) -> tf.Tensor:
+        return tf.constant(padded(sets, row, self.capacity))
 
     # Compiled work
 
@@ -261,7 +265,7 @@ class Program:
             tape.watch(values)
             trained = self._trained.arrays(values)
             raw, moved, of_layers = self.network.outputs_in_training(
-                X, trained, untrained, weight, dropout, when
+                X, trained, untrained, weight, share, dropout, when
             )
             total, *parts = self._losses(y, raw, share, numbers)
             loss = sum(of_layers, total + self._trained.penalty(trained, numbers))

@@ -187,13 +187,27 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
             For data or parameters that cannot be trained on. An estimator that was fitted
             before is left unchanged.
         """
+        given = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
+        return self._fit(X, y, sample_weight, given, epochs, batch_size, callbacks, verbose)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        given: tuple[Any, Any, Any] | None,
+        epochs: int | None,
+        batch_size: int | str | None,
+        callbacks: Sequence[Any] | None,
+        verbose: int | None,
+    ) -> Self:
+        """`fit` with validation rows as (X, y, sample_weight), if they are given."""
         with all_or_nothing(self):
             start = self._state if self.warm_start and self.__sklearn_is_fitted__() else None
             saved = self._saved()
             seed = self._seed(start, saved)
             is_new = start is None
             data = self._encode(X, y, sample_weight, reset=is_new, reset_target=is_new)
-            given = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
             validation = None
             holds_out = given is None and self.early_stopping
             if given is not None:
@@ -356,7 +370,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
                 f"{type(self).__name__} stopped in epoch {state.epochs} and keeps its best "
                 f"finite weights. {state.reason.value}",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         elif not job.is_part:
             self._check_fit(job)

@@ -67,7 +67,7 @@ class ClassTargets:
                 f"'y' holds a single class, {self.classes_.tolist()[0]!r}, which "
                 f"{type(self).__name__} will always predict.",
                 UserWarning,
-                stacklevel=8,
+                stacklevel=9,
             )
         is_binary = n_classes <= 2 and not is_multilabel
         self.y_type_ = MULTILABEL if is_multilabel else "binary" if is_binary else "multiclass"

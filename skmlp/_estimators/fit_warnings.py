@@ -31,7 +31,7 @@ def warn_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
             "TransformedTargetRegressor does not transform y_val: use normalize_y=True "
             "instead.",
             UserWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
 
 
@@ -76,5 +76,5 @@ def warn_if_worse_than_mean(
             f"{ours:.4g}, that of the mean {of_mean:.4g}; {remedy}, or train for more "
             "'epochs'.",
             ConvergenceWarning,
-            stacklevel=7,
+            stacklevel=8,
         )

@@ -10,6 +10,7 @@ from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
 from skmlp._estimators.keras_classifier import KerasClassifier
 from skmlp._estimators.keras_regressor import KerasRegressor
+from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
 from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.tabular_classifier import TabularClassifier
@@ -18,6 +19,7 @@ from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
 from skmlp._network.activation_kinds import Activation, LeakyReLU, PReLU
+from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
 from skmlp._network.keras_network import Entry, Head, KerasNetwork, KerasSpec, ModelText
 from skmlp._network.kinds import (
@@ -39,6 +41,7 @@ SAVED_TYPES = (
     # Estimators: loading sets their attributes and calls nothing else.
     KerasClassifier,
     KerasRegressor,
+    MLPAutoencoder,
     MLPClassifier,
     MLPRegressor,
     TabularClassifier,
@@ -47,6 +50,7 @@ SAVED_TYPES = (
     WideDeepRegressor,
     # Records of numbers, names and arrays; loading calls none of their methods.
     FittedNetwork,
+    AutoencoderSpec,
     CategoryInputs,
     Entry,
     Head,
@@ -102,6 +106,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    41
+    43
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)

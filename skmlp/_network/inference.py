@@ -61,20 +61,28 @@ def hidden_outputs(
     return layer_outputs(spec, weights, X, dtype, spec.hidden_outputs[index])
 
 
+def decoded(
+    spec: NetworkSpec, weights: Weights, codes: np.ndarray, dtype: DTypeLike, code: str
+) -> np.ndarray:
+    """Raw outputs from the outputs of the layer `code`, (n_samples, units)."""
+    return layer_outputs(spec, weights, codes, dtype, spec.raw_outputs[0], given=code)
+
+
 def layer_outputs(
     spec: NetworkSpec,
     weights: Weights,
     X: np.ndarray | sparse.spmatrix,
     dtype: DTypeLike,
     name: str,
+    given: str = "",
 ) -> np.ndarray:
-    """Outputs of the layer of this name.
+    """Outputs of the layer of this name; X holds the inputs, or the outputs of `given`.
 
     BLAS rounds the product of one row differently from that of many. So where it is cheap and
     the result is float64, products are computed in float64, and a row's prediction does not
     depend on the rows beside it. Otherwise they are computed in float32, as in training.
     """
-    steps = _steps(spec, name)
+    steps = _steps(spec, name, given)
     widths = _values_of_row(spec)
     arrays = dict(zip(widths, weights, strict=True))
     n_samples = X.shape[0]
@@ -83,14 +91,14 @@ def layer_outputs(
     if n_samples <= rows:
         n_weights = sum(array.size for layer, _ in steps for array in arrays[layer.name])
         precision = dtype if n_weights <= SMALL_NETWORK else np.float32
-    inputs = spec.input_widths()
+    theirs = {given, *spec.input_widths()}  # the caller's arrays
     run = [
-        _prepared(layer, arrays[layer.name], precision, {*unneeded} - inputs.keys())
+        _prepared(layer, arrays[layer.arrays_of], precision, {*unneeded} - theirs)
         for layer, unneeded in steps
     ]
 
     def forward(chunk: np.ndarray | sparse.spmatrix) -> np.ndarray:
-        values = spec.inputs(chunk)
+        values = {given: chunk} if given else spec.inputs(chunk)
         for (layer, unneeded), output in zip(steps, run, strict=True):
             values[layer.name] = output(*[values[source] for source in layer.sources])
             for source in unneeded:  # the next layer reuses its memory, which is in the cache
@@ -115,15 +123,15 @@ def _values_of_row(spec: NetworkSpec) -> dict[str, int]:
 
 
 @lru_cache(maxsize=128)
-def _steps(spec: NetworkSpec, name: str) -> list[tuple[Layer, list[str]]]:
-    """The layers that the named layer depends on, itself included, in order.
+def _steps(spec: NetworkSpec, name: str, given: str) -> list[tuple[Layer, list[str]]]:
+    """The layers that the named layer depends on after `given`, itself included, in order.
 
     Beside each are those of its sources that no later one has.
     """
     wanted, steps = {name}, []
     used: set[str] = set()
     for layer in reversed(spec.layers()):
-        if layer.name in wanted:
+        if layer.name in wanted and layer.name != given:
             wanted.update(layer.sources)
             sources = dict.fromkeys(layer.sources)  # some may be there twice
             steps.append((layer, [source for source in sources if source not in used]))

@@ -12,7 +12,6 @@ from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
 from skmlp._network.keras_network import WHOLE, Entry, KerasSpec, finalize
 from skmlp._network.kinds import Dense, Weights
-from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
 
 # Output activations without a gradient below zero: an output that starts there stays there, so
@@ -50,8 +49,13 @@ def build_model(
         layers = [keras_layer(layer) for layer in spec.layers()]
         return keras.Sequential([*inputs.values(), *layers], name="skmlp")
 
+    made: dict[str, keras.layers.Layer] = {}
+
     def call_new(layer: Layer, *inputs: Any) -> Any:
-        return keras_layer(layer)(inputs if len(inputs) > 1 else inputs[0])
+        if layer.shares:
+            return made[layer.shares](inputs[0], transposed=True)
+        made[layer.name] = keras_layer(layer)
+        return made[layer.name](inputs if len(inputs) > 1 else inputs[0])
 
     built = flow(spec.layers(), inputs, call_new)
     outputs = [built[name] for name in spec.outputs]
@@ -62,7 +66,10 @@ def build_model(
 def variables(model: keras.Model, spec: NetworkSpec) -> list[list[keras.Variable]]:
     """The variables of the model of a spec, layer by layer."""
     if not isinstance(spec, KerasSpec):
-        return [list(model.get_layer(layer.name).weights) for layer in spec.layers()]
+        return [
+            [] if layer.shares else list(model.get_layer(layer.name).weights)
+            for layer in spec.layers()
+        ]
     layers = {layer.name: layer for layer in model.layers} | {WHOLE: model}
     return [list(layers[la.name].weights) if la.name in layers else [] for la in spec.layers()]
 
@@ -107,7 +114,7 @@ def _entry_before(layer: keras.layers.Layer, model: keras.Model, spec: KerasSpec
     return spec.entries[followed.index(True)]
 
 
-def initial_weights(built: Weights, spec: MLPSpec, initializer: Any, seed: int) -> Weights:
+def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
     """Kernels drawn by the initializer, and biases too with "auto", each from its own seed;
     other arrays as Keras built them.
     """
@@ -126,7 +133,8 @@ def initial_weights(built: Weights, spec: MLPSpec, initializer: Any, seed: int) 
                 spec.output_activation,
                 (seeds.pop(0), seeds.pop()),
             )
-            arrays = tuple(map(_drawn, initializers, (kernel, *biases)))
+            drawn = map(_drawn, initializers, (kernel, *biases))
+            arrays = (*drawn, *biases[1:])
         weights.append(arrays)
     return tuple(weights)
 

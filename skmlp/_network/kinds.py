@@ -41,8 +41,9 @@ class Batch(NamedTuple):
     """The rows of a step, as a layer in training sees them."""
 
     weight: tf.Tensor  # (..., rows)
+    share: tf.Tensor  # (..., rows), weight over the number of rows: a row's part in the loss
     bits: Callable[[tf.Tensor], tf.Tensor]  # random uint32 in the shape of the layer's input
-    rate: tf.Tensor | None  # (..., 1, 1), dropout rate of a layer that drops units
+    rate: tf.Tensor | None  # (..., 1, 1), of a kind that has one
 
 
 # output, new values of the arrays that are not trained, and a loss of the layer's own, if any
@@ -54,7 +55,7 @@ class Kind:
     """The base class: a layer without arrays that returns its input."""
 
     takes_bits: ClassVar[bool] = False  # random bits, in training
-    has_rate: ClassVar[bool] = False  # drops units, at a rate passed at run time
+    has_rate: ClassVar[bool] = False  # has a number `rate`, passed at run time
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
 
     @property

@@ -7,6 +7,7 @@ integer operations that XLA fuses into the layer's own loop.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from skmlp._keras.tensorflow import tf
@@ -66,6 +67,17 @@ def is_kept(rate: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
 def dropped_out(x: tf.Tensor, rate: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
     """Inverted dropout (Srivastava et al. 2014)."""
     return tf.where(is_kept(rate, bits), x * (1 / (1 - rate)), 0.0)
+
+
+def masked(x: tf.Tensor, rate: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
+    """Masking noise (Vincent et al. 2010, "Stacked denoising autoencoders", section 3.3)."""
+    return tf.where(uniform(bits) >= rate, x, 0.0)
+
+
+def normal(bits: tf.Tensor) -> tf.Tensor:
+    """Numbers from a standard normal distribution, by the inverse of its distribution."""
+    between = 2.0 * uniform(bits) - (1 - 2.0**-24)  # in (-1, 1), symmetric about 0
+    return math.sqrt(2) * tf.math.erfinv(between)
 
 
 def alpha_dropped_out(x: tf.Tensor, rate: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:

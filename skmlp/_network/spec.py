@@ -13,7 +13,7 @@ import numpy as np
 
 from skmlp._network.activation_kinds import activation_kind
 from skmlp._network.keras_kinds import KerasLayer
-from skmlp._network.kinds import Dense, Dropout, Kind, Rescaling, Shape
+from skmlp._network.kinds import Dense, Kind, Rescaling, Shape
 
 # A canonical name, the user's own function, or a Keras layer.
 Activation = str | Callable | KerasLayer
@@ -27,6 +27,12 @@ class Layer(NamedTuple):
     sources: tuple[str, ...]  # names of its input layers, or of the network's inputs
     # Its arrays are not trained. A layer that has any runs in training as it does afterwards.
     is_frozen: bool = False
+    shares: str = ""  # the layer whose arrays it uses, for a kind without arrays of its own
+
+    @property
+    def arrays_of(self) -> str:
+        """Name of the layer that holds its arrays."""
+        return self.shares or self.name
 
 
 def flow(
@@ -69,6 +75,9 @@ class NetworkSpec(ABC):
     """
 
     hidden_units: tuple[int, ...]
+    activations: tuple[
+        Activation, ...
+    ]  # of the hidden layers, where an initializer draws the kernels
     n_outputs: int
     output_activation: str  # canonical name
     target_scaling: TargetScaling | None
@@ -196,8 +205,9 @@ class NetworkSpec(ABC):
         return [layer.kind.shapes(width) for layer, width in self.layers_and_widths()]
 
     def dropout_rates(self) -> list[float]:
-        """Rates of the dropout layers, in order."""
-        return [layer.kind.rate for layer in self.layers() if isinstance(layer.kind, Dropout)]
+        """Rates of the layers that take one at run time, in order."""
+        kinds: list[Any] = [layer.kind for layer in self.layers()]
+        return [kind.rate for kind in kinds if kind.has_rate]
 
     def without_xla(self) -> list[str]:
         """Classes of layers that keep training from being compiled by XLA."""

@@ -45,18 +45,18 @@ class TabularSpec(NetworkSpec):
 
     def input_widths(self) -> dict[str, int]:
         widths = {"numeric": self.n_numeric, "indicators": self.n_indicators}
-        widths |= {f"codes_{i}": 1 for i in range(1, len(self.n_levels) + 1)}
+        widths["codes"] = len(self.n_levels)
         return {name: width for name, width in widths.items() if width}
 
     def _made_layers(self) -> Iterator[Layer]:
-        inputs = [name for name in self.input_widths() if not name.startswith("codes")]
+        inputs = [name for name in self.input_widths() if name != "codes"]
         if self.n_numeric:
             yield Layer("periodic", PeriodicEmbedding(), ("numeric",))
             yield Layer("piecewise", PiecewiseLinearEmbedding(N_BINS), ("numeric",))
             inputs[1:1] = ["periodic", "piecewise"]
-        for i, n_levels in enumerate(self.n_levels, 1):
-            yield Layer(f"levels_{i}", LevelEmbedding(n_levels, LEVEL_UNITS), (f"codes_{i}",))
-            inputs.append(f"levels_{i}")
+        if self.n_levels:
+            yield Layer("levels", LevelEmbedding(self.n_levels, LEVEL_UNITS), ("codes",))
+            inputs.append("levels")
         if len(inputs) > 1:
             yield Layer("joined", Concatenate(), tuple(inputs))
             inputs = ["joined"]

@@ -42,12 +42,7 @@ def hidden_units(
     `n_neurons` replaces all widths. `n_hidden` replaces the depth: layers beyond those of
     `hidden_layer_sizes` are as wide as its last one.
     """
-    units = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
-    if not all(isinstance(size, Integral) and int(size) >= 1 for size in units):
-        raise ValueError(
-            "'hidden_layer_sizes' must hold one whole number of units, at least 1, for each "
-            f"hidden layer; got {hidden_layer_sizes!r}; use () for no hidden layer."
-        )
+    units = list(layer_units("hidden_layer_sizes", hidden_layer_sizes))
     depth = len(units) if n_hidden is None else n_hidden
     if n_neurons is not None:
         return (int(n_neurons),) * depth
@@ -57,7 +52,18 @@ def hidden_units(
             "hidden_layer_sizes=(); set 'n_neurons' too."
         )
     units += units[-1:] * (depth - len(units))
-    return tuple(int(size) for size in units[:depth])
+    return tuple(units[:depth])
+
+
+def layer_units(parameter: str, sizes: Any) -> tuple[int, ...]:
+    """Whole numbers of units, one for each layer."""
+    units = np.atleast_1d(np.asarray(sizes, dtype=object)).tolist()
+    if not all(isinstance(size, Integral) and int(size) >= 1 for size in units):
+        raise ValueError(
+            f"'{parameter}' must hold one whole number of units, at least 1, for each "
+            f"hidden layer; got {sizes!r}; use () for no hidden layer."
+        )
+    return tuple(int(size) for size in units)
 
 
 def activations(activation: Any, n_layers: int) -> tuple[Activation, ...]:

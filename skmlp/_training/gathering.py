@@ -100,7 +100,9 @@ class Gathering:
         fit: Fit,
     ) -> FittedNetwork:
         """Train a fit with all others, from where the last round left it."""
-        key = key_of(call.task.fold, fit) if self._paused and not fit.watchers else None
+        key = None
+        if self._paused and not fit.watchers and job.first_weights is None:
+            key = key_of(call.task.fold, fit)
         network = None
         if self._paused and key is not None:
             network = self._paused.resume(key, call.parameters, fit)

@@ -12,6 +12,7 @@ import numpy as np
 from skmlp._checkpoints.checkpoint import Checkpoint
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._network.kinds import Weights
 from skmlp._network.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Job(Settings):
     joint_score: JointMeasure | None = None  # of all networks that share them
     metrics: Mapping[str, Measure]
     checkpoint: Checkpoint | None = None
+    first_weights: Weights | None = None  # instead of drawn ones
     index: np.ndarray | None = None  # of the rows of `data` to train on; None: all
     bin_edges: np.ndarray | None = None  # of a tabular network, (n_numeric, n_bins + 1)
     holds_out: bool = False  # whether validation rows were taken from the rows given to fit

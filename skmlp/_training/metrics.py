@@ -61,6 +61,11 @@ def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure
         return f"{head.name}_{own.name}", _measure_of_output(own, spec, metric.output)
     scorer = _scorer_name(metric)
     if scorer:
+        if not hasattr(estimator, "predict"):
+            raise ValueError(
+                "'metrics' must hold Keras metrics where there is no 'predict' to score; got "
+                f"{metric!r}; use 'mse' or another metric of Keras's."
+            )
         return metric, scorer_measure(scorer, estimator, spec)
     own = _keras_metric(metric, spec)
     return own.name, _keras_measure(own, spec)

@@ -22,6 +22,7 @@ from skmlp._keras.optimizers import (
     clipping,
     optimizer_recipe,
 )
+from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.keras_model import check_initializer, first_keras_weights, initial_weights
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.kinds import Weights
@@ -264,13 +265,15 @@ def _first_weights(job: Job, built: Weights) -> Weights:
 
 
 def _new_weights(job: Job, built: Weights) -> Weights:
+    if job.first_weights is not None:
+        return job.first_weights
     if isinstance(job.spec, TabularSpec):
         return first_tabular_weights(job.spec, job.bin_edges, job.seed)
     if isinstance(job.spec, KerasSpec):
         data = job.data
         X = data.X if data.weight.all() else data.X[data.weight > 0]
         return first_keras_weights(job.spec, X, job.seed)
-    assert isinstance(job.spec, MLPSpec)
+    assert isinstance(job.spec, (MLPSpec, AutoencoderSpec))
     return initial_weights(built, job.spec, job.kernel_initializer, job.seed)
 
 

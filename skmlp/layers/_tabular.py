@@ -1,25 +1,16 @@
-"""Keras layers of the tabular network.
-
-Keras loads a saved model that contains them once this module is imported.
-"""
+"""Keras layers of the tabular network."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from skmlp._keras.tensorflow import keras
 
 ops = keras.ops
-
-__all__ = [
-    "LevelEmbedding",
-    "NTKDense",
-    "ParametricActivation",
-    "PeriodicEmbedding",
-    "PiecewiseLinearEmbedding",
-    "Scaling",
-]
 
 
 @keras.saving.register_keras_serializable(package="skmlp")
@@ -193,14 +184,14 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="skmlp")
 class LevelEmbedding(keras.layers.Layer):
-    """A learned vector for each category of a column of codes.
+    """A learned vector for each category of each column of codes.
 
     Parameters
     ----------
-    n_levels : int
-        Number of categories.
+    n_levels : int or sequence of int
+        Number of categories of each column.
     n_outputs : int
-        Number of output units.
+        Number of output units for each column.
     seed : int, default=None
         For the initial weights; None for new ones each time.
     **kwargs
@@ -208,14 +199,15 @@ class LevelEmbedding(keras.layers.Layer):
 
     Attributes
     ----------
-    table : variable of shape (n_levels, n_outputs)
-        A vector for each category, drawn from a normal distribution with standard deviation
-        1 / sqrt(n_outputs), so that their lengths are about 1.
+    table : variable of shape (sum of n_levels, n_outputs)
+        A vector for each category, column after column, drawn from a normal distribution with
+        standard deviation 1 / sqrt(n_outputs), so that their lengths are about 1.
 
     Notes
     -----
-    The input has shape (n_samples, 1) and holds codes from 0 to n_levels - 1, as integers or
-    floats. The output has shape (n_samples, n_outputs).
+    The input has shape (n_samples, n_columns) and holds codes from 0 to the column's number of
+    levels - 1, as integers or floats. The output has shape
+    (n_samples, n_columns * n_outputs).
 
     Examples
     --------
@@ -230,11 +222,16 @@ class LevelEmbedding(keras.layers.Layer):
     """
 
     def __init__(
-        self, n_levels: int, n_outputs: int, *, seed: int | None = None, **kwargs: Any
+        self,
+        n_levels: int | Sequence[int],
+        n_outputs: int,
+        *,
+        seed: int | None = None,
+        **kwargs: Any,
     ) -> None:
         # Codes in half precision would be exact up to 2048 only.
         super().__init__(autocast=False, **kwargs)
-        self.n_levels = n_levels
+        self.n_levels = [n_levels] if isinstance(n_levels, int) else list(n_levels)
         self.n_outputs = n_outputs
         self.seed = seed
 
@@ -242,12 +239,14 @@ class LevelEmbedding(keras.layers.Layer):
         stddev = 1 / math.sqrt(self.n_outputs)
         seeds = keras.random.SeedGenerator(self.seed)
         normal = keras.initializers.RandomNormal(stddev=stddev, seed=seeds)
-        shape = (self.n_levels, self.n_outputs)
+        shape = (sum(self.n_levels), self.n_outputs)
         self.table = self.add_weight(name="table", shape=shape, initializer=normal)
 
     def call(self, inputs: Any) -> Any:
-        codes = ops.cast(ops.squeeze(inputs, axis=-1), "int32")
-        return ops.cast(ops.take(self.table, codes, axis=0), self.compute_dtype)
+        starts = np.cumsum([0, *self.n_levels[:-1]], dtype="int32")
+        vectors = ops.take(self.table, ops.cast(inputs, "int32") + starts, axis=0)
+        n_units = len(self.n_levels) * self.n_outputs
+        return ops.cast(ops.reshape(vectors, (-1, n_units)), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         own = {"n_levels": self.n_levels, "n_outputs": self.n_outputs, "seed": self.seed}

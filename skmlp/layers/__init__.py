@@ -1,0 +1,25 @@
+"""Keras layers of the networks here that Keras does not have.
+
+Keras loads a saved model that contains them once this module is imported.
+"""
+
+from skmlp.layers._autoencoder import MaskingNoise, TiedDense
+from skmlp.layers._tabular import (
+    LevelEmbedding,
+    NTKDense,
+    ParametricActivation,
+    PeriodicEmbedding,
+    PiecewiseLinearEmbedding,
+    Scaling,
+)
+
+__all__ = [
+    "LevelEmbedding",
+    "MaskingNoise",
+    "NTKDense",
+    "ParametricActivation",
+    "PeriodicEmbedding",
+    "PiecewiseLinearEmbedding",
+    "Scaling",
+    "TiedDense",
+]
