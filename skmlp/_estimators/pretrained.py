@@ -114,7 +114,7 @@ def fitted_network(source: Any) -> FittedNetwork:
     is_fitted = isinstance(getattr(source, "_state", None), FittedNetwork)
     if not is_fitted:
         raise ValueError(
-            "'pretrained' must be a fitted MLP, wide & deep or Keras estimator, a fitted MLP "
+            "'pretrained' must be a fitted estimator of skmlp with one network, a fitted MLP "
             "of scikit-learn, a pipeline that ends in one, a Keras model, the path of a "
             f".keras file, or (coefs, intercepts); got {_named(source)}."
         )

@@ -28,9 +28,9 @@ class ReuseParameters:
         types="estimator, keras.Model, str, path-like, (coefs, intercepts) or None",
         text="""
         Network to begin with, layer by layer from the bottom: a fitted estimator, of this
-        package or an MLP of scikit-learn, or a pipeline that ends in one; a `keras.Model`, or
-        the path of a `.keras` file; or kernels and biases. It is never changed, and `clone`
-        keeps it as it is; in a search's grid, wrap estimators in
+        package (an autoencoder's encoder) or an MLP of scikit-learn, or a pipeline that ends
+        in one; a `keras.Model`, or the path of a `.keras` file; or kernels and biases. It is
+        never changed, and `clone` keeps it as it is; in a search's grid, wrap estimators in
         `sklearn.frozen.FrozenEstimator`. Layers that are not reused begin as without it.
         """,
     )
