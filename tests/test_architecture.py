@@ -35,11 +35,13 @@ TENSORFLOW_ALLOWED = (
     "layers",
     "_network.keras_conversion",
     "_network.keras_model",
+    "_network.keras_stack",
     "_network.keras_text",
     "_network.noise",
     "_engine",
     "_training.metrics",
     "_training.preparation",
+    "_training.reuse",
     "_training.schedules",
     "_estimators.exported",
 )

@@ -36,6 +36,7 @@ COMMON = {
     "random_state": 0,
     "optimizer": "sgd",
 }
+HIDDEN_LAYER = [RNG.normal(size=(4, 4))], [np.ones(4)]
 CASES = {
     "no sizes": {
         "hidden_layer_sizes": (),
@@ -101,6 +102,9 @@ CASES = {
         "dropout": 0.3,
         "learning_rate": 0.1,
         "learning_rate_schedule": "one_cycle",
+        "pretrained": HIDDEN_LAYER,
+        "n_reused_layers": 1,
+        "reused_rate_factor": 0.5,
         "output_activation": "softplus",
         "early_stopping": True,
         "validation_fraction": 0.4,
@@ -135,6 +139,8 @@ CASES = {
         "wide_optimizer": keras.optimizers.Adagrad(0.01),
         "aux_loss_weight": 0.2,
         "activation": "logistic",
+        "pretrained": HIDDEN_LAYER,
+        "n_frozen_layers": 1,
         "loss": "squared_error",
         "learning_rate_schedule": "inverse_time",
         "batch_size": 1000,

@@ -289,6 +289,11 @@ def digest_of_start(start: FittedNetwork | None) -> str:
     return f"{digest(arrays)} {state.epochs_before} {state.plateau_before}"
 
 
+def digest_of_layers(layers: Mapping[str, Iterable[np.ndarray]]) -> str:
+    """A hash of arrays by layer."""
+    return f"{', '.join(layers)} {digest(array for of in layers.values() for array in of)}"
+
+
 def digest(arrays: Iterable[np.ndarray]) -> str:
     """A hash of arrays' shapes, dtypes and bytes."""
     hashed = hashlib.blake2b(digest_size=16)

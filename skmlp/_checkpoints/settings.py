@@ -20,8 +20,10 @@ from typing import Any
 
 import numpy as np
 
-# Parameters that do not affect training, and `random_state`, which is compared by its seed.
-WITHOUT_EFFECT = {"callbacks", "checkpoint_dir", "checkpoint_every", "random_state", "verbose"}
+# Parameters that do not affect training; `random_state` and `pretrained` do, and are compared
+# by the seed and the weights that follow from them.
+WITHOUT_EFFECT = {"callbacks", "checkpoint_dir", "checkpoint_every", "verbose"}
+WITHOUT_EFFECT |= {"pretrained", "random_state"}
 LIBRARIES = {"keras", "numpy", "pandas", "polars", "scipy", "sklearn", "tensorflow"}
 LIBRARIES |= set(sys.stdlib_module_names) - {"__main__"}
 MAX_LENGTH = 100

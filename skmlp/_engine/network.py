@@ -9,30 +9,39 @@ from typing import Any
 import numpy as np
 
 from skmlp._keras.tensorflow import tf
+from skmlp._network.frozen_part import n_layers_up_to, widths_behind
 from skmlp._network.kinds import Array, Batch, Weights
 from skmlp._network.noise import random_bits
-from skmlp._network.spec import Layer, NetworkSpec, flow
+from skmlp._network.spec import Layer, NetworkSpec, flow, split_columns
 
 
 class Network:
     """The layers of a spec with the arrays that they have before training.
 
     In a vector, trained numbers come first, in the order of the layers, then untrained ones.
+    With a `cut`, rows are those of `rows_behind` it, and only the layers behind it run.
     """
 
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, cut: str | None = None) -> None:
         self.spec = spec
+        self.input_widths = widths_behind(spec, cut)
+        self._n_skipped = n_layers_up_to(spec, cut)
         self._layers: list[Layer] = []
         self._indices: dict[str, list[int]] = {}  # of each layer's arrays
         self.arrays: list[Array] = []
         for layer, width in spec.layers_and_widths():
             kind = layer.kind.built(width)
             start = len(self.arrays)
-            self.arrays += [
-                array._replace(name=f"{layer.name}/{array.name}")
+            arrays = [
+                array._replace(
+                    name=f"{layer.name}/{array.name}",
+                    is_trained=array.is_trained and not layer.is_frozen,
+                )
                 for array in kind.arrays(width)
             ]
-            self._layers.append(layer._replace(kind=kind))
+            self.arrays += arrays
+            is_frozen = layer.is_frozen and bool(arrays)
+            self._layers.append(layer._replace(kind=kind, is_frozen=is_frozen))
             self._indices[layer.name] = list(range(start, len(self.arrays)))
         self._trained = [i for i, array in enumerate(self.arrays) if array.is_trained]
         self._untrained = [i for i, array in enumerate(self.arrays) if not array.is_trained]
@@ -120,6 +129,8 @@ class Network:
         losses: list[tf.Tensor] = []
 
         def run(layer: Layer, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+            if layer.is_frozen:
+                return layer.kind.tensor(arrays, *inputs)
             trained = layer.kind.in_training(arrays, inputs, batch_of(layer.name))
             output, new, *own_losses = trained
             losses.extend(own_losses)
@@ -152,7 +163,8 @@ class Network:
             return run(layer, [arrays[i] for i in self._indices[layer.arrays_of]], *inputs)
 
         layers = [layer for layer in self._layers if layer.name not in self.spec.outputs]
-        values = flow(layers, self.spec.inputs(X), run_layer)
+        inputs = split_columns(X, self.input_widths) if self._n_skipped else self.spec.inputs(X)
+        values = flow(layers[self._n_skipped :], inputs, run_layer)
         return [values[name] for name in self.spec.raw_outputs]
 
 

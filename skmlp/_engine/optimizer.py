@@ -45,9 +45,10 @@ class Optimizer:
         rates: tf.Tensor,
         steps: tf.Tensor,
         fading: tf.Tensor | None = None,
+        factor: tf.Tensor | None = None,
     ) -> None:
-        """Move the variables; learning rates, steps made before and factors of weight decay
-        are (...,).
+        """Move the variables; learning rates, steps made before, factors of weight decay, and
+        of the learning rate where arrays have one at run time are (...,).
         """
         raise NotImplementedError
 
@@ -80,7 +81,8 @@ class ElementwiseOptimizer(Optimizer):
 
     Each network has its own number of steps and learning rate. The state is moments, each a
     vector of all numbers in the order of the arrays. `rate_factors` multiply the learning rate
-    of each array, and `decay_factors` its weight decay.
+    of each array, and `decay_factors` its weight decay; `has_factor` says which arrays have a
+    factor at run time too.
     """
 
     def __init__(
@@ -90,10 +92,12 @@ class ElementwiseOptimizer(Optimizer):
         lead: Shape,
         rate_factors: Sequence[float],
         decay_factors: Sequence[float],
+        has_factor: Sequence[bool],
     ) -> None:
         super().__init__(shapes, lead)
         self._rate_factors = self.packing.spread(rate_factors)
         self._decay_factors = self.packing.spread(decay_factors)
+        self._has_factor = self.packing.spread([float(has) for has in has_factor])
         self._optimizer = with_steps_of_members(build())
         self._optimizer.build(self.variables)
         # the first two are the optimizer's own count of steps and learning rate
@@ -108,12 +112,15 @@ class ElementwiseOptimizer(Optimizer):
         rates: tf.Tensor,
         steps: tf.Tensor,
         fading: tf.Tensor | None = None,
+        factor: tf.Tensor | None = None,
     ) -> None:
         decay = self._optimizer.weight_decay
-        factors = zip(self._rate_factors, self._decay_factors, strict=True)
+        factors = zip(self._rate_factors, self._decay_factors, self._has_factor, strict=True)
         updates = zip(gradients, self.variables, factors, strict=True)
-        for gradient, variable, (rate_factor, decay_factor) in updates:
+        for gradient, variable, (rate_factor, decay_factor, has_factor) in updates:
             rate = times(beside(rates, variable), rate_factor)
+            if factor is not None:
+                rate *= 1 + has_factor * (beside(factor, variable) - 1)
             if decay is not None:
                 share = times(rate * decay, decay_factor)
                 share = share if fading is None else share * beside(fading, variable)
@@ -164,8 +171,9 @@ class ArraywiseOptimizer(Optimizer):
         rates: tf.Tensor,
         steps: tf.Tensor,
         fading: tf.Tensor | None = None,
+        factor: tf.Tensor | None = None,
     ) -> None:
-        assert fading is None
+        assert fading is factor is None
         self._optimizer.learning_rate.assign(rates)
         self._optimizer.apply(gradients, self.variables)
 
@@ -201,6 +209,13 @@ def with_steps_of_members(optimizer: keras.optimizers.Optimizer) -> Any:
             return self.steps
 
     return OfMembers.from_config(optimizer.get_config())
+
+
+def fresh_moments(build: Build) -> list[float]:
+    """Each moment of an optimizer before the first step, where it treats all numbers alike."""
+    optimizer = build()
+    optimizer.build([keras.Variable(np.zeros(1, np.float32), name="probe")])
+    return [float(moment.value.numpy()[0]) for moment in optimizer.variables[2:]]
 
 
 def owners(optimizer: keras.optimizers.Optimizer, n_variables: int) -> list[tuple[int, int]]:

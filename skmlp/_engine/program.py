@@ -51,7 +51,7 @@ class Program:
         self.capacity = capacity
         self.traces = 0  # how often a function was traced; a test counts on it
         self._lead = () if n_members == 1 else (n_members,)
-        self.network = Network(recipe.network)
+        self.network = Network(recipe.network, recipe.cut)
         self._trained = TrainedArrays(self.network, recipe, self._lead)
         self._untrained = [
             keras.Variable(np.zeros((*self._lead, *array.initial.shape), np.float32))
@@ -275,7 +275,9 @@ class Program:
         if schedule is not None:
             rates = schedule(steps, numbers)
         self._trained.step(gradients, rates, steps, numbers, fading)
-        assign(self._untrained, moved)
+        for variable, before, after in zip(self._untrained, untrained, moved, strict=True):
+            if after is not before:  # frozen arrays are many numbers
+                assign([variable], [after])
         reported = tf.stack([loss, *parts], axis=-1)
         return reported * beside(n_in_batch, reported), rates
 
@@ -286,7 +288,7 @@ class Program:
         than a small step. A large batch is gathered by itself: copying it once more out of a
         block would cost more than it saves.
         """
-        width = sum(self.recipe.network.input_widths().values())
+        width = sum(self.network.input_widths.values())
         n_numbers = self.n_members * self.recipe.batch_size * width
         return NUMBERS_OF_BLOCK // n_numbers if n_numbers <= NUMBERS_OF_SMALL_BATCH else 1
 

@@ -21,8 +21,8 @@ Schedule = Callable[[tf.Tensor, "Numbers"], tf.Tensor]
 class Group:
     """Weights that are trained in one way.
 
-    The first group of a recipe has all weights that no other has; another one has the first
-    rows of a layer's kernel.
+    The first group of a recipe has all weights that no other has. Another one has the first
+    rows of a layer's kernel, or all weights of some layers, with a factor of the learning rate.
     """
 
     has_l1: bool
@@ -35,6 +35,8 @@ class Group:
     # Learning rate: by the schedule, or else a number of its own, or else the first group's.
     schedule: Schedule | None = field(default=None, compare=False)
     has_own_rate: bool = False
+    has_rate_factor: bool = False  # a multiple of the first group's rate
+    layers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Recipe:
     # Dropout rates and weight decay are constant for half of the schedule's steps, and then
     # fall to 0 along half a cosine wave.
     fades: bool = False
+    cut: str | None = None  # rows are the outputs of the frozen layers up to this one
 
     @property
     def n_losses(self) -> int:
@@ -77,7 +80,7 @@ class Numbers(NamedTuple):
     loss_weights: Any  # (outputs,)
     l1: Any  # (groups,)
     l2: Any  # (groups,)
-    group_rates: Any  # (groups,): learning rates, where a group has its own
+    group_rates: Any  # (groups,): a group's own learning rate, or its factor of the first's
     clip: Any
     ema_decay: Any
     learning_rate: Any  # of a schedule, whose factors multiply it

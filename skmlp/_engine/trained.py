@@ -19,7 +19,7 @@ from skmlp._engine.optimizer import (
 from skmlp._engine.packing import joined
 from skmlp._engine.recipe import Group, Numbers, Recipe, beside, sums
 from skmlp._keras.tensorflow import keras, tf
-from skmlp._network.kinds import Shape
+from skmlp._network.kinds import Array, Shape
 
 
 class TrainedArrays:
@@ -32,6 +32,9 @@ class TrainedArrays:
     def __init__(self, network: Network, recipe: Recipe, lead: Shape) -> None:
         self._network, self._recipe, self._lead = network, recipe, lead
         self._groups = [group for group in recipe.groups if group.build_optimizer]
+        self._factor_layers = {
+            layer for group in recipe.groups if group.has_rate_factor for layer in group.layers
+        }
         self._pieces: list[tuple[int, Shape, int]] = []  # array, shape, optimizer
         for i, array in enumerate(network.trained):
             self._pieces += [(i, *piece) for piece in self._split(i, array.initial.shape)]
@@ -69,6 +72,7 @@ class TrainedArrays:
                 self._lead,
                 rate_factors=[array.rate_factor for array in arrays],
                 decay_factors=[float(array.decays) for array in arrays],
+                has_factor=[_layer_of(array) in self._factor_layers for array in arrays],
             )
         paths = [array.name for array in arrays]
         return ArraywiseOptimizer(group.build_optimizer, shapes, self._lead, paths)
@@ -203,7 +207,8 @@ class TrainedArrays:
         clipped = self._split_up(self._clipped(gradients, numbers.clip))
         for k, optimizer in enumerate(self._optimizers):
             own_rates = self._rates_of(k, rates, steps, numbers)
-            optimizer.step(clipped[k], own_rates, steps, fading)
+            factor = self._rate_factor(numbers) if k == 0 else None
+            optimizer.step(clipped[k], own_rates, steps, fading, factor)
         self._constrain()
         if self._averages:
             self._move_averages(steps, numbers)
@@ -226,6 +231,13 @@ class TrainedArrays:
             return group.schedule(steps, numbers)
         position = self._recipe.groups.index(group)
         return numbers.group_rates[..., position] if group.has_own_rate else rates
+
+    def _rate_factor(self, numbers: Numbers) -> tf.Tensor | None:
+        """The factor of the first optimizer's learning rates in the group that has one."""
+        for k, group in enumerate(self._recipe.groups):
+            if group.has_rate_factor:
+                return numbers.group_rates[..., k]
+        return None
 
     def _clipped(self, gradients: list[tf.Tensor], limit: tf.Tensor) -> list[tf.Tensor]:
         name = self._recipe.clipping
@@ -254,3 +266,7 @@ class TrainedArrays:
             )
         ]
         assign(self.variables, optimizer.packing.values(constrained))
+
+
+def _layer_of(array: Array) -> str:
+    return array.name.rpartition("/")[0]

@@ -39,6 +39,7 @@ from skmlp._parameters.other_names import (
     OF_CONSTRUCTORS,
     constructor_names,
     explains_names,
+    refuse_nested,
     refuse_other_names,
 )
 from skmlp._parameters.rules import check_objects
@@ -78,6 +79,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
         self : object
             The estimator.
         """
+        refuse_nested(params)
         elsewhere = [name for name in params if name in OF_CONSTRUCTORS]
         if elsewhere:
             known = list(self.get_params(deep=False))
@@ -298,6 +300,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
         refuse_forked_process()
         check_objects(self)
         spec, settings = self._plan()
+        spec, reused = self._with_reuse(spec, start)
         before = spec if start is None else start.spec
         if before != spec and before.weighted() != spec.weighted():
             raise ValueError(
@@ -320,6 +323,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
             metrics=named_measures(settings.pop("metrics"), self, spec),
             holds_out=holds_out,
             is_part=is_part,
+            reused=reused,
             **settings,
         )
 

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skmlp._checkpoints.checkpoint import Checkpoint, Saved, digest, digest_of_start, read
+from skmlp._checkpoints.checkpoint import (
+    Checkpoint,
+    Saved,
+    digest,
+    digest_of_start,
+    read,
+)
 from skmlp._checkpoints.file import checkpoint_path, prepare
 from skmlp._checkpoints.learned import all_or_nothing, forget, learned, portable, results
 from skmlp._checkpoints.settings import settings_text, shortened
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._estimators.fitted import NetworkEstimator
+from skmlp._estimators.reusing import ReusingNetwork
 from skmlp._network.spec import NetworkSpec
 from skmlp._training.job import Job
 
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class CheckpointedNetwork(NetworkEstimator):
+class CheckpointedNetwork(ReusingNetwork):
     """Stores the results of a fit, and loads them from `checkpoint_dir`."""
 
     checkpoint_dir: Any
@@ -73,7 +79,9 @@ class CheckpointedNetwork(NetworkEstimator):
             forget(self)
             for name, value in saved.learned(self._learned_from_data).items():
                 setattr(self, name, value)
-            self._keep(saved.fitted(self._spec()), **saved.of_calls())
+            spec, _ = self._with_reuse(self._spec(), None)
+            saved.check({"pretrained": self._reused_digest(spec)})
+            self._keep(saved.fitted(spec), **saved.of_calls())
         return self
 
     def _saved(self) -> Saved | None:
@@ -107,6 +115,7 @@ class CheckpointedNetwork(NetworkEstimator):
             "sample_weight": digest([data.weight]),
             "validation data": digest(validation_arrays),
             "weights of the warm start": digest_of_start(job.start),
+            "pretrained": self._reused_digest(job.spec),
             **{k: shortened(str(_plain(v))) for k, v in from_data.items()},
         }
         if saved is not None:

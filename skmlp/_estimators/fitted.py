@@ -44,7 +44,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Parameters
         ----------
         deep : bool, default=True
-            Whether to include the parameters of values that are estimators.
+            Has no effect: an estimator in `pretrained` is one value, which is never changed.
 
         Returns
         -------
@@ -52,7 +52,7 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             Values by name; scikit-learn's printers get Keras objects as text.
         """
         if not is_printing():
-            return super().get_params(deep)
+            return super().get_params(deep=False)
         stored = vars(self).get(WAITING, {}) | vars(self)
         names = inspect.signature(type(self)).parameters
         return {name: to_show(stored[name]) for name in names if name in stored}

@@ -15,6 +15,7 @@ from skmlp._network.keras_network import KerasSpec
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
 from skmlp._parameters.outputs import ClassifierParameters
 from skmlp._parameters.parameter import with_parameters
+from skmlp._parameters.reuse import ReuseParameters
 from skmlp._parameters.texts import with_shared_parts
 from skmlp._parameters.training import TrainingParameters
 
@@ -27,6 +28,7 @@ class KerasClassifier(
     BaseKeras,
     KerasParameters,
     TrainingParameters,
+    ReuseParameters,
     ClassifierParameters,
     UserModel,
 ):

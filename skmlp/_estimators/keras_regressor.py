@@ -10,6 +10,7 @@ from skmlp._estimators.regressor import NetworkRegressor
 from skmlp._network.keras_network import KerasSpec
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
 from skmlp._parameters.parameter import with_parameters
+from skmlp._parameters.reuse import ReuseParameters
 from skmlp._parameters.texts import with_shared_parts
 from skmlp._parameters.training import TrainingParameters
 
@@ -18,7 +19,12 @@ from skmlp._parameters.training import TrainingParameters
 @takes_arguments
 @with_parameters
 class KerasRegressor(
-    NetworkRegressor, BaseKeras, KerasParameters, TrainingParameters, UserModel
+    NetworkRegressor,
+    BaseKeras,
+    KerasParameters,
+    TrainingParameters,
+    ReuseParameters,
+    UserModel,
 ):
     """A Keras network of your own for one or many numeric targets.
 

@@ -7,6 +7,7 @@ from skmlp._estimators.mlp import BaseMLP
 from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.outputs import ClassifierParameters
 from skmlp._parameters.parameter import with_parameters
+from skmlp._parameters.reuse import ReuseParameters
 from skmlp._parameters.texts import with_shared_parts
 from skmlp._parameters.training import TrainingParameters
 
@@ -17,6 +18,7 @@ class MLPClassifier(
     NetworkClassifier,
     BaseMLP,
     TrainingParameters,
+    ReuseParameters,
     ClassifierParameters,
     ArchitectureParameters,
 ):

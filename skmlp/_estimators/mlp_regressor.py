@@ -7,6 +7,7 @@ from skmlp._estimators.regressor import NetworkRegressor
 from skmlp._parameters.architecture import ArchitectureParameters
 from skmlp._parameters.outputs import RegressorParameters
 from skmlp._parameters.parameter import with_parameters
+from skmlp._parameters.reuse import ReuseParameters
 from skmlp._parameters.texts import with_shared_parts
 from skmlp._parameters.training import TrainingParameters
 
@@ -17,6 +18,7 @@ class MLPRegressor(
     NetworkRegressor,
     BaseMLP,
     TrainingParameters,
+    ReuseParameters,
     RegressorParameters,
     ArchitectureParameters,
 ):

@@ -32,6 +32,7 @@ from skmlp._network.kinds import (
     Rescaling,
     Standardization,
 )
+from skmlp._network.layer_stack import LayerStack, StackedLayer
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Layer, TargetScaling
 from skmlp._network.tabular import TabularSpec
@@ -55,10 +56,12 @@ SAVED_TYPES = (
     Head,
     KerasNetwork,
     KerasSpec,
+    LayerStack,
     MLPSpec,
     ModelText,
     NumberInputs,
     Scale,
+    StackedLayer,
     TableEncoder,
     TabularSpec,
     TargetScaling,
@@ -103,6 +106,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    41
+    43
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)

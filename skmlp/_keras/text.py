@@ -80,13 +80,18 @@ def made_safely(serialized: Any) -> Any:
     """
     from skmlp._keras.tensorflow import keras
 
+    refuse_strange(serialized)
+    return keras.saving.deserialize_keras_object(serialized, safe_mode=True)
+
+
+def refuse_strange(serialized: Any) -> None:
+    """Refuse a configuration that names a class that is neither Keras's nor registered."""
     for module, name in _strange(serialized):
         raise ValueError(
             "A saved Keras object must be of Keras's own classes or of registered ones; got "
             f"{name!r} of {module!r}; register it with "
             "keras.saving.register_keras_serializable."
         )
-    return keras.saving.deserialize_keras_object(serialized, safe_mode=True)
 
 
 def full_config(keras_object: Any) -> dict[str, Any]:
@@ -145,6 +150,8 @@ def _shown(value: Any) -> Any:
     if not (is_plain and any(map(is_of_keras, classes))):
         return value
     name = type(value).__name__
+    if hasattr(value, "layers"):  # a model
+        return KerasText(f"{name}(...)")
     try:
         return KerasText(_call(name, full_config(value), type(value)))
     except Exception:  # printing must never fail; callbacks have no configuration

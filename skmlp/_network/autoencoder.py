@@ -46,6 +46,10 @@ class AutoencoderSpec(NetworkSpec):
         return self.encoder_units + self.decoder_units
 
     @property
+    def n_reusable(self) -> int:
+        return len(self.encoder_units)
+
+    @property
     def code(self) -> str:
         """Name of the layer whose outputs are the codes."""
         return f"activation_{len(self.encoder_units)}"

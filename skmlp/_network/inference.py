@@ -40,7 +40,7 @@ def raw_outputs(
     auxiliary: bool = False,
 ) -> np.ndarray:
     """Linear outputs before their activation, (n_samples, n_outputs) of the given dtype."""
-    return _outputs(spec, weights, X, dtype, spec.raw_outputs[auxiliary])
+    return layer_outputs(spec, weights, X, dtype, spec.raw_outputs[auxiliary])
 
 
 def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
@@ -58,17 +58,17 @@ def hidden_outputs(
     index: int,
 ) -> np.ndarray:
     """Activated outputs of hidden layer `index`, (n_samples, units) of the given dtype."""
-    return _outputs(spec, weights, X, dtype, spec.hidden_outputs[index])
+    return layer_outputs(spec, weights, X, dtype, spec.hidden_outputs[index])
 
 
 def decoded(
     spec: NetworkSpec, weights: Weights, codes: np.ndarray, dtype: DTypeLike, code: str
 ) -> np.ndarray:
     """Raw outputs from the outputs of the layer `code`, (n_samples, units)."""
-    return _outputs(spec, weights, codes, dtype, spec.raw_outputs[0], given=code)
+    return layer_outputs(spec, weights, codes, dtype, spec.raw_outputs[0], given=code)
 
 
-def _outputs(
+def layer_outputs(
     spec: NetworkSpec,
     weights: Weights,
     X: np.ndarray | sparse.spmatrix,

@@ -156,7 +156,7 @@ def _parts(model: keras.Model, entries: tuple[Entry, ...], takes_off: bool) -> I
             if not tensors.keys() >= set(inputs):
                 raise UnknownLayerError  # a layer before it is used more than once
             sources = tuple(tensors[tensor] for tensor in inputs)
-        for name, kind in _kinds(layer, takes_off and layer is _output_layer(model)):
+        for name, kind in layer_kinds(layer, takes_off and layer is _output_layer(model)):
             yield Layer(name, kind, sources)
             sources = (name,)
         tensors[id(layer.output)] = name
@@ -186,7 +186,7 @@ def _check_is_plain(layer: keras.layers.Layer) -> None:
         raise UnknownLayerError
 
 
-def _kinds(layer: keras.layers.Layer, is_last: bool) -> Iterator[tuple[str, Kind]]:
+def layer_kinds(layer: keras.layers.Layer, is_last: bool) -> Iterator[tuple[str, Kind]]:
     """Names and kinds that do what a layer does; without its activation if it is the last."""
     name, cls = layer.name, type(layer).__name__
     config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}

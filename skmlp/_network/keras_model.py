@@ -33,10 +33,16 @@ def build_model(
     """
     if isinstance(spec, KerasSpec):
         assert spec.model is not None
-        return spec.model.made()
+        model = spec.model.made()
+        frozen = {layer.name for layer in spec.layers() if layer.is_frozen}
+        for layer in model.layers:
+            layer.trainable = layer.trainable and layer.name not in frozen
+        return model
 
     def keras_layer(layer: Layer) -> keras.layers.Layer:
-        return layer.kind.keras_layer(regularizer, name=layer.name, dtype="float32")
+        made = layer.kind.keras_layer(regularizer, name=layer.name, dtype="float32")
+        made.trainable = not layer.is_frozen
+        return made
 
     inputs = {name: keras.Input((n,), name=name) for name, n in spec.input_widths().items()}
     if spec.is_sequential:

@@ -141,6 +141,8 @@ class KerasSpec(NetworkSpec):
     output_activation: str
     target_scaling: TargetScaling | None = None
     heads: tuple[Head, ...] = ()  # the outputs, if there are several
+    n_reused: int = 0
+    n_frozen: int = 0
 
     outputs: ClassVar[tuple[str, ...]] = ("/prediction",)
 
@@ -174,6 +176,13 @@ class KerasSpec(NetworkSpec):
                 hidden[hidden.index(part.sources[0])] = part.name
         return tuple(hidden)
 
+    def known_shapes(self) -> list[list[Shape]]:
+        """Shapes of the arrays, layer by layer, also of those that only Keras knows."""
+        return [
+            [array.initial.shape for array in layer.kind.built(width).arrays(width)]
+            for layer, width in self.layers_and_widths()
+        ]
+
     def structure(self) -> NetworkSpec:
         parts = tuple(
             part._replace(kind=replace(part.kind, rate=0.5))
@@ -181,7 +190,7 @@ class KerasSpec(NetworkSpec):
             else part
             for part in self.parts
         )
-        return replace(self, model=None, parts=parts, target_scaling=None)
+        return replace(self, model=None, parts=parts, target_scaling=None, n_reused=0)
 
 
 @dataclass(frozen=True)

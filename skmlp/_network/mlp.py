@@ -32,6 +32,8 @@ class MLPSpec(NetworkSpec):
     n_wide: int = 0
     has_auxiliary: bool = False
     target_scaling: TargetScaling | None = None
+    n_reused: int = 0
+    n_frozen: int = 0
 
     def shape(self) -> tuple[int, ...]:
         """Units of all layers, from the features to the raw outputs."""
@@ -92,14 +94,10 @@ class MLPSpec(NetworkSpec):
                 yield f"dropout_{i}", drop(rate)
 
     def structure(self) -> NetworkSpec:
-        """The same with all positive dropout rates set to 0.5, and no target scaling.
-
-        A compiled program depends only on where there is dropout, since rates are passed at
-        run time. Targets are scaled before it sees them.
-        """
         return replace(
             self,
             dropout=tuple(0.5 * (rate > 0) for rate in self.dropout),
             input_dropout=0.5 * (self.input_dropout > 0),
             target_scaling=None,
+            n_reused=0,
         )

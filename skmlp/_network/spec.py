@@ -25,6 +25,8 @@ class Layer(NamedTuple):
     name: str  # in the Keras model
     kind: Kind
     sources: tuple[str, ...]  # names of its input layers, or of the network's inputs
+    # Its arrays are not trained. A layer that has any runs in training as it does afterwards.
+    is_frozen: bool = False
     shares: str = ""  # the layer whose arrays it uses, for a kind without arrays of its own
 
     @property
@@ -81,6 +83,8 @@ class NetworkSpec(ABC):
     target_scaling: TargetScaling | None
     n_wide: int = 0  # columns of a wide path
     has_auxiliary: bool = False  # whether a second output sees the last hidden layer alone
+    n_reused: int = 0  # dense layers from the bottom that were taken from another network
+    n_frozen: int = 0  # of these, from the bottom
 
     @abstractmethod
     def input_widths(self) -> dict[str, int]:
@@ -99,7 +103,8 @@ class NetworkSpec(ABC):
         """The same with all positive dropout rates set to 0.5, and no target scaling.
 
         A compiled program depends only on where there is dropout, since rates are passed at
-        run time. Targets are scaled before it sees them.
+        run time. Targets are scaled before it sees them, and where weights came from does not
+        matter.
         """
 
     @property
@@ -110,6 +115,11 @@ class NetworkSpec(ABC):
     def without_scaling(self) -> NetworkSpec:
         """The network that predicts standardised targets."""
         return replace(self, target_scaling=None)  # type: ignore[type-var]
+
+    @property
+    def n_reusable(self) -> int:
+        """Hidden layers, from the bottom, that another network begins with by default."""
+        return len(self.hidden_units)
 
     @property
     def is_sequential(self) -> bool:
@@ -131,8 +141,7 @@ class NetworkSpec(ABC):
         widths = self.input_widths()
         if len(widths) == 1:
             return dict.fromkeys(widths, X)
-        columns = zip(widths, pairwise([0, *accumulate(widths.values())]), strict=True)
-        return {name: X[..., start:end] for name, (start, end) in columns}
+        return split_columns(X, widths)
 
     def final_layer(self) -> Kind:
         """The layer that makes predictions from raw outputs."""
@@ -143,6 +152,18 @@ class NetworkSpec(ABC):
     def layers(self) -> tuple[Layer, ...]:
         """All layers, each after its sources."""
         return _layers(self)
+
+    def blocks(self) -> tuple[tuple[Layer, ...], ...]:
+        """The dense layers, each with those that follow it up to the next one.
+
+        The first block has the layers before it too.
+        """
+        layers = self.layers()
+        numbers = _blocks_of(layers)
+        return tuple(
+            tuple(layer for layer, n in zip(layers, numbers, strict=True) if n == block)
+            for block in range(1, max(numbers) + 1)
+        )
 
     @property
     def raw_outputs(self) -> tuple[str, ...]:
@@ -201,7 +222,24 @@ class NetworkSpec(ABC):
         return any(layer.kind.is_random for layer in self.layers())
 
 
+def split_columns(X: Any, widths: Mapping[str, int]) -> dict[str, Any]:
+    """Columns of X, an array or tensor, by the name of the input that they belong to."""
+    columns = zip(widths, pairwise([0, *accumulate(widths.values())]), strict=True)
+    return {name: X[..., start:end] for name, (start, end) in columns}
+
+
 @lru_cache(maxsize=128)
 def _layers(spec: NetworkSpec) -> tuple[Layer, ...]:
     """Made once for a network: for one row, making them takes as long as running them."""
-    return tuple(spec._made_layers())
+    layers = tuple(spec._made_layers())
+    if not spec.n_frozen:
+        return layers
+    return tuple(
+        layer._replace(is_frozen=n <= spec.n_frozen)
+        for layer, n in zip(layers, _blocks_of(layers), strict=True)
+    )
+
+
+def _blocks_of(layers: Iterable[Layer]) -> list[int]:
+    """The number of each layer's block, from 1; see `NetworkSpec.blocks`."""
+    return [max(n, 1) for n in accumulate(isinstance(layer.kind, Dense) for layer in layers)]

@@ -67,6 +67,16 @@ def refuse_other_names(
             raise TypeError(f"{name!r} is not a parameter of {owner}; {remedy}.")
 
 
+def refuse_nested(given: Iterable[str]) -> None:
+    """Raise ValueError for a parameter of the estimator in `pretrained`."""
+    for name in given:
+        if name.startswith("pretrained__"):
+            raise ValueError(
+                f"'pretrained' must be set as a whole, since its estimator is never changed; "
+                f"got {name!r}; fit another one, and set pretrained to it."
+            )
+
+
 def explains_names(method: F) -> F:
     """Decorate a method to refuse unknown arguments, naming the public class in the error."""
     known = [name for name in inspect.signature(method).parameters if name != "self"]

@@ -31,12 +31,12 @@ is that of the multilayer perceptron."""
 
 KERAS = """\
 `fit` calls the function `model`, or takes the model itself, and trains a network of the same
-configuration, whose weights are drawn from `random_state`. Loss, optimizer and metrics are
-those that the model is compiled with; a model that is not compiled gets those of the
-parameters. A network of dense layers, dropout, normalisation, concatenation and known
-activations predicts in NumPy, and is trained in stacks by the searches of
-`skmlp.model_selection`. Any other is run by Keras as a whole inside the compiled epoch, without
-XLA if it has convolutions."""
+configuration, whose weights are drawn from `random_state`; to begin with those of a model, give
+it as `pretrained` too. Loss, optimizer and metrics are those that the model is compiled with; a
+model that is not compiled gets those of the parameters. A network of dense layers, dropout,
+normalisation, concatenation and known activations predicts in NumPy, and is trained in stacks
+by the searches of `skmlp.model_selection`. Any other is run by Keras as a whole inside the
+compiled epoch, without XLA if it has convolutions."""
 
 KERAS_ATTRIBUTES = """\
 model : keras.Model
@@ -86,6 +86,8 @@ intercepts_ : list of ndarray, float32
 model_ : keras.Sequential, or keras.Model with the inputs "wide_input" and "deep_input"
     A Keras model with the fitted weights, built anew at each access and compiled with the
     estimator's loss, penalties and optimizer.
+n_reused_layers_ : int
+    Layers, from the bottom, that began with the weights of `pretrained`.
 n_iter_ : int
     Epochs run by the last call.
 history_ : dict of lists

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +53,7 @@ class Settings:
     n_iter_no_change: float = math.inf
     tol: float = 0.0
     fades: bool = False  # see `Recipe`
+    reused_rate_factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -77,6 +78,8 @@ class Job(Settings):
     bin_edges: np.ndarray | None = None  # of a tabular network, (n_numeric, n_bins + 1)
     holds_out: bool = False  # whether validation rows were taken from the rows given to fit
     is_part: bool = False  # one call of partial_fit, and more may come
+    # Arrays that training begins with, by layer, if it starts afresh
+    reused: Mapping[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
     @property
     def loss_weights(self) -> list[float]:

@@ -12,10 +12,12 @@ from skmlp._engine.fit import Fit, Watcher
 from skmlp._engine.recipe import Group, Numbers, Recipe
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience
+from skmlp._engine.unfreezing import refrozen
 from skmlp._keras.losses import check_row_loss, row_loss
 from skmlp._keras.optimizers import (
     CLIPPINGS,
     DEFAULT_LEARNING_RATE,
+    ELEMENTWISE,
     OptimizerRecipe,
     clipping,
     optimizer_recipe,
@@ -27,6 +29,7 @@ from skmlp._network.kinds import Weights
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.tabular import TabularSpec, first_tabular_weights
 from skmlp._training.job import Job
+from skmlp._training.reuse import behind, cut_for, with_reused
 from skmlp._training.schedules import RateSchedule, by_keras, rate_schedule
 
 # Rows of a batch for batch_size="auto". Early stopping counts epochs, so with it an epoch
@@ -54,15 +57,16 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
     n_steps = -(-n_rows // batch_size)
     schedule = rate_schedule(job, optimizer, n_steps=n_steps)
     limit_name, limit = _clipping(job, optimizer, wide)
-    recipe = _recipe(job, optimizer, wide, schedule, batch_size, limit_name)
-    state = _state(job, _name_of(optimizer, wide), schedule)
+    cut = cut_for(job, watchers)
+    recipe = _recipe(job, optimizer, wide, schedule, batch_size, limit_name, cut)
+    state = _state(job, _name_of(optimizer, wide), schedule, recipe.groups[0])
     first_step = int(state.optimizer[0]) if state.optimizer else 0
     return Fit(
         spec=job.spec,
         recipe=recipe,
-        numbers=_numbers(job, len(recipe.groups), optimizer, wide, schedule, limit, first_step),
-        rows=rows,
-        validation=job.validation,
+        numbers=_numbers(job, recipe.groups, optimizer, wide, schedule, limit, first_step),
+        rows=behind(rows, job, cut),
+        validation=job.validation and behind(job.validation, job, cut),
         state=state,
         first_weights=partial(_first_weights, job),
         epochs=job.epochs,
@@ -135,6 +139,7 @@ def _recipe(
     schedule: RateSchedule,
     batch_size: int,
     clipping: str | None,
+    cut: str | None,
 ) -> Recipe:
     spec, structure = job.spec, job.spec.structure()
     loss = row_loss(job.loss, spec.output_activation, spec.n_outputs, job.label_smoothing)
@@ -153,6 +158,8 @@ def _recipe(
     ]
     if spec.n_wide and (job.wide_l1 or job.wide_l2 or wide):
         groups.append(_wide_group(job, wide))
+    if job.reused_rate_factor != 1 and spec.n_reused > spec.n_frozen:
+        groups.append(_reused_group(job, own))
     return Recipe(
         key=(structure, loss.key, optimizer.key, wide and wide.key, schedule.key),
         network=structure,
@@ -164,6 +171,22 @@ def _recipe(
         clipping=clipping,
         has_ema=job.ema_decay is not None,
         fades=job.fades,
+        cut=cut,
+    )
+
+
+def _reused_group(job: Job, optimizer: OptimizerRecipe) -> Group:
+    """The layers that are reused and not frozen, which have a factor of the learning rate."""
+    if not optimizer.is_elementwise:
+        raise ValueError(
+            "'reused_rate_factor' must be 1 with an optimizer that does not treat all weights "
+            f"alike; got {job.reused_rate_factor} with {optimizer.cls.__name__}; choose one of "
+            f"{', '.join(ELEMENTWISE)}."
+        )
+    blocks = job.spec.blocks()[job.spec.n_frozen : job.spec.n_reused]
+    layers = frozenset(layer.name for block in blocks for layer in block)
+    return Group(
+        has_l1=False, has_l2=False, build_optimizer=None, has_rate_factor=True, layers=layers
     )
 
 
@@ -184,7 +207,7 @@ def _wide_group(job: Job, wide: OptimizerRecipe | None) -> Group:
 
 def _numbers(
     job: Job,
-    n_groups: int,
+    groups: Sequence[Group],
     optimizer: OptimizerRecipe,
     wide: OptimizerRecipe | None,
     schedule: RateSchedule,
@@ -193,12 +216,13 @@ def _numbers(
 ) -> Numbers:
     """The job's numbers; `first_step` is where a schedule that spans the fit begins."""
     own_rate = (wide.learning_rate or 0.0) if wide else 0.0
+    wide_only = [group.layer == "output" for group in groups]
     return Numbers(
         dropout=job.spec.dropout_rates(),
         loss_weights=job.loss_weights,
-        l1=[job.l1, job.wide_l1][:n_groups],
-        l2=[job.l2, job.wide_l2][:n_groups],
-        group_rates=[0.0, own_rate][:n_groups],
+        l1=[job.wide_l1 if is_wide else job.l1 for is_wide in wide_only],
+        l2=[job.wide_l2 if is_wide else job.l2 for is_wide in wide_only],
+        group_rates=[own_rate if is_wide else job.reused_rate_factor for is_wide in wide_only],
         clip=limit,
         ema_decay=job.ema_decay or 0.0,
         learning_rate=optimizer.learning_rate or 0.0,
@@ -209,12 +233,16 @@ def _numbers(
     )
 
 
-def _state(job: Job, optimizer_name: str, schedule: RateSchedule) -> TrainingState:
+def _state(
+    job: Job, optimizer_name: str, schedule: RateSchedule, group: Group
+) -> TrainingState:
     """Where training begins; the optimizer's state is resumed if it is of the same kind.
 
     scikit-learn's rule: without validation data the training loss is watched.
     """
     before = job.start.training if job.start else TrainingState(job.seed)
+    if job.start and job.start.spec.n_frozen != job.spec.n_frozen:
+        before = refrozen(job.start, job.spec, group)
     watches = job.early_stopping or job.validation is None
     plateau = schedule.plateau
     if plateau and before.plateau_before:
@@ -233,6 +261,10 @@ def _state(job: Job, optimizer_name: str, schedule: RateSchedule) -> TrainingSta
 def _first_weights(job: Job, built: Weights) -> Weights:
     if job.start is not None:
         return job.start.weights
+    return with_reused(_new_weights(job, built), job)
+
+
+def _new_weights(job: Job, built: Weights) -> Weights:
     if job.first_weights is not None:
         return job.first_weights
     if isinstance(job.spec, TabularSpec):

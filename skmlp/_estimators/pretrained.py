@@ -1,0 +1,168 @@
+"""The sources that `pretrained` takes, each turned into trained layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from sklearn import neural_network
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._network.activation_kinds import canonical
+from skmlp._network.keras_network import KerasSpec
+from skmlp._network.layer_stack import (
+    Arrays,
+    LayerStack,
+    NotAStackError,
+    dense_stack,
+    is_stack,
+    network_stack,
+)
+from skmlp._network.reuse import reused_arrays, whole_arrays
+from skmlp._network.spec import NetworkSpec
+
+OF_SCIKIT_LEARN = (neural_network.MLPClassifier, neural_network.MLPRegressor)
+NOT_A_STACK = (
+    "'pretrained' must be a stack of dense layers, each after the one before, with known "
+    "activations and normalisations; got {}; give the kernels and biases to reuse as "
+    "(coefs, intercepts)."
+)
+
+
+def trained_layers(pretrained: Any) -> LayerStack:
+    """The layers of a fitted estimator, a Keras model, its file, or arrays.
+
+    Raises ValueError for anything else, and for layers that do not follow each other.
+    """
+    source = last_estimator(pretrained)
+    try:
+        if isinstance(source, LayerStack):
+            return source
+        if isinstance(source, (str, PathLike)) or is_keras_model(source):
+            from skmlp._network.keras_stack import keras_stack
+
+            return keras_stack(keras_model(source))
+        if isinstance(source, (tuple, list)):
+            return _of_arrays(source)
+        return _of_estimator(source)
+    except NotAStackError:
+        raise ValueError(NOT_A_STACK.format(type(source).__name__)) from None
+
+
+def reused_layers(
+    pretrained: Any, spec: NetworkSpec, n_reused: int | str | None
+) -> tuple[int, dict[str, Arrays]]:
+    """Number of layers to reuse, and the arrays to begin with, by layer of the network.
+
+    A network that is not a stack of dense layers takes all weights of one like it.
+    """
+    if is_stack(spec):
+        return reused_arrays(trained_layers(pretrained), spec, n_reused)
+    assert isinstance(spec, KerasSpec)
+    if n_reused not in (None, "all"):
+        raise ValueError(
+            "'n_reused_layers' must be None or 'all' for a network that is not a stack of "
+            f"dense layers, which takes all weights; got {n_reused!r}."
+        )
+    return 1, whole_arrays(spec, all_weights(pretrained))
+
+
+def all_weights(pretrained: Any) -> list[np.ndarray]:
+    """All arrays of a Keras model, its file, or a fitted estimator of ours."""
+    source = last_estimator(pretrained)
+    if isinstance(source, (str, PathLike)) or is_keras_model(source):
+        return [weight.astype(np.float32) for weight in keras_model(source).get_weights()]
+    return fitted_network(source).arrays
+
+
+def last_estimator(pretrained: Any) -> Any:
+    """The estimator that has the network: in a pipeline, a search, or a FrozenEstimator."""
+    if isinstance(pretrained, Pipeline):
+        return last_estimator(pretrained.steps[-1][1])
+    if hasattr(pretrained, "best_estimator_"):
+        return last_estimator(pretrained.best_estimator_)
+    if isinstance(pretrained, FrozenEstimator):
+        return last_estimator(pretrained.estimator)
+    return pretrained
+
+
+def is_keras_model(value: Any) -> bool:
+    """Whether a value is a `keras.Model`, without an import of Keras."""
+    return hasattr(value, "get_weights") and hasattr(value, "get_config")
+
+
+def keras_model(source: Any) -> Any:
+    """A Keras model, loaded if a path is given; refuses one that has no weights yet."""
+    from skmlp._network.keras_stack import loaded_model
+
+    model = loaded_model(source) if isinstance(source, (str, PathLike)) else source
+    if isinstance(model, type) or not getattr(model, "built", False):
+        raise ValueError(
+            "'pretrained' must be a Keras model that has weights; got one that is not built; "
+            "build or fit it first."
+        )
+    return model
+
+
+def fitted_network(source: Any) -> FittedNetwork:
+    """The network of a fitted estimator of ours."""
+    is_fitted = isinstance(getattr(source, "_state", None), FittedNetwork)
+    if not is_fitted:
+        raise ValueError(
+            "'pretrained' must be a fitted estimator of skmlp with one network, a fitted MLP "
+            "of scikit-learn, a pipeline that ends in one, a Keras model, the path of a "
+            f".keras file, or (coefs, intercepts); got {_named(source)}."
+        )
+    return source._state
+
+
+def _of_estimator(source: Any) -> LayerStack:
+    if isinstance(source, type) or not isinstance(source, OF_SCIKIT_LEARN):
+        network = fitted_network(source)
+        return network_stack(network.spec, network.weights)
+    if not hasattr(source, "coefs_"):
+        raise ValueError(f"'pretrained' must be fitted; got {_named(source)}.")
+    n_hidden = len(source.coefs_) - 1
+    activations = [source.activation] * n_hidden + [source.out_activation_]
+    return dense_stack(source.coefs_, source.intercepts_, [*map(canonical, activations)])
+
+
+def _of_arrays(pair: Sequence[Any]) -> LayerStack:
+    try:
+        coefs, intercepts = ([np.asarray(of, np.float32) for of in several] for several in pair)
+    except (TypeError, ValueError):
+        raise _not_arrays(f"{type(pair).__name__} of {len(pair)}") from None
+    shapes = [coef.shape for coef in coefs]
+    is_chain = all(len(shape) == 2 for shape in shapes) and all(
+        before[1] == after[0] for before, after in pairwise(shapes)
+    )
+    biases = [intercept.shape for intercept in intercepts]
+    if not coefs or not is_chain or biases != [shape[1:] for shape in shapes]:
+        raise _not_arrays(f"kernels of shapes {shapes} and biases of shapes {biases}")
+    if not all(np.isfinite(array).all() for array in (*coefs, *intercepts)):
+        raise _not_arrays("numbers that are not finite")
+    return dense_stack(coefs, intercepts)
+
+
+def _not_arrays(got: str) -> ValueError:
+    return ValueError(
+        "'pretrained' must hold a kernel of shape (units in, units out) and a bias of shape "
+        f"(units out,) for each layer, as (coefs, intercepts); got {got}."
+    )
+
+
+def _named(source: Any) -> str:
+    if isinstance(source, type):
+        return f"the class {source.__name__}"
+    name = type(source).__name__
+    if hasattr(source, "n_features_in_") or not hasattr(source, "fit"):
+        return name
+    return (
+        f"an unfitted {name}; fit it first, or in a grid, wrap it in "
+        "sklearn.frozen.FrozenEstimator"
+    )
