@@ -2,6 +2,7 @@
 
 from skmlp._displays.learning_rate import LearningRateDisplay, find_learning_rate
 from skmlp._displays.loss_curve import LossCurveDisplay
+from skmlp._displays.weight_histogram import WeightHistogramDisplay
 from skmlp._estimators.keras_classifier import KerasClassifier
 from skmlp._estimators.keras_regressor import KerasRegressor
 from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
@@ -25,6 +26,7 @@ __all__ = [
     "MLPRegressor",
     "TabularClassifier",
     "TabularRegressor",
+    "WeightHistogramDisplay",
     "WideDeepClassifier",
     "WideDeepRegressor",
     "__version__",

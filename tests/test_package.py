@@ -38,6 +38,7 @@ def test_version_and_public_names():
         "MLPRegressor",
         "TabularClassifier",
         "TabularRegressor",
+        "WeightHistogramDisplay",
         "WideDeepClassifier",
         "WideDeepRegressor",
         "__version__",

@@ -22,14 +22,10 @@ from skmlp._keras.optimizers import (
     clipping,
     optimizer_recipe,
 )
-from skmlp._network.autoencoder import AutoencoderSpec
-from skmlp._network.keras_model import check_initializer, first_keras_weights, initial_weights
-from skmlp._network.keras_network import KerasSpec
-from skmlp._network.kinds import Weights
-from skmlp._network.mlp import MLPSpec
-from skmlp._network.tabular import TabularSpec, first_tabular_weights
+from skmlp._network.keras_model import check_initializer
+from skmlp._training.first_weights import first_weights
 from skmlp._training.job import Job
-from skmlp._training.reuse import behind, cut_for, with_reused
+from skmlp._training.reuse import behind, cut_for
 from skmlp._training.schedules import RateSchedule, by_keras, rate_schedule
 
 # Rows of a batch for batch_size="auto". Early stopping counts epochs, so with it an epoch
@@ -68,7 +64,7 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
         rows=behind(rows, job, cut),
         validation=job.validation and behind(job.validation, job, cut),
         state=state,
-        first_weights=partial(_first_weights, job),
+        first_weights=partial(first_weights, job),
         epochs=job.epochs,
         shuffle=job.shuffle,
         learning_rate=optimizer.learning_rate or 0.0,
@@ -256,25 +252,6 @@ def _state(
         history={"loss": []},
         scores=[],
     )
-
-
-def _first_weights(job: Job, built: Weights) -> Weights:
-    if job.start is not None:
-        return job.start.weights
-    return with_reused(_new_weights(job, built), job)
-
-
-def _new_weights(job: Job, built: Weights) -> Weights:
-    if job.first_weights is not None:
-        return job.first_weights
-    if isinstance(job.spec, TabularSpec):
-        return first_tabular_weights(job.spec, job.bin_edges, job.seed)
-    if isinstance(job.spec, KerasSpec):
-        data = job.data
-        X = data.X if data.weight.all() else data.X[data.weight > 0]
-        return first_keras_weights(job.spec, X, job.seed)
-    assert isinstance(job.spec, (MLPSpec, AutoencoderSpec))
-    return initial_weights(built, job.spec, job.kernel_initializer, job.seed)
 
 
 def _start_from_epoch(job: Job, n_steps: int, epochs_before: int) -> int:

@@ -1,0 +1,72 @@
+"""Weights of each layer before and after training."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.dummy import DummyRegressor
+from sklearn.pipeline import make_pipeline
+
+from skmlp import MLPRegressor, TabularRegressor, WeightHistogramDisplay
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(90, 3))
+Y = X[:, 0] - X[:, 1]
+REGRESSOR = MLPRegressor((4, 2), epochs=2, batch_size=32, random_state=0, normalization="batch")
+
+
+@pytest.fixture(autouse=True)
+def _figures_closed():
+    mpl.use("agg")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return clone(REGRESSOR).fit(X, Y)
+
+
+def test_kernels_after_training_and_those_that_training_began_with(fitted):
+    display = WeightHistogramDisplay.from_estimator(make_pipeline(fitted))
+    assert list(display.weights) == ["hidden_1", "hidden_2", "output"]
+    for kernel, drawn in zip(fitted.coefs_, display.weights.values(), strict=True):
+        np.testing.assert_array_equal(drawn, kernel.ravel())
+    unmoved = clone(REGRESSOR).set_params(learning_rate=1e-30, epochs=1).fit(X, Y)
+    for kernel, drawn in zip(unmoved.coefs_, display.initial_weights.values(), strict=True):
+        np.testing.assert_array_equal(drawn, kernel.ravel())
+    heights = [sum(bar.get_height() for bar in ax.containers[0]) for ax in display.axes_]
+    assert heights == [3 * 4, 4 * 2, 2 * 1]
+    assert [ax.get_title() for ax in display.axes_] == list(display.weights)
+    assert display.figure_ is display.axes_[0].figure
+
+
+def test_reused_layers_began_as_they_were_given(fitted):
+    reusing = clone(REGRESSOR).set_params(pretrained=fitted, random_state=1).fit(X, Y)
+    display = WeightHistogramDisplay.from_estimator(reusing)
+    np.testing.assert_array_equal(display.initial_weights["hidden_1"], fitted.coefs_[0].ravel())
+    assert not np.array_equal(display.initial_weights["output"], fitted.coefs_[2].ravel())
+
+
+def test_an_ensemble_and_axes_of_the_user():
+    tabular = TabularRegressor(
+        2, hidden_layer_sizes=(4,), epochs=1, batch_size=64, learning_rate=1e-30, random_state=0
+    )
+    tabular.set_params(weight_decay=0.0).fit(X, Y)
+    display = WeightHistogramDisplay.from_estimator(tabular)
+    assert list(display.weights) == ["periodic", "piecewise", "hidden_1", "output"]
+    assert display.weights["hidden_1"].shape == (2 * (3 + 9 + 9) * 4,)
+    for before, after in zip(
+        display.initial_weights.values(), display.weights.values(), strict=True
+    ):
+        np.testing.assert_allclose(before, after, atol=1e-29)
+    _, axes = plt.subplots(1, 4)
+    assert display.plot(axes).axes_ == list(axes)
+    with pytest.raises(ValueError, match=r"'axes' must be one for each of the 4 layers; got 3"):
+        display.plot(axes[:3])
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match=r"'estimator' must be .*; got DummyRegressor"):
+        WeightHistogramDisplay.from_estimator(DummyRegressor().fit(X, Y))
