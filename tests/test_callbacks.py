@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor
+from skmlp._engine.live_model import LiveModel
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(75, 4)).astype(np.float32)
@@ -219,6 +220,21 @@ def test_weights_that_a_callback_sets_are_trained_on():
                 self.model.set_weights([w * 0 for w in self.model.get_weights()])
 
     assert not fit([Zero()], validates=False).predict(X).any()
+
+
+def test_the_model_is_shown_to_those_alone_who_may_look_at_it(monkeypatch):
+    shown = []
+    look = LiveModel.looked_at
+
+    def noted(self, **how):
+        shown.append(1)
+        return look(self, **how)
+
+    monkeypatch.setattr(LiveModel, "looked_at", noted)
+    fit([keras.callbacks.EarlyStopping(patience=1), keras.callbacks.TerminateOnNaN()])
+    assert not shown
+    fit([keras.callbacks.EarlyStopping(patience=9, restore_best_weights=True)])
+    assert len(shown) >= 6
 
 
 def test_terminate_on_nan():

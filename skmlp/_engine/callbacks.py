@@ -99,9 +99,12 @@ class KerasCallbacks:
         """Call a hook of all callbacks; whether one has asked to stop.
 
         Showing the model takes longer than an epoch on few rows, so it is done only where a
-        callback has the hook. Keras's list is always called, since it pairs begins and ends.
+        callback has the hook and may look. Keras's list is always called, since it pairs
+        begins and ends.
         """
-        is_heard = hook in BATCH_HOOKS or any(has_hook(one, hook) for one in self._callbacks)
+        looking = [one for one in self._callbacks if looks_at_model(one)]
+        is_heard = bool(looking) and hook in BATCH_HOOKS
+        is_heard |= any(has_hook(one, hook) for one in looking)
         averaged = hook in AFTER_THE_EPOCH
         with self._live.looked_at(averaged=averaged) if is_heard else nullcontext():
             getattr(self._list, hook)(*arguments)
@@ -119,6 +122,16 @@ def has_batch_hook(callback: keras.callbacks.Callback) -> bool:
     if type(callback).__module__.startswith("keras.") and is_idle:
         return False
     return any(has_hook(callback, hook) for hook in BATCH_HOOKS)
+
+
+def looks_at_model(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback may read or change weights, optimizer or losses of the model.
+
+    Some of Keras's own see the logs alone, and at most ask to stop.
+    """
+    if type(callback) is keras.callbacks.EarlyStopping:
+        return callback.restore_best_weights
+    return type(callback) not in (keras.callbacks.CSVLogger, keras.callbacks.TerminateOnNaN)
 
 
 def has_hook(callback: keras.callbacks.Callback, hook: str) -> bool:
