@@ -9,6 +9,8 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import TabularClassifier, TabularRegressor
+from skmlp._engine.state import TrainingState
+from skmlp._engine.stopping import Patience
 from skmlp._engine.store import STORE
 from skmlp._estimators import tabular_jobs
 from skmlp._training import train
@@ -61,6 +63,22 @@ def test_fits_of_other_numbers_of_rows_trace_nothing_new():
     traces = sorted(program.traces for program in STORE.idle())
     regressor.fit(X[:200], Y[:200])
     assert sorted(program.traces for program in STORE.idle()) == traces
+
+
+@pytest.mark.parametrize(("tolerance", "kept"), [(0.0, 1), (0.02, 2), (0.05, 3)])
+def test_a_later_epoch_that_is_nearly_as_good_is_kept(tolerance, kept):
+    state = TrainingState(0, patience=Patience(math.inf, 0.0))
+    for epoch, loss in enumerate([1.0, 0.5, 0.505, 0.52, 0.53]):
+        state.after_epoch(
+            {"loss": 1.0, "val_loss": loss},
+            -loss,
+            entered=None,
+            reached=epoch,
+            has_validation=True,
+            tolerance=tolerance,
+        )
+    assert state.best == kept
+    assert state.best_value == 0.5
 
 
 class TestEarlyStopping:

@@ -16,6 +16,10 @@ from skmlp._engine.stopping import StopReason
 from skmlp._engine.validation import ValidationRows, losses_of_outputs
 from skmlp._network.inference import raw_outputs
 
+# The lowest of many joint losses is low by chance too.
+# Of epochs that are nearly equal, the last one has had the lowest learning rate.
+JOINT_TOLERANCE = 0.02
+
 
 def train(
     program: Program,
@@ -117,6 +121,7 @@ class _Loop:
                 reached=reached[k],
                 has_validation=fit.validation is not None,
                 start_from_epoch=fit.start_from_epoch,
+                tolerance=JOINT_TOLERANCE if fit.joint_score else 0.0,
                 asked_to_stop=any(asked),
             )
             self._epochs[k] += 1

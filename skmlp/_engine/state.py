@@ -58,12 +58,15 @@ class TrainingState:
         reached: Any,
         has_validation: bool,
         start_from_epoch: int = 0,
+        tolerance: float = 0.0,
         asked_to_stop: bool = False,
     ) -> None:
         """Add an epoch's logs, keep its weights if they are the best, and decide on the end.
 
         `entered` and `reached` are snapshots before and after it. The best epoch is sought,
         and patience counts, from `start_from_epoch`; epochs before it are the best until then.
+        A later epoch replaces the best one if its loss is not higher by more than a share of
+        `tolerance`.
         """
         assert self.patience is not None
         self.now = reached
@@ -75,8 +78,10 @@ class TrainingState:
         loss = logs["loss"]
         value = loss if score is None else -score
         is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
-        if is_finite and (value <= self.best_value or epoch == start_from_epoch):
-            self.best_value, self.best = value, reached
+        is_first = epoch == start_from_epoch
+        if is_finite and (is_first or value <= self.best_value * (1 + tolerance)):
+            self.best_value = value if is_first else min(value, self.best_value)
+            self.best = reached
             self.safe = reached if has_validation else entered
         if epoch >= start_from_epoch:
             self.patience = self.patience.after(value)
