@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from skmlp import MLPClassifier
+from skmlp import MLPAutoencoder, MLPClassifier
 from skmlp._training import reuse
 
 NO_STOP = {"n_iter_no_change": np.inf}
@@ -73,6 +73,33 @@ def test_e5_other_classes():
     scratch = median_curve(params, *rows)
     reused = median_curve({**params, "pretrained": first_five, "n_reused_layers": 2}, *rows)
     assert reused[-1] > scratch[-1]
+    reached = np.flatnonzero(reused >= scratch.max())
+    assert reached[0] < scratch.argmax()
+
+
+@pytest.mark.slow
+def test_e7_layers_of_an_autoencoder():
+    """From 20,000 digits without labels, layer by layer, to 300 labels."""
+    X, y, X_test, y_test = mnist()
+    X, y = X[:20_000], y[:20_000]
+    encoder = MLPAutoencoder(
+        (500, 500),
+        activation="relu",
+        code_activation=None,
+        loss="binary_crossentropy",
+        tied_weights=True,
+        noise_std=0.4,
+        greedy=True,
+        fine_tune=False,
+        epochs=12,
+        batch_size=200,
+        random_state=0,
+    ).fit(X)
+    samples = [np.random.default_rng(seed).permutation(len(X))[:300] for seed in range(5)]
+    params = {"hidden_layer_sizes": (500, 500), "batch_size": 32, "epochs": 40}
+    scratch = median_curve(params, samples, X, y, X_test, y_test)
+    reused = median_curve({**params, "pretrained": encoder}, samples, X, y, X_test, y_test)
+    assert reused[-1] > scratch[-1] + 0.01
     reached = np.flatnonzero(reused >= scratch.max())
     assert reached[0] < scratch.argmax()
 
