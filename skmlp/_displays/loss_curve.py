@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
+from skmlp._displays.trained import trained_estimator
 from skmlp._sklearn import check_matplotlib_support
 
 if TYPE_CHECKING:
@@ -153,15 +152,7 @@ def _histories(given: Any, metric: str) -> dict[str, list[Mapping[str, Sequence[
 
 
 def _histories_of(estimator: Any, metric: str) -> list[Mapping[str, Sequence[float]]]:
-    check_is_fitted(estimator)
-    fitted = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(fitted, Pipeline):
-        fitted = fitted.steps[-1][1]
-    if not hasattr(fitted, "history_"):
-        raise ValueError(
-            "'estimator' must be a fitted estimator of skmlp, a Pipeline that ends in one, or "
-            f"a search over one; got {type(fitted).__name__}."
-        )
+    fitted = trained_estimator(estimator)
     known = [name for name in fitted.history_ if not name.startswith("val_")]
     if metric not in known:
         raise ValueError(

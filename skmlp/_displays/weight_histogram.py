@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
+from skmlp._displays.trained import trained_estimator
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._sklearn import check_matplotlib_support
 
@@ -94,16 +93,8 @@ class WeightHistogramDisplay:
         a warm start, but not those of layers that `greedy=True` has trained.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        check_is_fitted(estimator)
-        fitted = getattr(estimator, "best_estimator_", estimator)
-        if isinstance(fitted, Pipeline):
-            fitted = fitted.steps[-1][1]
-        networks = getattr(fitted, "_members", None) or [getattr(fitted, "_state", None)]
-        if not isinstance(networks[0], FittedNetwork):
-            raise ValueError(
-                "'estimator' must be a fitted estimator of skmlp, a Pipeline that ends in one, "
-                f"or a search over one; got {type(fitted).__name__}."
-            )
+        fitted = trained_estimator(estimator)
+        networks = fitted._members if hasattr(fitted, "_members") else [fitted._state]
         pairs = [_weights_of(network, fitted) for network in networks]
         before, after = ([pair[i] for pair in pairs] for i in (0, 1))
         return cls(weights=_together(after), initial_weights=_together(before)).plot(axes)
@@ -148,6 +139,7 @@ def _weights_of(
     from skmlp._estimators.pretrained import reused_layers
     from skmlp._network.tabular import N_BINS
     from skmlp._training.first_weights import drawn_weights
+    from skmlp._training.reuse import with_reused
 
     spec, built = network.spec, Network(network.spec)
     widths = spec.input_widths()
@@ -163,8 +155,7 @@ def _weights_of(
     if spec.n_reused:
         n_reused = estimator.n_reused_layers
         _, arrays = reused_layers(estimator.pretrained, spec, n_reused)
-        layers = zip(spec.layers(), first, strict=True)
-        first = tuple(arrays.get(layer.name, own) for layer, own in layers)
+        first = with_reused(first, spec, arrays)
     names = [array.name for array in built.arrays]
     return _matrices(names, first), _matrices(names, network.weights)
 

@@ -22,7 +22,7 @@ def first_weights(job: Job, built: Weights) -> Weights:
     if job.start is not None:
         return job.start.weights
     if job.first_weights is not None:
-        return with_reused(job.first_weights, job)
+        return with_reused(job.first_weights, job.spec, job.reused)
     data, X = job.data, None
     if isinstance(job.spec, KerasSpec):  # whose `Normalization` may adapt to the rows
         X = data.X if data.weight.all() else data.X[data.weight > 0]
@@ -34,7 +34,7 @@ def first_weights(job: Job, built: Weights) -> Weights:
         bin_edges=job.bin_edges,
         X=X,
     )
-    return with_reused(drawn, job)
+    return with_reused(drawn, job.spec, job.reused)
 
 
 def drawn_weights(

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fit import Watcher
 from skmlp._network.frozen_part import cut_of, rows_behind, widths_behind
 from skmlp._network.kinds import Weights
+from skmlp._network.layer_stack import Arrays
+from skmlp._network.spec import NetworkSpec
 from skmlp._training.job import Job
 
 MAX_BYTES = 2**29  # of outputs of frozen layers for all rows of a fit, float32
 
 
-def with_reused(weights: Weights, job: Job) -> Weights:
+def with_reused(weights: Weights, spec: NetworkSpec, reused: Mapping[str, Arrays]) -> Weights:
     """The weights, with those of the reused layers in their place."""
-    layers = job.spec.layers()
-    return tuple(
-        job.reused.get(layer.name, arrays)
-        for layer, arrays in zip(layers, weights, strict=True)
-    )
+    layers = zip(spec.layers(), weights, strict=True)
+    return tuple(reused.get(layer.name, arrays) for layer, arrays in layers)
 
 
 def cut_for(job: Job, watchers: Sequence[Watcher]) -> str | None:
