@@ -4,14 +4,12 @@ Keras loads a saved model that contains them once this module is imported.
 """
 
 from skmlp.layers._autoencoder import MaskingNoise, TiedDense
-from skmlp.layers._tabular import (
+from skmlp.layers._embedding import (
     LevelEmbedding,
-    NTKDense,
-    ParametricActivation,
     PeriodicEmbedding,
     PiecewiseLinearEmbedding,
-    Scaling,
 )
+from skmlp.layers._tabular import NTKDense, ParametricActivation, Scaling
 
 __all__ = [
     "LevelEmbedding",
