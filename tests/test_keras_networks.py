@@ -171,7 +171,8 @@ class TestArguments:
         assert fitted.model_.losses[0] == 0
         # The layer's penalty alone, not the estimator's too
         penalty = clone(fitted).set_params(l2=0.25).fit(DIABETES, PROGRESS)
-        kernel = penalty._state.spec.model.made(penalty._state.training.seed).get_weights()[0]
+        random.seed(penalty._state.training.seed)
+        kernel = penalised(l2=0.25).get_weights()[0]
         first = np.square(PROGRESS - DIABETES @ kernel[:, 0]).mean() + 0.25 * (kernel**2).sum()
         assert penalty.history_["loss"][0] == pytest.approx(first, rel=0.02)
 
@@ -265,6 +266,49 @@ class TestModel:
         state = random.getstate()
         KerasRegressor(build, epochs=1, batch_size=32).fit(DIABETES, PROGRESS)
         assert random.getstate() == state
+
+
+def branches(rate=0.0):
+    """A functional network with layers of equal shapes beside each other."""
+    rows = keras.Input((10,))
+    beside = [layers.Dense(10, activation=name)(rows) for name in ("relu", "tanh", "elu")]
+    after = [layers.Dense(10)(one) for one in beside]
+    model = keras.Model(rows, layers.Dense(1)(layers.Add()(after[::-1])))
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(size=one.shape) for one in model.get_weights()])
+    model.compile(keras.optimizers.SGD(rate), "mse")
+    return model
+
+
+class TestFirstWeights:
+    def test_are_those_that_the_function_leaves(self):
+        fitted = KerasRegressor(branches, epochs=1, batch_size=32).fit(DIABETES, PROGRESS)
+        theirs = branches().predict(DIABETES, verbose=0)[:, 0]
+        np.testing.assert_allclose(fitted.predict(DIABETES), theirs, rtol=1e-4, atol=1e-4)
+
+    def test_of_trained_layers_that_are_frozen(self, images_classifier):
+        trained = images_classifier.model_.layers[0].get_weights()
+
+        def transferred():
+            model = convolutional()
+            model.layers[0].set_weights(trained)
+            model.layers[0].trainable = False
+            return model
+
+        again = KerasClassifier(transferred, epochs=1, batch_size=16).fit(IMAGES, IS_BRIGHT)
+        first, *_, last = again.model_.layers
+        for ours, theirs in zip(first.get_weights(), trained, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert not np.array_equal(
+            last.get_weights()[0], images_classifier.model_.layers[-1].get_weights()[0]
+        )
+
+    def test_of_a_model_are_drawn(self):
+        fitted = KerasRegressor(branches(), epochs=1, batch_size=32, random_state=0)
+        fitted.fit(DIABETES, PROGRESS)
+        assert not np.allclose(
+            fitted.predict(DIABETES), branches().predict(DIABETES, verbose=0)
+        )
 
 
 class TestTraining:

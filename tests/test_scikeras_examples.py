@@ -308,8 +308,8 @@ def test_partial_fit_trains_one_epoch_a_call(iris):
 
 def test_warm_start_continues():
     twice = clone(REGRESSOR).set_params(epochs=2, warm_start=True).fit(X, Y).fit(X, Y)
-    assert len(twice.history_["loss"]) == 4
-    assert np.all(np.diff(twice.history_["loss"]) < 0)
+    at_once = clone(REGRESSOR).set_params(epochs=4).fit(X, Y)
+    assert twice.history_["loss"] == at_once.history_["loss"]
 
 
 class Tripled(keras.metrics.MeanAbsoluteError):

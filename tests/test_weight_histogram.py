@@ -1,5 +1,6 @@
 """Weights of each layer before and after training."""
 
+import keras
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
 from sklearn.pipeline import make_pipeline
 
-from skmlp import MLPRegressor, TabularRegressor, WeightHistogramDisplay
+from skmlp import KerasRegressor, MLPRegressor, TabularRegressor, WeightHistogramDisplay
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 3))
@@ -70,3 +71,15 @@ def test_an_ensemble_and_axes_of_the_user():
 def test_bad_input():
     with pytest.raises(ValueError, match=r"'estimator' must be .*; got DummyRegressor"):
         WeightHistogramDisplay.from_estimator(DummyRegressor().fit(X, Y))
+
+
+@pytest.mark.parametrize("is_function", [True, False])
+def test_a_network_of_the_user(is_function):
+    def build():
+        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        network.compile(keras.optimizers.SGD(0.0), "mse")
+        return network
+
+    fitted = KerasRegressor(build if is_function else build(), epochs=1, random_state=0)
+    display = WeightHistogramDisplay.from_estimator(fitted.fit(X, Y))
+    np.testing.assert_array_equal(display.initial_weights["dense"], display.weights["dense"])

@@ -19,6 +19,11 @@ class EncodedData:
     def n_rows(self) -> int:
         return self.X.shape[0]
 
+    @property
+    def weighted_rows(self) -> np.ndarray:
+        """X without the rows of weight zero."""
+        return self.X if self.weight.all() else self.X[self.weight > 0]
+
     def unit_weight(self) -> np.ndarray:
         """Weights of mean 1, (n_samples,) float32.
 

@@ -137,27 +137,37 @@ def _weights_of(
     """Matrices of a network before and after training, flat, by layer."""
     from skmlp._engine.network import Network
     from skmlp._estimators.pretrained import reused_layers
-    from skmlp._network.tabular import N_BINS
-    from skmlp._training.first_weights import drawn_weights
     from skmlp._training.reuse import with_reused
 
     spec, built = network.spec, Network(network.spec)
-    widths = spec.input_widths()
-    first = drawn_weights(
-        spec,
-        network.training.seed,
-        built.built_weights,
-        kernel_initializer=getattr(estimator, "kernel_initializer", "auto"),
-        # No matrix depends on the rows.
-        bin_edges=np.zeros((widths.get("numeric", 0), N_BINS + 1), np.float32),
-        X=np.zeros((1, sum(widths.values())), np.float32),
-    )
+    first = _first_weights(network, built.built_weights, estimator)
     if spec.n_reused:
         n_reused = estimator.n_reused_layers
         _, arrays = reused_layers(estimator.pretrained, spec, n_reused)
         first = with_reused(first, spec, arrays)
     names = [array.name for array in built.arrays]
     return _matrices(names, first), _matrices(names, network.weights)
+
+
+def _first_weights(network: FittedNetwork, built: Weights, estimator: Any) -> Weights:
+    """Weights before training; the matrices among them do not depend on the rows."""
+    from skmlp._network.keras_network import KerasSpec
+    from skmlp._network.tabular import N_BINS
+    from skmlp._training.first_weights import by_layer, drawn_weights
+
+    spec, seed = network.spec, network.training.seed
+    widths = spec.input_widths()
+    if isinstance(spec, KerasSpec):
+        X = np.zeros((1, sum(widths.values())), np.float32)
+        _, functional = estimator._built(seed)
+        return by_layer(estimator._first_arrays(functional, spec, X, seed), built)
+    return drawn_weights(
+        spec,
+        seed,
+        built,
+        kernel_initializer=getattr(estimator, "kernel_initializer", "auto"),
+        bin_edges=np.zeros((widths.get("numeric", 0), N_BINS + 1), np.float32),
+    )
 
 
 def _matrices(names: Sequence[str], weights: Weights) -> dict[str, np.ndarray]:

@@ -299,7 +299,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
 
         refuse_forked_process()
         check_objects(self)
-        spec, settings = self._plan()
+        spec, settings = self._plan(data if start is None else None, seed)
         spec, reused = self._with_reuse(spec, start)
         before = spec if start is None else start.spec
         if before != spec and before.weighted() != spec.weighted():
@@ -327,8 +327,13 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
             **settings,
         )
 
-    def _plan(self) -> tuple[NetworkSpec, dict[str, Any]]:
-        """The network, and the settings of its training."""
+    def _plan(
+        self, data: EncodedData | None = None, seed: int = 0
+    ) -> tuple[NetworkSpec, dict[str, Any]]:
+        """The network, and the settings of its training.
+
+        The rows are given for a fit that starts afresh, with its seed.
+        """
         return self._spec(), self._settings()
 
     def _settings(self) -> dict[str, Any]:

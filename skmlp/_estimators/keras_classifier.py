@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
+from skmlp._data.encoded import EncodedData
 from skmlp._estimators.class_heads import SeveralOutputs
 from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.keras_inputs import LEARNED
@@ -131,11 +132,13 @@ class KerasClassifier(
         if self.y_type_ == "binary" and len(self.classes_) == 2:
             from skmlp._network.keras_text import output_widths
 
-            if sum(output_widths(self._with_inputs(self._built()))) == 2:
+            if sum(output_widths(self._built()[1])) == 2:
                 self.y_type_, self.n_outputs_ = "multiclass", 2
 
-    def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:
-        spec, settings = super()._plan()
+    def _plan(
+        self, data: EncodedData | None = None, seed: int = 0
+    ) -> tuple[KerasSpec, dict[str, Any]]:
+        spec, settings = super()._plan(data, seed)
         if self._has_heads():
             from skmlp._keras.losses import link_of_logits
 

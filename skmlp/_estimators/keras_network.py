@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skmlp._data.encoded import EncodedData
 from skmlp._estimators.fit_warnings import warn_of_unseeded
 from skmlp._estimators.fitted import model_needs_tensorflow
 from skmlp._estimators.keras_inputs import KerasInputs
 from skmlp._keras.text import WAITING, to_show
-from skmlp._network.keras_network import KerasSpec, ModelText, python_random_kept
+from skmlp._network.keras_network import KerasSpec, ModelText, python_random_seeded
 from skmlp._parameters.keras_network import (
     OF_SCIKERAS,
     arguments_of,
     given_model,
+    is_model,
     named_arguments,
     own_objects,
     split_arguments,
@@ -135,14 +138,15 @@ class BaseKeras(KerasInputs, ABC):
     def _spec(self) -> KerasSpec:
         return self._plan()[0]
 
-    def _plan(self) -> tuple[KerasSpec, dict[str, Any]]:
+    def _plan(
+        self, data: EncodedData | None = None, seed: int = 0
+    ) -> tuple[KerasSpec, dict[str, Any]]:
         from skmlp._keras.losses import link_of_logits
         from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
         from skmlp._network.keras_conversion import keras_spec
         from skmlp._network.keras_text import compile_text
 
-        model = self._built()
-        functional = self._with_inputs(model)
+        model, functional = self._built(seed)
         settings = self._settings() | self._compiled_settings(model, functional)
         link = link_of_logits(settings["loss"])
         spec = keras_spec(functional, link, self._target_scaling())
@@ -152,7 +156,25 @@ class BaseKeras(KerasInputs, ABC):
             names = ("optimizer", "learning_rate", *OF_OPTIMIZERS)
             optimizer = optimizer_recipe(**{name: settings[name] for name in names}).build()
             self._compiled = compile_text(model, optimizer, own_objects(given_model(self)))
-        return self._placed(spec), settings
+        spec = self._placed(spec)
+        if data is not None:
+            X = data.weighted_rows
+            settings["as_built"] = self._first_arrays(functional, spec, X, seed)
+        return spec, settings
+
+    def _first_arrays(
+        self, functional: keras.Model, spec: KerasSpec, X: np.ndarray, seed: int
+    ) -> Sequence[np.ndarray]:
+        """Arrays that training begins with: of a model drawn anew, of a function's as they are.
+
+        `functional` was built by the function, from this seed.
+        """
+        from skmlp._network.keras_model import adapted_weights
+
+        if is_model(given_model(self)):
+            assert spec.model is not None
+            functional = spec.model.made(seed)
+        return adapted_weights(functional, spec.entries, X)
 
     def _settings(self) -> dict[str, Any]:
         """Settings of the fit, without those that are arguments of the function."""
@@ -166,13 +188,16 @@ class BaseKeras(KerasInputs, ABC):
         names = named_arguments(given_model(self))
         return [name for name in names if name in own and name in (*SETTINGS, "metrics")]
 
-    def _built(self) -> keras.Model:
-        """The user's model, of its own or copied, with all its layers built."""
+    def _built(self, seed: int = 0) -> tuple[keras.Model, keras.Model]:
+        """The user's model, with all its layers built, and the same with known inputs.
+
+        A function builds it while Python's generator is seeded.
+        """
         from skmlp._keras.tensorflow import keras
         from skmlp._network.keras_text import model_text
 
         given = given_model(self)
-        with python_random_kept():
+        with python_random_seeded(seed):
             model = given if isinstance(given, keras.Model) else given(**self._arguments())
             if not isinstance(model, keras.Model):
                 raise ValueError(
@@ -186,9 +211,9 @@ class BaseKeras(KerasInputs, ABC):
                         model.compile_from_config(given.get_compile_config())
                 if model.layers:
                     model.build((None, *self.X_shape_[1:]))
-        if isinstance(model, keras.Sequential) and not model.layers:
-            raise ValueError("'model' must have layers; got a Sequential without any.")
-        return model
+            if isinstance(model, keras.Sequential) and not model.layers:
+                raise ValueError("'model' must have layers; got a Sequential without any.")
+            return model, self._with_inputs(model)
 
     def _with_inputs(self, model: keras.Model) -> keras.Model:
         """The model, or for a subclassed one, a functional model that calls it."""

@@ -60,8 +60,8 @@ class ModelText:
         from skmlp._keras.tensorflow import keras
 
         config = _seeded(json.loads(self.text), np.random.SeedSequence(seed))
-        with keras.saving.custom_object_scope(dict(self.objects)), python_random_kept():
-            random.seed(seed)
+        own_objects = keras.saving.custom_object_scope(dict(self.objects))
+        with own_objects, python_random_seeded(seed):
             return _made(config)
 
     def compile(self, model: keras.Model) -> None:
@@ -73,10 +73,11 @@ class ModelText:
 
 
 @contextmanager
-def python_random_kept() -> Iterator[None]:
-    """Restore Python's random state, from which Keras draws the seeds of unseeded layers."""
+def python_random_seeded(seed: int) -> Iterator[None]:
+    """Seed Python's generator, from which Keras draws seeds, and restore it afterwards."""
     with ONE_AT_A_TIME:
         state = random.getstate()
+        random.seed(seed)
         try:
             yield
         finally:

@@ -152,10 +152,14 @@ def given_model(estimator: Any) -> Any:
 
 def arguments_of(model: Any) -> dict[str, inspect.Parameter]:
     """The arguments of the function `model`; none of a model."""
-    is_model = hasattr(model, "get_weights") and not isinstance(model, type)
-    if is_model or not callable(model):
+    if is_model(model) or not callable(model):
         return {}
     return dict(inspect.signature(model).parameters)
+
+
+def is_model(model: Any) -> bool:
+    """Whether this is a Keras model, not a function or class that makes one."""
+    return hasattr(model, "get_weights") and not isinstance(model, type)
 
 
 def takes_any(model: Any) -> bool:

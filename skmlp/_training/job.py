@@ -74,6 +74,7 @@ class Job(Settings):
     metrics: Mapping[str, Measure]
     checkpoint: Checkpoint | None = None
     first_weights: Weights | None = None  # instead of drawn ones
+    as_built: Sequence[np.ndarray] | None = None  # arrays of a user's network, in its order
     index: np.ndarray | None = None  # of the rows of `data` to train on; None: all
     bin_edges: np.ndarray | None = None  # of a tabular network, (n_numeric, n_bins + 1)
     holds_out: bool = False  # whether validation rows were taken from the rows given to fit
