@@ -203,16 +203,18 @@ def test_networks_that_hold_out_the_same_rows_keep_the_epoch_of_their_best_mean(
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_networks", "batch_size", "epochs"),
+    ("n_rows", "n_networks", "units", "batch_size", "epochs"),
     [
-        (1100, 8, 64, 32),
-        (8192, 8, 128, 32),
-        (9400, 6, 256, 20),
-        (34_500, 6, 512, 16),
-        (70_000, 6, 512, 12),
+        (1100, 8, 256, 64, 32),
+        (8192, 8, 256, 128, 32),
+        (9400, 6, 224, 256, 20),
+        (34_500, 6, 224, 512, 16),
+        (70_000, 6, 224, 512, 12),
     ],
 )
-def test_jobs_follow_the_number_of_rows(monkeypatch, n_rows, n_networks, batch_size, epochs):
+def test_jobs_follow_the_number_of_rows(
+    monkeypatch, n_rows, n_networks, units, batch_size, epochs
+):
     class NotTrainedError(Exception):
         pass
 
@@ -227,6 +229,7 @@ def test_jobs_follow_the_number_of_rows(monkeypatch, n_rows, n_networks, batch_s
         TabularRegressor().fit(rows, rows[:, 0])
     assert len(kept) == n_networks
     assert {(job.batch_size, job.epochs) for job in kept} == {(batch_size, epochs)}
+    assert {job.spec.hidden_units for job in kept} == {(units,) * 3}
     held_out = [job.validation for job in kept]
     half = n_networks // 2
     assert all(of is held_out[k // half * half] for k, of in enumerate(held_out))

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -32,11 +32,22 @@ AUTOMATIC = (
 # than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
 DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped
 MIN_ROWS = 2
-# (rows up to, networks, those that hold out the same rows). The mean of the latter is judged,
-# since it predicts best when each has trained for longer than is best for itself. On many rows
-# the last networks of an ensemble take much time for little gain.
-ENSEMBLES = ((8192, 8, 4), (math.inf, 6, 3))
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
+
+
+class Ensemble(NamedTuple):
+    """The networks of an estimator."""
+
+    n_networks: int
+    # The mean of those that hold out the same rows is judged, since it predicts best when
+    # each has trained for longer than is best for itself.
+    n_of_fold: int
+    units: int  # of each of three hidden layers
+
+
+# Rows up to which each is taken. On many rows the last networks, and the last units, take much
+# time for little gain.
+ENSEMBLES = ((8192, Ensemble(8, 4, 256)), (math.inf, Ensemble(6, 3, 224)))
 
 HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
 
@@ -45,7 +56,7 @@ class TabularJobs(ABC):
     """Makes the jobs of an ensemble from the parameters of an estimator."""
 
     n_estimators: int | str
-    hidden_layer_sizes: Sequence[int]
+    hidden_layer_sizes: Sequence[int] | str
     epochs: int | str
     learning_rate: float | str
     batch_size: int | str
@@ -73,8 +84,9 @@ class TabularJobs(ABC):
         return None
 
     def _n_networks(self, n_rows: int) -> int:
-        automatic, _ = ensemble_for(n_rows)
-        return automatic if isinstance(self.n_estimators, str) else self.n_estimators
+        if isinstance(self.n_estimators, str):
+            return ensemble_for(n_rows).n_networks
+        return self.n_estimators
 
     def _jobs(
         self,
@@ -88,8 +100,11 @@ class TabularJobs(ABC):
         seeds = (np.random.SeedSequence(seed).generate_state(n_networks) >> 1).tolist()
         if validation is not None or not self.early_stopping:
             job = self._job(data, validation, data.n_rows)
-            return [replace(job, spec=self._spec(k), seed=one) for k, one in enumerate(seeds)]
-        _, n_of_fold = ensemble_for(data.n_rows)
+            return [
+                replace(job, spec=self._spec(k, data.n_rows), seed=one)
+                for k, one in enumerate(seeds)
+            ]
+        n_of_fold = ensemble_for(data.n_rows).n_of_fold
         folds = self._held_out(data, strata, seed, -(-n_networks // n_of_fold))
         held_out = [data.rows(fold) for fold in folds]
         n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
@@ -98,7 +113,7 @@ class TabularJobs(ABC):
         for k, one in enumerate(seeds):
             fold = k // n_of_fold % len(folds)
             index = np.setdiff1d(np.arange(data.n_rows), folds[fold])[:n_rows]
-            own = {"spec": self._spec(k), "seed": one}
+            own = {"spec": self._spec(k, data.n_rows), "seed": one}
             jobs.append(replace(job, **own, validation=held_out[fold], index=index))
         return jobs
 
@@ -133,7 +148,7 @@ class TabularJobs(ABC):
         rate = self.learning_rate
         rate = self._learning_rate if isinstance(rate, str) else rate
         return Job(
-            spec=self._spec(0),
+            spec=self._spec(0, data.n_rows),
             data=data,
             validation=validation,
             bin_edges=edges_of_columns(data.X[:, : self._encoder.n_numeric], data.weight),
@@ -155,15 +170,18 @@ class TabularJobs(ABC):
             fades=True,
         )
 
-    def _spec(self, k: int) -> TabularSpec:
-        """Network k."""
+    def _spec(self, k: int, n_rows: int) -> TabularSpec:
+        """Network k of an ensemble for so many rows."""
+        sizes = self.hidden_layer_sizes
+        if isinstance(sizes, str):
+            sizes = (ensemble_for(n_rows).units,) * 3
         n_outputs, output_activation = self._output_layer()
         exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
         return TabularSpec(
             n_numeric=self._encoder.n_numeric,
             n_indicators=self._encoder.n_indicators,
             n_levels=self._encoder.n_levels,
-            hidden_units=hidden_units(self.hidden_layer_sizes, None, None),
+            hidden_units=hidden_units(sizes, None, None),
             activation=self._activation,
             dropout=1 - (1 - float(self.dropout)) ** exponent,
             n_outputs=n_outputs,
@@ -172,9 +190,9 @@ class TabularJobs(ABC):
         )
 
 
-def ensemble_for(n_rows: int) -> tuple[int, int]:
-    """Networks for so many rows, and how many of them hold out the same ones."""
-    return next((n, n_of_fold) for limit, n, n_of_fold in ENSEMBLES if n_rows <= limit)
+def ensemble_for(n_rows: int) -> Ensemble:
+    """The networks for so many rows."""
+    return next(ensemble for limit, ensemble in ENSEMBLES if n_rows <= limit)
 
 
 def networks_by_held_out(jobs: Sequence[Job], first: int = 0) -> HeldOut:

@@ -24,11 +24,14 @@ class TabularParameters:
         """,
         kw_only=False,
     )
-    hidden_layer_sizes: Sequence[int] = parameter(
-        default=(256, 256, 256),
-        rule=["array-like"],
-        types="array-like of int",
-        text="Units of each hidden layer.",
+    hidden_layer_sizes: Sequence[int] | str = parameter(
+        default="auto",
+        rule=[StrOptions({"auto"}), "array-like"],
+        types='array-like of int or "auto"',
+        text="""
+        Units of each hidden layer. "auto" is three layers of 256 units for up to 8,192 rows and
+        of 224 for more.
+        """,
     )
     epochs: int | str = parameter(
         default="auto",
