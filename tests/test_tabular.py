@@ -20,6 +20,7 @@ from sklearn.metrics import mean_squared_error
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._engine.network import Network
 from skmlp._estimators import tabular_jobs
+from skmlp._estimators.tabular_jobs import Ensemble
 from skmlp._network.tabular import TabularSpec, first_tabular_weights
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
@@ -164,7 +165,7 @@ def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatc
         return train_fits(several, n_members)
 
     monkeypatch.setattr(train, "train_fits", train_and_keep)
-    monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, 8, 1),))
+    monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, Ensemble(8, 1, 4)),))
     estimator = TabularRegressor(**SMALL).fit(X, Y)
     assert len({len(fit.index) for fit in fits}) == 1
     assert not np.array_equal(fits[0].index, fits[1].index)

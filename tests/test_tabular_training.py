@@ -13,6 +13,7 @@ from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience
 from skmlp._engine.store import STORE
 from skmlp._estimators import tabular_jobs
+from skmlp._estimators.tabular_jobs import Ensemble
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
 
@@ -37,7 +38,7 @@ def same_members(some, others):
 @pytest.fixture(scope="module", autouse=True)
 def _two_networks_hold_out_the_same_rows():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, 8, 2),))
+        patch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, Ensemble(8, 2, 4)),))
         yield
 
 
@@ -48,7 +49,8 @@ def four():
 
 class TestNumberOfNetworks:
     def test_is_chosen_by_the_number_of_rows(self, monkeypatch):
-        monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ((200, 4, 2), (math.inf, 2, 2)))
+        ensembles = ((200, Ensemble(4, 2, 4)), (math.inf, Ensemble(2, 2, 4)))
+        monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ensembles)
         regressor = warm(n_estimators="auto", epochs=1).fit(X, Y)
         assert len(regressor._members) == 2
         regressor.fit(X[:200], Y[:200])
