@@ -142,7 +142,13 @@ draw(
 
 draw(
     train(
-        "C7", "SGD", epochs=100, published="0.98", optimizer="sgd", learning_rate=0.01, momentum=0
+        "C7",
+        "SGD",
+        epochs=100,
+        published="0.98",
+        optimizer="sgd",
+        learning_rate=0.01,
+        momentum=0,
     )
 )
 
