@@ -21,7 +21,8 @@ from sklearn.metrics import ConfusionMatrixDisplay, log_loss
 
 from skmlp import LossCurveDisplay, MLPClassifier
 
-NAMES = "T-shirt Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Boot".split()
+NAMES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat"]
+NAMES += ["Sandal", "Shirt", "Sneaker", "Bag", "Boot"]
 
 given = experiments.arguments(__doc__)
 X, y, X_test, y_test = experiments.fashion_mnist(given.data)
@@ -42,7 +43,6 @@ for seed in range(given.seeds):
         (300, 100),
         optimizer="sgd",
         learning_rate=0.01,
-        momentum=0,
         batch_size=32,
         epochs=30 if given.full else 20,
         n_iter_no_change=np.inf,

@@ -9,8 +9,8 @@ descent, above 98 % on handwritten digits.
     python examples/learning_rate.py [--full] [--data FILE.npz]
 
 By default 6,000 images are trained on for up to 30 epochs; with `--full` it is 55,000, for up
-to 100. MNIST comes from Keras's
-download, or from a file with `X_train`, `y_train`, `X_test` and `y_test`.
+to 100. MNIST comes from Keras's download, or from a file with `X_train`, `y_train`, `X_test`
+and `y_test`.
 """
 
 import tempfile
@@ -36,7 +36,7 @@ if not given.full:
 # --------------
 # 500 steps, each with a rate a little higher than the last.
 
-settings = {"optimizer": "sgd", "momentum": 0, "batch_size": 32}
+settings = {"optimizer": "sgd", "batch_size": 32}
 classifier = MLPClassifier((300, 100), **settings, random_state=0)
 start = time.perf_counter()
 found = find_learning_rate(classifier, X, y)

@@ -148,7 +148,6 @@ draw(
         published="0.98",
         optimizer="sgd",
         learning_rate=0.01,
-        momentum=0,
     )
 )
 
