@@ -89,8 +89,7 @@ print(f"{'':36}{'published':>12}{'test':>9}{'training':>10}")
 # Scale of the inputs
 # -------------------
 # Unchanged, the network sees pixels from 0 to 1. Pixels up to 255 make large gradients and
-# restless curves. Inverted images, most of whose pixels are 1, are learned more slowly than ones
-# that are mostly 0.
+# restless curves. Inverted images, most of whose pixels are 1, are learned more slowly.
 
 base = train("C2", "unchanged", epochs=20, published="0.9825")
 draw(
