@@ -33,7 +33,7 @@ regressor = MLPRegressor((30, 30), activation="tanh", epochs=150, batch_size=50,
 # Waiting times, say, are never below 0. `output_activation="softplus"` makes all predictions
 # positive, and "relu" makes them 0 or more. A Poisson loss is one for counts.
 
-counts = rng.poisson(np.exp(0.8 * x - 1))
+counts = rng.poisson(np.exp(1.5 * x - 2))
 plain = regressor.fit(X, counts).predict(X)
 regressor.set_params(output_activation="softplus", loss="poisson")
 positive = regressor.fit(X, counts).predict(X)
