@@ -3,8 +3,8 @@ A learning rate by a range test
 ===============================
 
 One short run with rates from 1e-5 up to 10 shows at which rates a network learns. A tenth of
-the rate from which the loss climbs then trains it: 784-300-100-10 with ReLU and plain gradient
-descent, above 98 % on handwritten digits.
+the rate from which the loss climbs then trains it: 784-300-100-10 with ReLU, a little dropout
+and plain gradient descent, above 98 % on handwritten digits.
 
     python examples/learning_rate.py [--full] [--data FILE.npz]
 
@@ -36,7 +36,7 @@ if not given.full:
 # --------------
 # 500 steps, each with a rate a little higher than the last.
 
-settings = {"optimizer": "sgd", "batch_size": 32}
+settings = {"optimizer": "sgd", "batch_size": 32, "dropout": 0.2}
 classifier = MLPClassifier((300, 100), **settings, random_state=0)
 start = time.perf_counter()
 found = find_learning_rate(classifier, X, y)
