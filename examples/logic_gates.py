@@ -78,7 +78,7 @@ squared, seconds = fit(squared, GATE, [0, 1, 1, 1])
 probabilities = squared.predict_proba(GATE)[:, 1]
 print("OR by squared error: probabilities", probabilities.round(5), f"loss {squared.loss_:.5f}")
 print("     published: 0.040 0.975 0.975 0.99997, loss 0.00072")
-measured = {f"row {i}": value for i, value in enumerate(probabilities, 1)}
+measured = {f"OR({a}, {b})": p for (a, b), p in zip(GATE, probabilities, strict=True)}
 measured["loss"] = squared.loss_
 experiments.record(given, "A3", seconds, configuration="OR", measured=measured)
 
