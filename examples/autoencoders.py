@@ -83,15 +83,17 @@ restored = {
     "as they are": noisy,
     "PCA": pca.inverse_transform(pca.transform(noisy)),
     "trained to copy": MLPAutoencoder((256, 64), **settings).fit(X).reconstruct(noisy),
-    "masking=1/3": MLPAutoencoder((256, 64), masking=1 / 3, **settings).fit(X).reconstruct(noisy),
+    "masking=1/3": MLPAutoencoder((256, 64), masking=1 / 3, **settings)
+    .fit(X)
+    .reconstruct(noisy),
 }
 print("Images with a third of the pixels lost: mean squared error")
 for name, images in restored.items():
     print(f"  {name:15} {error(images):.4f}")
 
 # %%
-# From top to bottom: images, their reconstructions from 16 numbers, images with lost pixels, and
-# these restored.
+# From top to bottom: images, their reconstructions from 16 numbers, images with lost pixels,
+# and these restored.
 
 rows = {
     "images": X_test,

@@ -3,14 +3,14 @@ Convolutions on small colour images
 ===================================
 
 A Keras network of one's own in a scikit-learn estimator: three blocks of convolutions for the
-ten kinds of things in CIFAR-10, beside a dense network on the same pixels, and a search over the
-learning rate.
+ten kinds of things in CIFAR-10, beside a dense network on the same pixels, and a search over
+the learning rate.
 
     python examples/cifar10.py [--full] [--data FILE.npz]
 
-By default two blocks learn from 1,500 images; with `--full`, three from 10,000, which takes some
-minutes. CIFAR-10 comes from Keras's download, or from a file with `X_train`, `y_train`, `X_test`
-and `y_test`.
+By default two blocks learn from 1,500 images; with `--full`, three from 10,000, which takes
+some minutes. CIFAR-10 comes from Keras's download, or from a file with `X_train`, `y_train`,
+`X_test` and `y_test`.
 """
 
 import time
@@ -101,7 +101,7 @@ network
 # %%
 # The test images choose nothing here: the accuracy is that of the last epoch.
 
-LossCurveDisplay.from_estimator(fitted, metric="accuracy")
+display = LossCurveDisplay.from_estimator(fitted, metric="accuracy")
 
 # %%
 # Searches

@@ -8,8 +8,8 @@ the layers have, batch normalisation, and limits for the gradient. All on handwr
 
     python examples/deep_networks.py [--full] [--data FILE.npz] [--only E1,E2]
 
-By default 2,000 images are learned for 10 epochs; with `--full`, 55,000 for 20. MNIST comes from
-Keras's download, or from a file with `X_train`, `y_train`, `X_test` and `y_test`.
+By default 2,000 images are learned for 10 epochs; with `--full`, 55,000 for 20. MNIST comes
+from Keras's download, or from a file with `X_train`, `y_train`, `X_test` and `y_test`.
 """
 
 import time
@@ -43,10 +43,12 @@ curves = {id: {} for id in given.only}
 def train(id, name, **changes):
     """Train the network with changes; print and record its test accuracy."""
     if id not in given.only:
-        return None
+        return
     scores, seconds, curve = [], [], None
     for seed in range(given.seeds):
-        classifier = MLPClassifier(**{**NETWORK, **changes}, metrics="accuracy", random_state=seed)
+        classifier = MLPClassifier(
+            **{**NETWORK, **changes}, metrics="accuracy", random_state=seed
+        )
         start = time.perf_counter()
         classifier.fit(X, y)
         seconds.append(time.perf_counter() - start)
@@ -57,7 +59,6 @@ def train(id, name, **changes):
         given, id, seconds, configuration=name, measured={"test accuracy": scores}
     )
     curves[id][name] = curve
-    return classifier
 
 
 print(f"{'':40}{'accuracy':>9}{'time':>10}")

@@ -60,7 +60,9 @@ def compare(id, title, candidates, labelled, X_test, y_test):
         measured = {"test accuracy": [score[-1] for score in scores]}
         if reached.size:
             measured["epochs to the best of the first"] = epochs
-        experiments.record(given, id, seconds, configuration=f"{title}: {name}", measured=measured)
+        experiments.record(
+            given, id, seconds, configuration=f"{title}: {name}", measured=measured
+        )
 
 
 # %%

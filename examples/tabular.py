@@ -65,8 +65,8 @@ regressor
 # %%
 # Intervals
 # ---------
-# The same networks predict quantiles with `loss="quantile"`. Held-out rows correct them, so that
-# new targets lie between the quantiles 0.05 and 0.95 nine times in ten.
+# The same networks predict quantiles with `loss="quantile"`. Held-out rows correct them, so
+# that new targets lie between the quantiles 0.05 and 0.95 nine times in ten.
 
 quantiles = TabularRegressor(
     **small, loss="quantile", quantiles=(0.05, 0.5, 0.95), random_state=0
