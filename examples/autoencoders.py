@@ -37,7 +37,7 @@ settings = {
     "learning_rate": 0.002,
     "learning_rate_schedule": "cosine",
     "batch_size": 200 if given.full else 50,
-    "epochs": 25,
+    "epochs": 25 if given.full else 15,
     "random_state": 0,
 }
 
@@ -117,7 +117,11 @@ for of_row, (name, images) in zip(axes, rows.items(), strict=True):
 
 twos = X[y == 2]
 is_two = y_test == 2
-of_twos = {**settings, "batch_size": 50 if given.full else 20, "epochs": 60}
+of_twos = {
+    **settings,
+    "batch_size": 50 if given.full else 20,
+    "epochs": 60 if given.full else 40,
+}
 detectors = {
     "MLPAutoencoder": MLPAutoencoder((128, 16), **of_twos),
     "IsolationForest": IsolationForest(random_state=0),
