@@ -61,7 +61,7 @@ class Ratio(keras.callbacks.Callback):
         print(f"epoch {epoch + 1}: validation / training {logs['val_loss'] / logs['loss']:.2f}")
 
 
-clone(regressor).fit(X_train, y_train, **validation, epochs=5, callbacks=[Ratio()])
+watched = clone(regressor).fit(X_train, y_train, **validation, epochs=5, callbacks=[Ratio()])
 
 # %%
 # Runs for TensorBoard
@@ -77,7 +77,7 @@ for rate in (0.0003, 0.001, 0.003):
 print(f"to see them: tensorboard --logdir {directory}")
 
 display = LossCurveDisplay.from_estimator(runs)
-display.ax_.set_ylim(0.3, 1)
+_ = display.ax_.set_ylim(0.3, 1)
 
 # %%
 # The best epoch in a file

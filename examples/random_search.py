@@ -42,7 +42,8 @@ X_train, X_val, X_test = map(scaler.transform, (X_train, X_val, X_test))
 # The search
 # ----------
 # Training ends when the validation loss has not fallen for ten epochs, and keeps the best one.
-# `n_hidden` and `n_neurons` are a network's depth and width as numbers, which a search can draw.
+# `n_hidden` and `n_neurons` are a network's depth and width as numbers, which a search can
+# draw.
 
 space = {
     "n_hidden": [0, 1, 2, 3],
@@ -74,7 +75,9 @@ for seed in range(42, 42 + given.seeds):
     searches.append(search)
     scores.append(-search.best_score_)
     errors.append(mean_squared_error(y_test, search.predict(X_test)))
-    print(f"{seconds[-1]:.0f} seconds, cross-validated MSE {scores[-1]:.4f} (published: 0.3189)")
+    print(
+        f"{seconds[-1]:.0f} seconds, cross-validated MSE {scores[-1]:.4f} (published: 0.3189)"
+    )
     print(f"test MSE {errors[-1]:.4f} with {search.best_params_}")
 experiments.record(
     given,
@@ -103,10 +106,15 @@ for depth in space["n_hidden"]:
     points.set_label(f"{depth} hidden layers")
     ax.vlines(rates, *np.percentile(folds[:, has_depth], [0, 100], axis=0), color=f"C{depth}")
     for rate, top, units in zip(
-        rates, folds[:, has_depth].max(axis=0), results["param_n_neurons"][has_depth], strict=True
+        rates,
+        folds[:, has_depth].max(axis=0),
+        results["param_n_neurons"][has_depth],
+        strict=True,
     ):
         if depth:
-            ax.annotate(str(units), (rate, top), (0, 6), textcoords="offset points", ha="center")
+            ax.annotate(
+                str(units), (rate, top), (0, 6), textcoords="offset points", ha="center"
+            )
 ax.set(
     xscale="log",
     xlabel="Learning rate",

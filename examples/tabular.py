@@ -7,7 +7,7 @@ house prices of California, with intervals that hold a new price nine times in t
 
     python examples/tabular.py [--full]
 
-By default two networks are trained on 2,000 rows; with `--full`, the default ensemble on
+By default two networks are trained on 1,500 rows; with `--full`, the default ensemble on
 15,480. The data are scikit-learn's download; pandas comes with the extra `pandas`.
 """
 
@@ -46,7 +46,7 @@ rng = np.random.default_rng(0)
 X.loc[rng.random(len(X)) < 0.1, ["AveRooms", "AveBedrms"]] = np.nan
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 if not given.full:
-    X_train, y_train = X_train[:2000], y_train[:2000]
+    X_train, y_train = X_train[:1500], y_train[:1500]
 X_train.head()
 
 # %%
@@ -65,8 +65,8 @@ regressor
 # %%
 # Intervals
 # ---------
-# The same networks predict quantiles with `loss="quantile"`. Held-out rows correct them, so that
-# new targets lie between the quantiles 0.05 and 0.95 nine times in ten.
+# The same networks predict quantiles with `loss="quantile"`. Held-out rows correct them, so
+# that new targets lie between the quantiles 0.05 and 0.95 nine times in ten.
 
 quantiles = TabularRegressor(
     **small, loss="quantile", quantiles=(0.05, 0.5, 0.95), random_state=0
