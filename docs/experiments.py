@@ -202,7 +202,7 @@ NOTES = {
     "C3": "0.001 short, which is ten images; one seed.",
     "D1": "The median test accuracy is one of the 10,000 images short, and within the range of "
     "three runs in Keras. Validation accuracy and test loss are better.",
-    "D3": 'The rate is 0.001 here and 0.01 in D2. D2\'s network at this rate is "deep, 30": the '
+    "D3": "The rate is 0.001 here and 0.01 in D2. (deep, 30) is D2's network at this rate: the "
     "wide path is better, and a second hidden layer without it better still.",
 }
 INTRODUCTION = """# Reference experiments
