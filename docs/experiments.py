@@ -200,14 +200,16 @@ NOTES = {
     "and the accuracy on such inputs still jumps from epoch to epoch.",
     "C2": "0.0002 short, which is two of the 10,000 images; one seed.",
     "C3": "0.001 short, which is ten images; one seed.",
-    "C4": "The 10 epochs are measured; the 200, and C5 to C11, take hours and have yet to be run.",
+    "C4": "The 10 epochs are measured; the 200, and C5 to C11, take hours and have yet to be "
+    "run.",
     "D1": "The median test accuracy is one of the 10,000 images short, and within the range of "
     "three runs in Keras. Validation accuracy and test loss are better.",
     "D3": "0.019 above D2, whose rate is 0.01; here it is 0.003 for all networks. D2's network "
     "at this rate is (deep, 30): the wide path is better, and a second hidden layer without it "
     "better still.",
-    "D6": "0.012 above the published search, which was a single one; the three here have 0.322, "
-    "0.331 and 0.333. A few districts far from all others rule the squared error of a fold.",
+    "D6": "0.012 above the published search, which was a single one; the three here have "
+    "0.322, 0.331 and 0.333. A few districts far from all others rule a fold's squared "
+    "error.",
     "D7": "One seed. Without dropout it was 0.9796, with a suggested rate of 0.021: the "
     "suggestion varies by a factor of two with the rows that the test sees.",
     "E5": "For E5, E7 and E8, [figures of five seeds](reuse.md) are on the page on reuse.",
