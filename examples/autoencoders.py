@@ -6,17 +6,14 @@ Autoencoders: compression, denoising, anomalies
 image is left in a few numbers, how well noise is removed, and which images are unlike the
 others.
 
-    python examples/autoencoders.py [--data FILE.npz]
+    python examples/autoencoders.py [--full] [--data FILE.npz]
 
-FILE.npz holds `X_train`, `y_train`, `X_test` and `y_test`, images of shape (n, 28, 28) with
-values from 0 to 255. Without it, Keras downloads MNIST. 6,000 images are trained on.
+By default 2,000 images are learned, with `--full` 6,000. MNIST comes from Keras's download, or
+from a file with `X_train`, `y_train`, `X_test` and `y_test`.
 """
 
-from __future__ import annotations
-
-import sys
-import time
-
+import experiments
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -25,27 +22,27 @@ from sklearn.metrics import roc_auc_score
 
 from skmlp import MLPAutoencoder
 
+given = experiments.arguments(__doc__)
+
 # %%
 # The images
 # ----------
 # Pixels from 0 to 1, one row per image. The labels are used only to judge the results.
 
-if "--data" in sys.argv:
-    with np.load(sys.argv[sys.argv.index("--data") + 1]) as data:
-        names = "X_train", "y_train", "X_test", "y_test"
-        X, y, X_test, y_test = (data[name] for name in names)
-else:
-    import keras
-
-    (X, y), (X_test, y_test) = keras.datasets.mnist.load_data()
-X, X_test = (
-    np.float32(images[:n].reshape(n, -1)) / 255 for images, n in ((X, 6000), (X_test, 2000))
-)
-y, y_test = y[:6000].astype(int), y_test[:2000].astype(int)
-SETTINGS = {"learning_rate": 0.002, "learning_rate_schedule": "cosine", "random_state": 0}
+X, y, X_test, y_test = experiments.mnist(given.data)
+n_rows = 6000 if given.full else 2000
+X, y = np.float32(X[:n_rows].reshape(-1, 784)) / 255, y[:n_rows]
+X_test, y_test = np.float32(X_test[:2000].reshape(-1, 784)) / 255, y_test[:2000]
+settings = {
+    "learning_rate": 0.002,
+    "learning_rate_schedule": "cosine",
+    "batch_size": 200 if given.full else 50,
+    "epochs": 25 if given.full else 15,
+    "random_state": 0,
+}
 
 
-def error(reconstruction: np.ndarray) -> float:
+def error(reconstruction):
     """Mean squared error of reconstructed test images."""
     return float(np.mean(np.square(reconstruction - X_test)))
 
@@ -55,12 +52,15 @@ def error(reconstruction: np.ndarray) -> float:
 # -----------
 # A code of 16 numbers instead of 784. PCA's is the best linear one; a network bends.
 
-start = time.perf_counter()
 pca = PCA(16, random_state=0).fit(X)
-autoencoder = MLPAutoencoder((256, 16), epochs=25, **SETTINGS).fit(X)
+autoencoder = MLPAutoencoder((256, 16), **settings).fit(X)
+compressed = {
+    "PCA": pca.inverse_transform(pca.transform(X_test)),
+    "MLPAutoencoder": autoencoder.reconstruct(X_test),
+}
 print("Compression to 16 numbers: mean squared error of test images")
-print(f"  PCA             {error(pca.inverse_transform(pca.transform(X_test))):.4f}")
-print(f"  MLPAutoencoder  {-autoencoder.score(X_test):.4f}")
+for name, images in compressed.items():
+    print(f"  {name:15} {error(images):.4f}")
 
 # %%
 # The codes as features, for a classifier that sees 300 labels:
@@ -78,16 +78,37 @@ for name, encoder in {"PCA": pca, "MLPAutoencoder": autoencoder}.items():
 
 lost = np.random.default_rng(0).random(X_test.shape) < 1 / 3
 noisy = np.where(lost, 0, X_test).astype(np.float32)
-denoising = MLPAutoencoder((256, 64), masking=1 / 3, epochs=25, **SETTINGS).fit(X)
-copying = MLPAutoencoder((256, 64), epochs=25, **SETTINGS).fit(X)
 pca = PCA(64, random_state=0).fit(X)
+restored = {
+    "as they are": noisy,
+    "PCA": pca.inverse_transform(pca.transform(noisy)),
+    "trained to copy": MLPAutoencoder((256, 64), **settings).fit(X).reconstruct(noisy),
+    "masking=1/3": MLPAutoencoder((256, 64), masking=1 / 3, **settings)
+    .fit(X)
+    .reconstruct(noisy),
+}
 print("Images with a third of the pixels lost: mean squared error")
-print(f"  as they are                    {error(noisy):.4f}")
-print(
-    f"  PCA                            {error(pca.inverse_transform(pca.transform(noisy))):.4f}"
-)
-print(f"  MLPAutoencoder                 {error(copying.reconstruct(noisy)):.4f}")
-print(f"  MLPAutoencoder, masking=1/3    {error(denoising.reconstruct(noisy)):.4f}")
+for name, images in restored.items():
+    print(f"  {name:15} {error(images):.4f}")
+
+# %%
+# From top to bottom: images, their reconstructions from 16 numbers, images with lost pixels,
+# and these restored.
+
+rows = {
+    "images": X_test,
+    "PCA": compressed["PCA"],
+    "16 numbers": compressed["MLPAutoencoder"],
+    "lost pixels": noisy,
+    "PCA, 64": restored["PCA"],
+    "masking=1/3": restored["masking=1/3"],
+}
+_, axes = plt.subplots(len(rows), 10, figsize=(7.5, 4.6), layout="constrained")
+for of_row, (name, images) in zip(axes, rows.items(), strict=True):
+    for ax, image in zip(of_row, images, strict=False):
+        ax.imshow(image.reshape(28, 28), cmap="gray_r", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+    of_row[0].set_ylabel(name, rotation=0, ha="right", va="center")
 
 # %%
 # Anomalies
@@ -96,8 +117,13 @@ print(f"  MLPAutoencoder, masking=1/3    {error(denoising.reconstruct(noisy)):.4
 
 twos = X[y == 2]
 is_two = y_test == 2
+of_twos = {
+    **settings,
+    "batch_size": 50 if given.full else 20,
+    "epochs": 60 if given.full else 40,
+}
 detectors = {
-    "MLPAutoencoder": MLPAutoencoder((128, 16), batch_size=50, epochs=60, **SETTINGS),
+    "MLPAutoencoder": MLPAutoencoder((128, 16), **of_twos),
     "IsolationForest": IsolationForest(random_state=0),
 }
 print("Twos among other digits: area under the ROC curve")
@@ -107,4 +133,4 @@ for name, detector in detectors.items():
 pca = PCA(16, random_state=0).fit(twos)
 errors = np.square(pca.inverse_transform(pca.transform(X_test)) - X_test).mean(axis=1)
 print(f"  {'PCA':15} {roc_auc_score(is_two, -errors):.3f}")
-print(f"{time.perf_counter() - start:.0f} seconds")
+plt.show()

@@ -6,7 +6,10 @@ They are imported only here, so that a new release of scikit-learn affects one f
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
+from typing import Any
 
+from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.model_selection._search_successive_halving import (
     BaseSuccessiveHalving,
@@ -25,6 +28,11 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.multiclass import _check_partial_fit_first_call as is_first_call
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+try:
+    from sklearn.utils._repr_html.estimator import _VisualBlock
+except ImportError:  # scikit-learn < 1.7
+    from sklearn.utils._estimator_html_repr import _VisualBlock
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -52,6 +60,31 @@ def is_printing() -> bool:
     return module.startswith(PRINTERS) or caller.f_code.co_name == "_get_params_html"
 
 
+def diagram_block(estimator: BaseEstimator, caption: str | None) -> _VisualBlock:
+    """An estimator in scikit-learn's diagrams, with a caption below its name."""
+    return _VisualBlock(
+        "single",
+        estimator,
+        names=type(estimator).__name__,
+        name_details=str(estimator),
+        name_caption=caption,
+    )
+
+
+def fitted_attributes(estimator: BaseEstimator, doc_link: str, *, leave_out: str) -> Any:
+    """The table of fitted attributes in scikit-learn's diagrams, without one of them."""
+    # `dir` would compute all attributes, to see which there are.
+    names = [n for n in object.__dir__(estimator) if n.endswith("_") and not n.startswith("_")]
+    shown = {
+        name: getattr(estimator, name)
+        for name in names
+        if name != leave_out and hasattr(estimator, name)
+    }
+    table = BaseEstimator._get_fitted_attr_html(SimpleNamespace(**shown), doc_link)
+    table.estimator_class = type(estimator)
+    return table
+
+
 __all__ = [
     "BaseSuccessiveHalving",
     "CallbackSupportMixin",
@@ -65,7 +98,9 @@ __all__ = [
     "check_matplotlib_support",
     "check_sample_weight",
     "column_indices",
+    "diagram_block",
     "fit_context",
+    "fitted_attributes",
     "is_first_call",
     "is_printing",
     "safe_indexing",

@@ -1,14 +1,24 @@
 """How estimators, pipelines and searches print Keras objects."""
 
+from copy import copy
+
 import keras
 import numpy as np
 import pytest
 import sklearn
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV as ScikitLearnSearch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPRegressor, WideDeepRegressor
+from skmlp._checkpoints.learned import NOT_ENDED
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.stopping import StopReason
+from skmlp._estimators.shown import caption
+from skmlp._network.autoencoder import AutoencoderSpec
+from skmlp._network.keras_conversion import keras_spec
+from skmlp._network.mlp import MLPSpec
 from skmlp.model_selection import GridSearchCV, HalvingGridSearchCV
 
 
@@ -151,3 +161,86 @@ def test_results_of_fits_that_are_trained_alone(sine):
     column = search.cv_results_["param_mlpregressor__optimizer"]
     assert list(column[:2]) == ["SGD(learning_rate=0.05)", "sgd"]
     assert column[2] is np.ma.masked
+
+
+@pytest.fixture(scope="module")
+def fitted(sine):
+    return make_pipeline(StandardScaler(), SMALL).fit(*sine)
+
+
+def test_a_diagram_shows_the_network_and_its_training(fitted, sine, monkeypatch):
+    search = GridSearchCV(fitted, {}, cv=2).fit(*sine)
+    # TensorFlow would be imported to build it.
+    monkeypatch.setattr(MLPRegressor, "model_", property(lambda self: pytest.fail("built")))
+    caption = '<div class="caption">2 → 8 → 1 · 33 weights · 2 epochs (all run)</div>'
+    for holder in (fitted[-1], fitted, search, ScikitLearnSearch(fitted, {})):
+        assert caption in holder._repr_html_()
+    assert "best_estimator_" in search._repr_html_()
+
+
+def test_a_diagram_before_and_during_fit(fitted):
+    assert 'class="caption"' not in MLPRegressor()._repr_html_()
+    held = copy(fitted[-1])
+    del held.history_, held.stop_reason_  # as callbacks of scikit-learn see it
+    assert "MLPRegressor" in held._repr_html_()
+
+
+WIDE = {"activations": ("relu",), "dropout": (0.0,), "n_outputs": 1}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (MLPSpec(4, (8,), **WIDE, output_activation="linear"), "4 → 8 → 1"),
+        (
+            MLPSpec(4, (8,), **WIDE, output_activation="linear", n_wide=5),
+            "4 → 8 → 1, and 5 → 1",
+        ),
+        (MLPSpec(0, (), (), (), 1, "linear", n_wide=5), "5 → 1"),
+        (AutoencoderSpec(4, (3, 2), (3,), ("relu",) * 3, "linear"), "4 → 3 → 2 → 3 → 4"),
+    ],
+)
+def test_outline(spec, expected):
+    assert spec.outline() == expected
+
+
+def test_outline_of_a_network_of_ones_own():
+    layers = keras.layers
+    entry = keras.Input((4, 1))
+
+    chain = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(3)])
+    hidden = layers.Flatten()(layers.Conv1D(2, 2)(entry))
+    other = keras.Model(entry, layers.Dense(3)(layers.Dense(8)(hidden)))
+    assert keras_spec(chain, None, None).outline() == "4 → 8 → 3"
+    assert keras_spec(other, None, None).outline() == "4x1 → 4 Keras layers → 3"
+
+
+def network(*sizes):
+    spec = MLPSpec(
+        sizes[0], sizes[1:-1], ("relu",) * (len(sizes) - 2), (0.0,), sizes[-1], "linear"
+    )
+    return FittedNetwork(spec, ((np.zeros(sizes[:2]), np.zeros(sizes[1])), ()))
+
+
+def test_caption_of_an_ensemble():
+    reasons = StopReason.NO_IMPROVEMENT, StopReason.TIME_LIMIT, StopReason.NO_IMPROVEMENT
+    trainings = [
+        (network(1000, 8, 3), {"loss": [0.0] * n}, reason.value)
+        for n, reason in zip((7, 9, 8), reasons, strict=True)
+    ]
+    assert caption(trainings) == (
+        "3 networks of 1000 → 8 → 3 · 24,024 weights · 7 to 9 epochs (no improvement: 2, "
+        "time limit: 1)"
+    )
+    assert caption([(*trainings[0][:2], NOT_ENDED)]).endswith("7 epochs (not ended)")
+
+
+def test_summary(fitted, capsys):
+    fitted[-1].summary(line_length=70)
+    printed = capsys.readouterr().out
+    assert "hidden_1 (Dense)" in printed
+    n_weights = fitted[-1].model_.count_params()
+    assert f"Total params: {n_weights}" in printed
+    assert all(len(line) <= 70 for line in printed.splitlines())
+    with pytest.raises(NotFittedError):
+        MLPRegressor().summary()

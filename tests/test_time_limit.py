@@ -35,7 +35,7 @@ def plans(seconds, durations, epochs=10, waits=0.0):
     limit = TimeLimit(seconds, clock)
     fits = [SimpleNamespace(epochs=epochs) for _ in range(2)]
     for fit in fits:
-        fit.lay_out = partial(setattr, fit, "epochs")
+        fit.lay_out = lambda epochs, reason, fit=fit: setattr(fit, "epochs", epochs)
         assert limit.on_begin(SimpleNamespace(fit=fit)) == 0
     clock.now += waits
     planned = []
@@ -100,6 +100,7 @@ def test_the_schedule_reaches_its_end_in_time(clock, capsys):
     regressor.fit(X, Y)
     assert clock.now - began == 8
     assert regressor.n_iter_ == len(regressor.history_["val_loss"]) == 6
+    assert regressor.stop_reasons_ == ["As many epochs were run as 'max_time' allows."] * 2
     rates = regressor.history_["learning_rate"]
     assert max(rates) > 0.1
     n_steps = 5  # in an epoch of 262 rows
@@ -113,6 +114,7 @@ def test_the_schedule_reaches_its_end_in_time(clock, capsys):
 def test_a_limit_that_suffices_changes_no_bit(clock, unlimited):
     regressor = clone(REGRESSOR).set_params(max_time=14).fit(X, Y)
     assert regressor.history_ == unlimited.history_
+    assert regressor.stop_reasons_ == unlimited.stop_reasons_
     np.testing.assert_array_equal(regressor.predict(X), unlimited.predict(X))
 
 

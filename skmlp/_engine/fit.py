@@ -12,6 +12,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.recipe import Numbers, Recipe
 from skmlp._engine.state import TrainingState
+from skmlp._engine.stopping import StopReason
 from skmlp._network.kinds import Weights
 from skmlp._network.spec import NetworkSpec
 
@@ -77,6 +78,7 @@ class Fit:
     index: np.ndarray | None = None  # of the rows that it trains on; None: all
     watchers: Sequence[Watcher] = ()
     checkpoint: Checkpoint | None = None
+    reason_at_end: StopReason = StopReason.EPOCHS  # to stop after `epochs`
 
     @property
     def n_rows(self) -> int:
@@ -88,12 +90,12 @@ class Fit:
         """Batches of an epoch."""
         return -(-self.n_rows // self.recipe.batch_size)
 
-    def lay_out(self, epochs: int) -> None:
+    def lay_out(self, epochs: int, reason: StopReason) -> None:
         """Train for so many epochs; a schedule that begins with the fit spans them.
 
         Between epochs a watcher may call it.
         """
-        self.epochs = epochs
+        self.epochs, self.reason_at_end = epochs, reason
         self.numbers = self.numbers._replace(decay_steps=float(epochs * self.n_batches))
 
     def measured(self, rows: EncodedData, raw: np.ndarray) -> dict[str, float]:

@@ -246,7 +246,7 @@ class _Loop:
         for k in self._going():
             fit = self._fits[k]
             if fit.state.reason is not None or self._epochs[k] >= fit.epochs:
-                fit.state.reason = fit.state.reason or StopReason.EPOCHS
+                fit.state.reason = fit.state.reason or fit.reason_at_end
                 self._ended[k] = self._finished(k)
 
     def _finished(self, k: int) -> FittedNetwork:

@@ -8,19 +8,30 @@ from enum import Enum
 
 
 class StopReason(Enum):
-    """Why training ended; users read the value."""
+    """Why training ended: users read the value, and where there is little room, `in_short`."""
 
-    EPOCHS = "All epochs were run; raise 'epochs' if the loss was still falling."
+    in_short: str
+
+    EPOCHS = "All epochs were run; raise 'epochs' if the loss was still falling.", "all run"
     NO_IMPROVEMENT = (
         "The monitored value did not improve by 'tol' for more than 'n_iter_no_change' "
-        "epochs; raise 'n_iter_no_change' or lower 'tol' to train longer."
+        "epochs; raise 'n_iter_no_change' or lower 'tol' to train longer.",
+        "no improvement",
     )
-    CALLBACK = "A callback asked to stop."
+    TIME_LIMIT = "As many epochs were run as 'max_time' allows.", "time limit"
+    CALLBACK = "A callback asked to stop.", "stopped by a callback"
     NOT_FINITE = (
         "The loss became NaN or infinite; lower 'learning_rate', scale X (and y), or set "
-        "'clipnorm'."
+        "'clipnorm'.",
+        "loss not finite",
     )
-    INTERRUPTED = "Training was interrupted by the keyboard."
+    INTERRUPTED = "Training was interrupted by the keyboard.", "interrupted"
+
+    def __new__(cls, value: str, in_short: str) -> StopReason:
+        reason = object.__new__(cls)
+        reason._value_ = value
+        reason.in_short = in_short
+        return reason
 
     @property
     def is_mishap(self) -> bool:

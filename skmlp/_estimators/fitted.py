@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import encode_features, output_dtype
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators.shown import ShownNetwork, Training
 from skmlp._keras.text import WAITING, holds_text, to_save, to_show
 from skmlp._network.inference import hidden_outputs, predictions, raw_outputs
 from skmlp._parameters.parameter import parameters_of
@@ -33,10 +34,14 @@ def model_needs_tensorflow() -> Iterator[None]:
         raise AttributeError("'model_' needs TensorFlow, which failed to import.") from error
 
 
-class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class NetworkEstimator(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ShownNetwork, BaseEstimator
+):
     """Outputs and weights of the network in `_state`, which a subclass trains."""
 
     _state: FittedNetwork
+    history_: dict[str, list[float]]
+    stop_reason_: str
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters.
@@ -111,7 +116,8 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     @property
     def _n_features_out(self) -> int:
-        return self._state_or_raise().spec.hidden_units[-1]
+        units = self._state_or_raise().spec.hidden_units
+        return units[-1] if units else 0
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_state")
@@ -160,6 +166,9 @@ class NetworkEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         with model_needs_tensorflow():
             from skmlp._estimators.exported import compiled_model
         return compiled_model(state, self, has_class_indices=self._has_class_indices())
+
+    def _trainings(self) -> list[Training]:
+        return [(self._state, self.history_, self.stop_reason_)]
 
     def _has_class_indices(self) -> bool:
         """Whether the engine's targets are positions in `classes_`."""

@@ -25,6 +25,8 @@ from skmlp._data.encoded import EncodedData
 from skmlp._data.table_columns import as_table, frame_of
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.stopping import StopReason
+from skmlp._estimators.shown import ShownNetwork, Training
 from skmlp._estimators.tabular_jobs import HeldOut, TabularJobs, networks_by_held_out
 from skmlp._estimators.tabular_model import TabularModel
 from skmlp._network.inference import predictions, raw_outputs
@@ -42,7 +44,7 @@ SMALL = 64  # rows up to which equal ones are merged, and all make one batch
 MIN_ROWS_IN_THREADS = 512
 
 
-class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator):
+class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, ShownNetwork, BaseEstimator):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
 
     _learned_privately = ("_encoder", "_members", "_quantiles", "_range", "_scaling", "_seed")
@@ -53,6 +55,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
     history_: dict[str, list[float]]
     n_iter_: int
     n_outputs_: int
+    stop_reasons_: list[str]
 
     @abstractmethod
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
@@ -215,8 +218,9 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
             watchers.append(callbacks)
         with closing(bar) if bar else nullcontext():
             fitted = train_ensemble(jobs, watchers, compiles_first=limit is not None)
-        earlier = self.histories_ if kept else []
+        earlier, reasons = (self.histories_, self.stop_reasons_) if kept else ([], [])
         self.histories_ = [*earlier, *(member.training.history for member in fitted)]
+        self.stop_reasons_ = [*reasons, *(reason.value for reason in stop_reasons(fitted))]
         self._members = kept + tuple(member.at_rest() for member in fitted)
         self._calibrate(networks_by_held_out(jobs, first=len(kept)))
         self.n_iter_ = min(len(history["loss"]) for history in self.histories_)
@@ -239,8 +243,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
         )
 
     def _warn_of_mishaps(self, fitted: Sequence[FittedNetwork]) -> None:
-        reasons = [member.training.reason for member in fitted]
-        mishaps = [reason for reason in reasons if reason is not None and reason.is_mishap]
+        mishaps = [reason for reason in stop_reasons(fitted) if reason.is_mishap]
         if mishaps:
             warnings.warn(
                 f"{len(mishaps)} of the {len(fitted)} networks of {type(self).__name__} "
@@ -277,6 +280,9 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
         """Predictions of networks from their raw outputs, which may be overwritten."""
         return predictions(self._members[0].spec, raw)
 
+    def _trainings(self) -> list[Training]:
+        return [*zip(self._members, self.histories_, self.stop_reasons_, strict=True)]
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_members")
 
@@ -286,3 +292,9 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, BaseEstimator
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+def stop_reasons(fitted: Sequence[FittedNetwork]) -> list[StopReason]:
+    """Why the training of each network ended."""
+    reasons = [member.training.reason for member in fitted]
+    return [reason for reason in reasons if reason is not None]  # all have one

@@ -50,6 +50,8 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
         The same of each network.
     n_iter_ : int
         Number of epochs that all networks have trained.
+    stop_reasons_ : list of str
+        Why the training of each network ended.
 
     See Also
     --------

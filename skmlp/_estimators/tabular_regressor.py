@@ -70,6 +70,8 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         The same of each network.
     n_iter_ : int
         Number of epochs that all networks have trained.
+    stop_reasons_ : list of str
+        Why the training of each network ended.
 
     See Also
     --------

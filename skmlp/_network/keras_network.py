@@ -30,7 +30,7 @@ from skmlp._network.kinds import (
     Shape,
     Trained,
 )
-from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
+from skmlp._network.spec import Layer, NetworkSpec, TargetScaling, with_arrows
 
 if TYPE_CHECKING:
     import keras
@@ -158,6 +158,16 @@ class KerasSpec(NetworkSpec):
     def shape(self) -> tuple[int, ...]:
         n_features = sum(self.input_widths().values())
         return (n_features, *self.hidden_units, self.n_outputs)
+
+    def outline(self) -> str:
+        """Units of all layers, or the number of layers where they are no simple chain."""
+        if all(len(part.sources) == 1 and part.name != WHOLE for part in self.parts):
+            return super().outline()
+        inputs = " + ".join("x".join(map(str, entry.shape)) for entry in self.entries)
+        assert self.model is not None
+        layers = json.loads(self.model.text)["config"].get("layers", ())
+        n_layers = sum(layer["class_name"] != "InputLayer" for layer in layers)
+        return with_arrows((inputs, f"{n_layers} Keras layers", self.n_outputs))
 
     def _made_layers(self) -> Iterator[Layer]:
         yield from self.parts

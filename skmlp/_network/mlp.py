@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from skmlp._network.activation_kinds import activation_kind
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, normalization_kind
 from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
-from skmlp._network.spec import Activation, Layer, NetworkSpec, TargetScaling
+from skmlp._network.spec import Activation, Layer, NetworkSpec, TargetScaling, with_arrows
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class MLPSpec(NetworkSpec):
         """Units of all layers, from the features to the raw outputs."""
         wide = (self.n_wide,) if self.n_wide else ()
         return (*wide, self.n_features, *self.hidden_units, self.n_outputs)
+
+    def outline(self) -> str:
+        if not self.n_wide:
+            return super().outline()
+        wide, *deep = self.shape()
+        if not self.n_features:
+            return with_arrows((wide, self.n_outputs))
+        return f"{with_arrows(deep)}, and {wide} → {self.n_outputs}"
 
     def input_widths(self) -> dict[str, int]:
         """Number of columns of each input, by name, in the order of the columns in a row."""

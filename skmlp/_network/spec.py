@@ -98,6 +98,10 @@ class NetworkSpec(ABC):
     def shape(self) -> tuple[int, ...]:
         """Units of all layers, from the features to the raw outputs."""
 
+    def outline(self) -> str:
+        """The network in a few words: units of all layers."""
+        return with_arrows(self.shape())
+
     @abstractmethod
     def structure(self) -> NetworkSpec:
         """The same with all positive dropout rates set to 0.5, and no target scaling.
@@ -220,6 +224,11 @@ class NetworkSpec(ABC):
     def is_random(self) -> bool:
         """Whether training draws random numbers besides the order of the rows."""
         return any(layer.kind.is_random for layer in self.layers())
+
+
+def with_arrows(sizes: Iterable[Any]) -> str:
+    """Sizes of layers, one after the other."""
+    return " → ".join(map(str, sizes))
 
 
 def split_columns(X: Any, widths: Mapping[str, int]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from skmlp._engine.stopping import StopReason
 from skmlp._training.watchers import EpochWatcher
 
 # Share of an epoch by which the last one may be late: how long it takes is an estimate, and
@@ -45,6 +46,8 @@ class TimeLimit(EpochWatcher):
         epochs = n_trained + int(min(max(n_more, 0), self._most - n_trained))
         planned = self._fits[0].epochs
         if epochs < planned or (epochs > planned and passed < self._seconds / 2):
+            is_cut = epochs < self._most
+            reason = StopReason.TIME_LIMIT if is_cut else StopReason.EPOCHS
             for fit in self._fits:
-                fit.lay_out(epochs)
+                fit.lay_out(epochs, reason)
         return False
