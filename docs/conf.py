@@ -96,6 +96,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "notebook_extensions": set(),
     "show_signature": False,
+    "write_computation_times": False,
     "abort_on_example_error": True,
 }
 
