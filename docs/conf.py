@@ -97,7 +97,6 @@ sphinx_gallery_conf = {
     "notebook_extensions": set(),
     "show_signature": False,
     "write_computation_times": False,
-    "abort_on_example_error": True,
 }
 
 
