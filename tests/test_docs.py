@@ -120,6 +120,13 @@ def test_blocks_are_written_as_the_tests_read_them():
         assert text.count("<!-- not run") == len(re.findall(f"^{NOT_RUN}```python", text, re.M))
 
 
+def test_links_of_the_readme_lead_to_files():
+    """Sphinx checks those of the pages."""
+    links = re.findall(r"\]\((?!http)([^)#]+)", PAGES["README.md"].read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
 @pytest.mark.parametrize("module", [skmlp, skmlp.layers, skmlp.model_selection])
 def test_the_reference_has_every_public_name_with_examples(module):
     listed = PAGES["docs/api.md"].read_text(encoding="utf-8")
