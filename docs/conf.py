@@ -53,6 +53,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
+default_role = "literal"
+smartquotes = False  # options begin with two hyphens, and strings are in straight quotes
 # References of inherited scikit-learn docstrings to its own pages
 suppress_warnings = ["ref.ref", "ref.term"]
 
@@ -63,7 +65,9 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 
-copybutton_selector = "div.highlight-python pre, div.highlight-console pre"
+copybutton_selector = (
+    "div.highlight-python pre, div.highlight-Python pre, div.highlight-console pre"
+)
 
 html_title = "skmlp"
 html_theme = "pydata_sphinx_theme"
