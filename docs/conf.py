@@ -113,5 +113,11 @@ def constructor_signature(app, what, name, obj, options, signature, returns):
     return str(constructor.replace(parameters=plain, return_annotation=constructor.empty)), None
 
 
+def link_examples_to_the_gallery(app, docname, source):
+    """Links to scripts, which a repository's web pages follow, lead to pages of the site."""
+    source[0] = re.sub(r"\]\(\.\./examples/(\w+)\.py\)", r"](auto_examples/\1.rst)", source[0])
+
+
 def setup(app):
+    app.connect("source-read", link_examples_to_the_gallery)
     app.connect("autodoc-process-signature", constructor_signature)
