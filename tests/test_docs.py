@@ -20,7 +20,8 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 }
-QUICK = {"README.md", "docs/index.md", "docs/getting_started.md"}
+# Pages of most use, of one to three seconds each; others are marked slow
+QUICK = "README", "index", "getting_started", "training", "validation", "checkpoints", "keras"
 NOT_RUN = r"<!-- not run: .+ -->\n"
 BLOCK = re.compile(
     rf"^(?P<not_run>{NOT_RUN})?```python\n(?P<code>.*?)^```$"
@@ -68,7 +69,7 @@ def assert_same_output(printed, shown):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        pytest.param(name, marks=() if page.stem in QUICK else pytest.mark.slow)
         for name, page in PAGES.items()
         if blocks_of(page)
     ],
