@@ -14,10 +14,7 @@ KERAS_DATA = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"), "dataset
 # A call in a script, the environment variable that names the data, and a file of its download
 DATA = {
     "mnist": ("MNIST_NPZ", KERAS_DATA / "mnist.npz"),
-    "fashion_mnist": (
-        "FASHION_MNIST_NPZ",
-        KERAS_DATA / "fashion-mnist",
-    ),
+    "fashion_mnist": ("FASHION_MNIST_NPZ", KERAS_DATA / "fashion-mnist"),
     "cifar10": ("CIFAR10_NPZ", KERAS_DATA / "cifar-10-batches-py-target"),
     "fetch_california_housing": ("", Path(get_data_home(), "cal_housing_py3.pkz")),
 }
