@@ -1,4 +1,4 @@
-"""The installed files, and the examples in docstrings, README and documentation."""
+"""The installed files, public names, and the examples in docstrings."""
 
 import doctest
 import importlib
@@ -12,7 +12,6 @@ import pytest
 import skmlp
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_installed_files_are_complete():
@@ -61,10 +60,3 @@ def test_public_docstrings_name_every_parameter():
         assert "{" not in re.sub(r"\{class: weight\}|\\\w+\{.*", "", cls.__doc__)
         assert list(cls().get_params()) != []
         assert set(cls().get_params()) <= set(documented)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_blocks_of_the_pages_run(page):
-    """All code blocks of a page run as one script."""
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S)
-    exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "__main__"})

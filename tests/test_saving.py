@@ -6,7 +6,6 @@ import pickle
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -339,15 +338,3 @@ def test_losses_that_differ_in_what_keras_does_not_tell_are_trained_as_they_are(
         for delta in (0.1, 2.0)
     )
     assert one < 0.5 * other
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # MLflow warns about itself, during import too
-def test_mlflow(tmp_path, monkeypatch):
-    pytest.importorskip("mlflow", reason="mlflow is not installed")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "runs").as_uri())
-    page = Path(__file__).parent.parent / "docs" / "saving.md"
-    blocks = re.findall(r"```py(?:thon)?\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
-    exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": "__main__"})

@@ -33,7 +33,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
     ----------
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X is a DataFrame whose names are all strings.
     classes_ : ndarray of shape (n_classes,)
         Classes, sorted, or numbers of the labels.

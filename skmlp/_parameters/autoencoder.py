@@ -166,7 +166,7 @@ class AutoencoderTrainingParameters(TrainingParameters):
         text="""
         Keras metrics of the reconstruction by name ("mse", "mae" and the like too), as
         objects, or as functions of (rows, reconstruction), measured after every epoch and
-        stored in `history_`, for validation rows with the prefix "val_".
+        stored in `history_`, for validation rows with the prefix `"val_"`.
         """,
         takes_keras=True,
     )

@@ -98,7 +98,7 @@ class TrainingParameters(OptimizerParameters):
         Names of scikit-learn scorers, and Keras metrics by name ("mse" and the like too), as
         objects, or as functions of (y_true, y_pred), measured after every epoch and stored in
         `history_`: for training rows under the given names, for validation rows with the
-        prefix "val_". "acc" is scikit-learn's "accuracy". Unlike in Keras, training rows too
+        prefix `"val_"`. "acc" is scikit-learn's "accuracy". Unlike in Keras, training rows too
         are measured after the epoch.
         """,
         takes_keras=True,
