@@ -218,8 +218,8 @@ INTRODUCTION = """# Reference experiments
 
 Published experiments as estimators of this package, run by the scripts in `examples/` at the
 published size (`--full`). Published figures are single runs; measured ones are medians over
-the seeds. Seconds are those of one `fit`, compilation included, on two cores of an AMD EPYC
-that had much other work at the same time; a quiet machine needs a fraction of them.
+the seeds. Seconds are those of one `fit`, compilation included, on two cores
+that had much other work at the same time.
 `python docs/experiments.py` writes this page from the records in `docs/results/`.
 """
 HEAD = """| id | configuration | published | measured | seeds | seconds |
