@@ -174,7 +174,7 @@ class BaseKeras(KerasInputs, ABC):
         if is_model(given_model(self)):
             assert spec.model is not None
             functional = spec.model.made(seed)
-        return adapted_weights(functional, spec.entries, X)
+        return adapted_weights(functional, spec, X)
 
     def _settings(self) -> dict[str, Any]:
         """Settings of the fit, without those that are arguments of the function."""

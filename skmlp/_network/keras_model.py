@@ -83,24 +83,20 @@ def set_weights(model: keras.Model, spec: NetworkSpec, weights: Weights) -> None
     finalize(model)
 
 
-def adapted_weights(
-    model: keras.Model, entries: Sequence[Entry], X: np.ndarray
-) -> Sequence[np.ndarray]:
+def adapted_weights(model: keras.Model, spec: KerasSpec, X: np.ndarray) -> Sequence[np.ndarray]:
     """Arrays of a Keras network in order.
 
     `keras.layers.Normalization` right after an input adapts to the training rows.
     """
+    inputs = spec.inputs(X)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
-            entry = _entry_before(layer, model, entries)
-            columns = X[:, entry.start : entry.start + entry.width]
-            layer.adapt(columns.reshape(-1, *entry.shape))
+            entry = _entry_before(layer, model, spec)
+            layer.adapt(inputs[entry.name].reshape(-1, *entry.shape))
     return [variable.value.numpy().astype(np.float32) for variable in model.weights]
 
 
-def _entry_before(
-    layer: keras.layers.Layer, model: keras.Model, entries: Sequence[Entry]
-) -> Entry:
+def _entry_before(layer: keras.layers.Layer, model: keras.Model, spec: KerasSpec) -> Entry:
     """The input that a layer follows."""
     if isinstance(model, keras.Sequential):
         followed = [layer is model.layers[0]]
@@ -111,7 +107,7 @@ def _entry_before(
             "'model' must have a Normalization layer right after an input, where it adapts to "
             f"the rows; got {layer.name!r} after other layers; give it its mean and variance."
         )
-    return entries[followed.index(True)]
+    return spec.entries[followed.index(True)]
 
 
 def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: int) -> Weights:
