@@ -67,6 +67,19 @@ def test_fits_of_other_numbers_of_rows_trace_nothing_new():
     assert sorted(program.traces for program in STORE.idle()) == traces
 
 
+def test_an_ensemble_keeps_only_what_is_its_own(four):
+    def owner(array):
+        return array if array.base is None else owner(array.base)
+
+    kept = [
+        array
+        for network in four._members
+        for array in (*network.arrays, *map(np.asarray, network.training.optimizer))
+    ]
+    owners = {id(owner(array)): owner(array).nbytes for array in kept}
+    assert sum(owners.values()) <= 1.01 * sum(array.nbytes for array in kept)
+
+
 @pytest.mark.parametrize(("tolerance", "kept"), [(0.0, 1), (0.02, 2), (0.05, 3)])
 def test_a_later_epoch_that_is_nearly_as_good_is_kept(tolerance, kept):
     state = TrainingState(0, patience=Patience(math.inf, 0.0))

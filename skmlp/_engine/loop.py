@@ -259,7 +259,8 @@ class _Loop:
             watcher.on_end(self._logs[k])
         if may_change:
             kept = training.now()
-        fit.state.kept = fit.state.now if kept is None else kept
+        # Its own copy: a row of all networks' snapshots would keep the others in memory.
+        fit.state.kept = np.array(fit.state.now if kept is None else kept)
         return training.fitted(fit.state.kept)
 
 

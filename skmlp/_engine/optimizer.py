@@ -135,8 +135,10 @@ class ElementwiseOptimizer(Optimizer):
             assign(kind, self.packing.of_vector(np.reshape(vectors, (*self._lead, -1))))
 
     def state(self, member: int) -> State:
-        vectors = (vector.numpy() for vector in self._kept or self.moments())
-        return tuple(vector.reshape(-1, vector.shape[-1])[member] for vector in vectors)
+        vectors = self._kept or self.moments()
+        # A view of all networks' moments in NumPy would keep all of them in memory.
+        own = (vector[member] for vector in vectors) if self._lead else vectors
+        return tuple(vector.numpy() for vector in own)
 
     def moments(self) -> list[tf.Tensor]:
         values = [[tf.convert_to_tensor(v.value) for v in kind] for kind in self._moments]
