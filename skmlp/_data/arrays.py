@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from skmlp._data.column_types import named_columns
 from skmlp._data.encoded import EncodedData
+from skmlp._data.sparse_rows import as_trained, dense
 from skmlp._sklearn import check_sample_weight
 
 MIN_VALIDATION_ROWS = 2  # R² of a single row is not defined
@@ -54,8 +55,8 @@ def output_dtype(X: Any) -> type[np.floating]:
 
 def encode_features_and_target(
     estimator: Any, X: Any, y: Any, *, reset: bool, y_numeric: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Dense float32 X and y as an array, after scikit-learn's checks of both together."""
+) -> tuple[np.ndarray | sparse.csr_array, np.ndarray]:
+    """Float32 X, dense or CSR, and y as an array, after scikit-learn's checks of both."""
     # the check after the cast reports overflow
     with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
         X, y = validate_data(
@@ -69,8 +70,7 @@ def encode_features_and_target(
             y_numeric=y_numeric,
             reset=reset,
         )
-    # Batches are gathered inside the compiled epoch, which takes dense arrays only.
-    return dense(X), dense(y)
+        return as_trained(X), dense(y)
 
 
 def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
@@ -81,10 +81,6 @@ def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
                 estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset
             )
         )
-
-
-def dense(rows: Any) -> np.ndarray:
-    return rows.toarray() if sparse.issparse(rows) else rows
 
 
 def side_by_side(columns: Any) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._data.arrays import dense, encode_features, output_dtype
+from skmlp._data.arrays import encode_features, output_dtype
 from skmlp._data.columns import (
     Categories,
     categories_of,
@@ -19,6 +19,7 @@ from skmlp._data.columns import (
     values,
     with_codes,
 )
+from skmlp._data.sparse_rows import dense
 from skmlp._estimators.mlp import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.mlp import MLPSpec
@@ -41,6 +42,7 @@ class BaseWideDeep(BaseMLP):
         rows, y = super()._encode_pairs(
             with_codes(X, categories), y, reset=reset, is_validation=is_validation
         )
+        rows = dense(rows)
         if not is_validation:
             self._learn_inputs(X if hasattr(X, "columns") else rows, rows, categories, reset)
         return self._network_inputs(rows), y

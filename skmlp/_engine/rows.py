@@ -1,0 +1,86 @@
+"""Rows on the device: dense ones, or the entries of sparse ones and where each row's are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skmlp._data.encoded import EncodedData
+from skmlp._keras.tensorflow import tf
+
+
+class Rows(NamedTuple):
+    """Rows of all networks on the device, padded by rows of weight zero."""
+
+    X: tf.Tensor  # (capacity, n_features) float32; of sparse rows, the spans of their entries
+    y: tf.Tensor  # (capacity, n_outputs) float32 or (capacity,) int32
+    weight: tf.Tensor  # (capacity,) float32
+    offsets: list[int]  # where each network's rows begin
+    n_rows: list[int]  # of each network
+    entries: tuple[tf.Tensor, ...]  # of sparse rows: columns and values
+
+
+def placed(sets: Sequence[EncodedData], rows: Sequence[EncodedData], capacity: int) -> Rows:
+    """The rows of each network, of which `sets` are the distinct ones."""
+    ends = np.cumsum([data.n_rows for data in sets]).tolist()
+    starts = dict(zip(sets, [0, *ends], strict=False))
+    row_of_X, row_of_y, no_weight = padding_of(sets[0])
+    X = tf.constant(padded(row_arrays(sets), row_of_X, capacity))
+    y = X  # an autoencoder's targets are its rows
+    if any(data.y is not data.X for data in sets):
+        y = tf.constant(padded([data.y for data in sets], row_of_y, capacity))
+    weight = [data.unit_weight() for data in sets]
+    return Rows(
+        X,
+        y,
+        tf.constant(padded(weight, no_weight, capacity)),
+        [starts[data] for data in rows],
+        [data.n_rows for data in rows],
+        entries_of(sets),
+    )
+
+
+def row_arrays(sets: Sequence[EncodedData]) -> list[np.ndarray]:
+    """An array of each set that has a row for each of its rows: X, or (n_samples, 2) int32,
+    where a sparse row's entries begin and end among those of all sets.
+    """
+    if not sets[0].is_sparse:
+        return [data.X for data in sets]
+    n_before = np.cumsum([0, *(data.X.nnz for data in sets)])
+    return [
+        np.column_stack([data.X.indptr[:-1] + n, data.X.indptr[1:] + n]).astype(np.int32)
+        for data, n in zip(sets, n_before, strict=False)
+    ]
+
+
+def entries_of(sets: Sequence[EncodedData]) -> tuple[tf.Tensor, ...]:
+    """Columns and values of the entries of sparse rows, (n,) each; () for dense rows.
+
+    n is rounded up to a power of 2, so that data sets of many sizes share a trace.
+    """
+    if not sets[0].is_sparse:
+        return ()
+    n_entries = sum(data.X.nnz for data in sets)
+    capacity = 1 << n_entries.bit_length()
+    columns = [data.X.indices.astype(np.int32, copy=False) for data in sets]
+    values = [data.X.data for data in sets]
+    return (
+        tf.constant(padded(columns, np.int32(0), capacity)),
+        tf.constant(padded(values, np.float32(0), capacity)),
+    )
+
+
+def padding_of(data: EncodedData) -> tuple[Any, Any, Any]:
+    """X, y and weight of a row of padding, which is kept out of all sums by weight 0: those of
+    the first row, or a sparse row without entries.
+    """
+    row = np.zeros(2, np.int32) if data.is_sparse else data.X[0]
+    return row, data.y[0], np.float32(0)
+
+
+def padded(sets: Sequence[np.ndarray], row: Any, n_rows: int) -> np.ndarray:
+    """Rows, one set after the other, and copies of `row` up to `n_rows`."""
+    n_copies = n_rows - sum(map(len, sets))
+    return np.concatenate([*sets, np.broadcast_to(row, (n_copies, *np.shape(row)))])
