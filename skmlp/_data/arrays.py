@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.model_selection import train_test_split
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
 from skmlp._data.column_types import named_columns
 from skmlp._data.encoded import EncodedData
-from skmlp._data.sparse_rows import as_trained, dense
+from skmlp._data.sparse_rows import dense, dense_if_full, in_order
 from skmlp._sklearn import check_sample_weight
 
 MIN_VALIDATION_ROWS = 2  # R² of a single row is not defined
@@ -70,7 +71,11 @@ def encode_features_and_target(
             y_numeric=y_numeric,
             reset=reset,
         )
-        return as_trained(X), dense(y)
+        if sparse.issparse(X):
+            X = in_order(X)
+            assert_all_finite(X.data, input_name="X")  # sums of duplicates
+            X = dense_if_full(X)
+    return X, dense(y)
 
 
 def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
