@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy import sparse
 
-from skmlp._data.sparse_rows import arrays_of
+from skmlp._data.sparse_rows import Rows, arrays_of, bytes_of_rows, is_sparse
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedData:
     """Rows that the engine can train on or measure."""
 
-    X: np.ndarray | sparse.csr_array  # (n_samples, n_features) float32
+    X: Rows  # (n_samples, n_features) float32
     y: np.ndarray  # (n_samples, n_outputs) float32, or (n_samples,) int32 class indices
     weight: np.ndarray  # (n_samples,) float64, not negative, at least one positive
 
@@ -25,7 +24,7 @@ class EncodedData:
 
     @property
     def is_sparse(self) -> bool:
-        return sparse.issparse(self.X)
+        return is_sparse(self.X)
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -33,7 +32,7 @@ class EncodedData:
         return *arrays_of(self.X), self.y, self.weight
 
     @property
-    def weighted_rows(self) -> np.ndarray | sparse.csr_array:
+    def weighted_rows(self) -> Rows:
         """X without the rows of weight zero."""
         return self.X if self.weight.all() else self.X[self.weight > 0]
 
@@ -67,13 +66,8 @@ class EncodedData:
         """An order in which equal rows follow each other, and where the first of each is."""
         y = self.y.reshape(self.n_rows, -1)
         if self.is_sparse:
-            spans = zip(pairwise(self.X.indptr), y, strict=True)
-            keys = [
-                b"".join(
-                    part.tobytes() for part in (self.X.indices[a:b], self.X.data[a:b], of_row)
-                )
-                for (a, b), of_row in spans
-            ]
+            rows = zip(bytes_of_rows(self.X), bytes_of_rows(y), strict=True)
+            keys = [b"".join(parts) for parts in rows]
             order = np.array(sorted(range(len(keys)), key=keys.__getitem__))
             is_new = [keys[i] != keys[j] for i, j in pairwise(order)]
             return order, np.array([True, *is_new])

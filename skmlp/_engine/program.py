@@ -23,11 +23,10 @@ from skmlp._engine.compiled import Compiled
 from skmlp._engine.network import Network
 from skmlp._engine.optimizer import State, assign
 from skmlp._engine.recipe import Numbers, Recipe, beside
-from skmlp._engine.rows import Rows, placed
+from skmlp._engine.rows import Rows, inputs_of, placed
 from skmlp._engine.schedules import flat_cosine
 from skmlp._engine.trained import TrainedArrays
 from skmlp._keras.tensorflow import keras, tf
-from skmlp._network.sparse_inputs import SparseInputs
 
 # Numbers of X
 NUMBERS_OF_BLOCK = 2**18
@@ -193,8 +192,10 @@ class Program:
             first, n_batches = first[0], n_batches[0]  # all networks run the same batches
         size = self.recipe.batch_size
         n_in_block = min(self._batches_in_block(X), order.shape[-1] // size)
-        # Of a batch. Entries and rows are both padded.
-        n_entries = [columns.shape[0] * size // X.shape[0] for columns in entries[:1]]
+        n_columns = sum(self.network.input_widths.values())
+        # Of a batch, roughly: entries and rows are both padded.
+        n_entries = sum(columns.shape[0] for columns in entries[:1]) * size // X.shape[0]
+        n_entries *= self.n_members
 
         def block(start, totals, rates):  # type: ignore[no-untyped-def]
             # 1. Gather the rows of some batches.
@@ -210,7 +211,7 @@ class Program:
                 n_left = tf.minimum(size, n_rows - i * size)
                 n_sliced = size if self._in_xla else n_left
                 X, y, weight = (self._slice(array, begin, n_sliced) for array in gathered)
-                X = self._inputs(X, entries, *n_entries)
+                X = inputs_of(X, entries, n_columns, n_entries)
                 n_in_batch = tf.cast(n_left, tf.float32)
                 when = seed, epoch, first + i
                 reported, rates = self._trace_step(
@@ -273,15 +274,6 @@ class Program:
         n_numbers = self.n_members * self.recipe.batch_size * X.shape[-1]
         return NUMBERS_OF_BLOCK // n_numbers if n_numbers <= NUMBERS_OF_SMALL_BATCH else 1
 
-    def _inputs(
-        self, X: tf.Tensor, entries: Sequence[tf.Tensor], n_entries: int = 0
-    ) -> tf.Tensor | SparseInputs:
-        """The network's inputs, of rows or of spans of about `n_entries` entries."""
-        if not entries:
-            return X
-        n_columns = sum(self.network.input_widths.values())
-        return SparseInputs(X, *entries, n_columns, n_entries * self.n_members)
-
     def _slice(self, array: tf.Tensor, begin: Any, n_rows: int) -> tf.Tensor:
         """Some rows, behind the axis of networks if there is one."""
         lead, rest = len(self._lead), array.shape[len(self._lead) + 1 :]
@@ -294,7 +286,9 @@ class Program:
         X, y, weight = (tf.gather(rows, which) for rows in (X, y, weight))
         trained = self._trained.arrays(self._trained.measured_values())
         untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
-        X = self._inputs(X, entries, *(columns.shape[0] for columns in entries[:1]))
+        n_columns = sum(self.network.input_widths.values())
+        n_entries = sum(columns.shape[0] for columns in entries[:1])
+        X = inputs_of(X, entries, n_columns, n_entries)
         raw = self.network.outputs(X, trained, untrained)
         losses = self._losses(y, raw, weight, numbers)
         return tf.stack(losses, axis=-1), self._trained.penalty(trained, numbers), raw[0]

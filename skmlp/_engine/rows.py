@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp._data.encoded import EncodedData
+from skmlp._data.sparse_rows import Joined
 from skmlp._keras.tensorflow import tf
+from skmlp._network.sparse_inputs import SparseInputs
 
 
 class Rows(NamedTuple):
     """Rows of all networks on the device, padded by rows of weight zero."""
 
-    X: tf.Tensor  # (capacity, n_features) float32; of sparse rows, the spans of their entries
+    X: tf.Tensor  # (capacity, n_features) float32; of sparse ones, int32: see `row_arrays`
     y: tf.Tensor  # (capacity, n_outputs) float32 or (capacity,) int32
     weight: tf.Tensor  # (capacity,) float32
     offsets: list[int]  # where each network's rows begin
@@ -43,16 +45,45 @@ def placed(sets: Sequence[EncodedData], rows: Sequence[EncodedData], capacity: i
 
 
 def row_arrays(sets: Sequence[EncodedData]) -> list[np.ndarray]:
-    """An array of each set that has a row for each of its rows: X, or (n_samples, 2) int32,
-    where a sparse row's entries begin and end among those of all sets.
+    """An array of each set that has a row for each of its rows: X, or where a sparse row's
+    entries begin and end among those of all sets, (n_samples, 2) int32. The bits of a dense part
+    follow as more columns.
     """
     if not sets[0].is_sparse:
         return [data.X for data in sets]
-    n_before = np.cumsum([0, *(data.X.nnz for data in sets)])
+    n_before = np.cumsum([0, *(_sparse_part(data).nnz for data in sets)])
     return [
-        np.column_stack([data.X.indptr[:-1] + n, data.X.indptr[1:] + n]).astype(np.int32)
+        np.hstack([_spans(_sparse_part(data), n), *_dense_bits(data)])
         for data, n in zip(sets, n_before, strict=False)
     ]
+
+
+def _spans(rows: Any, n_before: int) -> np.ndarray:
+    """Where each CSR row's entries begin and end, behind others."""
+    ends = rows.indptr + n_before
+    return np.column_stack([ends[:-1], ends[1:]]).astype(np.int32)
+
+
+def _sparse_part(data: EncodedData) -> Any:
+    return data.X.parts[0] if isinstance(data.X, Joined) else data.X
+
+
+def _dense_bits(data: EncodedData) -> list[np.ndarray]:
+    if not isinstance(data.X, Joined):
+        return []
+    return [np.ascontiguousarray(data.X.parts[1]).view(np.int32)]
+
+
+def inputs_of(
+    X: tf.Tensor, entries: Sequence[tf.Tensor], n_columns: int, n_typical: int
+) -> tf.Tensor | SparseInputs | Joined:
+    """A network's inputs out of rows like those of `row_arrays`, with `n_typical` entries."""
+    if not entries:
+        return X
+    n_dense = X.shape[-1] - 2
+    spans, bits = tf.split(X, [2, n_dense], axis=-1)
+    inputs = SparseInputs(spans, *entries, n_columns - n_dense, n_typical)
+    return Joined([inputs, tf.bitcast(bits, tf.float32)]) if n_dense else inputs
 
 
 def entries_of(sets: Sequence[EncodedData]) -> tuple[tf.Tensor, ...]:
@@ -62,10 +93,10 @@ def entries_of(sets: Sequence[EncodedData]) -> tuple[tf.Tensor, ...]:
     """
     if not sets[0].is_sparse:
         return ()
-    n_entries = sum(data.X.nnz for data in sets)
-    capacity = 1 << n_entries.bit_length()
-    columns = [data.X.indices.astype(np.int32, copy=False) for data in sets]
-    values = [data.X.data for data in sets]
+    parts = [_sparse_part(data) for data in sets]
+    capacity = 1 << sum(part.nnz for part in parts).bit_length()
+    columns = [part.indices.astype(np.int32, copy=False) for part in parts]
+    values = [part.data for part in parts]
     return (
         tf.constant(padded(columns, np.int32(0), capacity)),
         tf.constant(padded(values, np.float32(0), capacity)),
@@ -73,10 +104,12 @@ def entries_of(sets: Sequence[EncodedData]) -> tuple[tf.Tensor, ...]:
 
 
 def padding_of(data: EncodedData) -> tuple[Any, Any, Any]:
-    """X, y and weight of a row of padding, which is kept out of all sums by weight 0: those of
-    the first row, or a sparse row without entries.
+    """X, y and weight of a row of padding, which is kept out of all sums by weight 0: the first
+    row, without entries if it is sparse.
     """
-    row = np.zeros(2, np.int32) if data.is_sparse else data.X[0]
+    row = row_arrays([data.rows(np.arange(1))])[0][0]
+    if data.is_sparse:
+        row[:2] = 0
     return row, data.y[0], np.float32(0)
 
 

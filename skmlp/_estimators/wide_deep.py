@@ -19,7 +19,7 @@ from skmlp._data.columns import (
     values,
     with_codes,
 )
-from skmlp._data.sparse_rows import dense
+from skmlp._data.sparse_rows import Rows, side_by_side
 from skmlp._estimators.mlp import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.mlp import MLPSpec
@@ -42,17 +42,15 @@ class BaseWideDeep(BaseMLP):
         rows, y = super()._encode_pairs(
             with_codes(X, categories), y, reset=reset, is_validation=is_validation
         )
-        rows = dense(rows)
         if not is_validation:
             self._learn_inputs(X if hasattr(X, "columns") else rows, rows, categories, reset)
         return self._network_inputs(rows), y
 
-    def _encode_features(self, X: Any) -> np.ndarray:
-        rows = encode_features(self, with_codes(X, self.categories_))
-        return self._network_inputs(dense(rows))
+    def _encode_features(self, X: Any) -> Rows:
+        return self._network_inputs(encode_features(self, with_codes(X, self.categories_)))
 
     def _learn_inputs(
-        self, X: Any, rows: np.ndarray, categories: Categories, reset: bool
+        self, X: Any, rows: Any, categories: Categories, reset: bool
     ) -> None:
         """Choose the inputs; without `reset`, refuse a choice unlike the learned one."""
         wide = chosen("wide_features", self.wide_features, X)
@@ -99,12 +97,11 @@ class BaseWideDeep(BaseMLP):
                 f"path; got {self.aux_loss_weight}."
             )
 
-    def _network_inputs(self, rows: np.ndarray) -> np.ndarray:
+    def _network_inputs(self, rows: Any) -> Rows:
         """Wide inputs, crosses and deep inputs, side by side."""
-        left, right = self.cross_inputs_.transpose(1, 0, 2)
-        crosses = values(rows, left) * values(rows, right)
-        wide, deep = values(rows, self.wide_inputs_), values(rows, self.deep_inputs_)
-        return np.hstack([wide, crosses, deep])
+        inputs = self.wide_inputs_, self.cross_inputs_, self.deep_inputs_
+        wide, crosses, deep = (values(rows, of) for of in inputs)
+        return side_by_side([wide, crosses], deep)
 
     def _spec(self) -> MLPSpec:
         return replace(

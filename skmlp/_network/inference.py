@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import DTypeLike
-from scipy import sparse
 
+from skmlp._data.sparse_rows import Rows, dense, is_sparse
 from skmlp._network.activation_kinds import Activation, LeakyReLU
 from skmlp._network.activations import numpy_activation
 from skmlp._network.kinds import Dropout, Kind, Weights
@@ -35,7 +35,7 @@ Arrays = tuple[np.ndarray, ...]
 def raw_outputs(
     spec: NetworkSpec,
     weights: Weights,
-    X: np.ndarray | sparse.spmatrix,
+    X: Rows,
     dtype: DTypeLike,
     *,
     auxiliary: bool = False,
@@ -54,7 +54,7 @@ def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
 def hidden_outputs(
     spec: NetworkSpec,
     weights: Weights,
-    X: np.ndarray | sparse.spmatrix,
+    X: Rows,
     dtype: DTypeLike,
     index: int,
 ) -> np.ndarray:
@@ -72,7 +72,7 @@ def decoded(
 def layer_outputs(
     spec: NetworkSpec,
     weights: Weights,
-    X: np.ndarray | sparse.spmatrix,
+    X: Rows,
     dtype: DTypeLike,
     name: str,
     given: str = "",
@@ -89,7 +89,7 @@ def layer_outputs(
     arrays = dict(zip(widths, weights, strict=True))
     n_samples = X.shape[0]
     rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths[layer.name] for layer, _ in steps))
-    makes_dense = sparse.issparse(X) and not spec.takes_sparse()
+    makes_dense = is_sparse(X) and not spec.takes_sparse()
     if makes_dense:
         rows = min(rows, max(MAX_DENSE_VALUES // X.shape[1], 1))
     precision: DTypeLike = np.float32
@@ -102,8 +102,8 @@ def layer_outputs(
         for layer, unneeded in steps
     ]
 
-    def forward(chunk: np.ndarray | sparse.spmatrix) -> np.ndarray:
-        chunk = chunk.toarray() if makes_dense else chunk
+    def forward(chunk: Rows) -> np.ndarray:
+        chunk = dense(chunk) if makes_dense else chunk
         values = {given: chunk} if given else spec.inputs(chunk)
         for (layer, unneeded), output in zip(steps, run, strict=True):
             values[layer.name] = output(*[values[source] for source in layer.sources])

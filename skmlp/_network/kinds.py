@@ -14,7 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from scipy import sparse
+
+from skmlp._data.sparse_rows import Joined, is_sparse
 
 if TYPE_CHECKING:
     import keras
@@ -167,27 +168,6 @@ class Dense(Kind):
         return output
 
 
-@dataclass(frozen=True, eq=False)
-class Joined:
-    """Inputs side by side, some of them sparse: arrays or tensors."""
-
-    parts: Sequence[Any]  # (..., rows, columns)
-
-    @property
-    def shape(self) -> tuple[Any, ...]:
-        widths = [part.shape[-1] for part in self.parts]
-        return *self.parts[0].shape[:-1], sum(widths)
-
-    def __matmul__(self, kernel: Any) -> Any:
-        """The product with a kernel, (..., columns, units)."""
-        start, products = 0, []
-        for part in self.parts:
-            end = start + part.shape[-1]
-            products.append(part @ kernel[..., start:end, :])
-            start = end
-        return sum(products[1:], products[0])
-
-
 @dataclass(frozen=True)
 class Concatenate(Kind):
     """Inputs side by side."""
@@ -200,8 +180,7 @@ class Concatenate(Kind):
         return keras.layers.Concatenate(**name_and_dtype)
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: Any) -> Any:
-        is_sparse = any(sparse.issparse(rows) or isinstance(rows, Joined) for rows in inputs)
-        return Joined(inputs) if is_sparse else np.hstack(inputs)
+        return Joined(inputs) if any(map(is_sparse, inputs)) else np.hstack(inputs)
 
     def tensor(self, arrays: Sequence[tf.Tensor], *inputs: Any) -> Any:
         from skmlp._keras.tensorflow import tf
