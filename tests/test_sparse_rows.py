@@ -1,13 +1,21 @@
-"""Sparse rows are trained on and predicted without dense copies, with the results of dense ones."""
+"""Sparse rows are never made dense, and give the results of dense ones."""
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from scipy import sparse
 from sklearn.base import clone
 
-from skmlp import KerasClassifier, MLPClassifier, MLPRegressor
+from skmlp import (
+    KerasClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    WideDeepClassifier,
+    WideDeepRegressor,
+)
+from skmlp._data import columns, sparse_rows
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.store import STORE
 from skmlp._network.sparse_inputs import SparseInputs
@@ -15,7 +23,17 @@ from skmlp.model_selection import GridSearchCV
 
 SETTINGS = {"hidden_layer_sizes": (8,), "epochs": 3, "batch_size": 32, "random_state": 0}
 N_COLUMNS = 300
-OPTIMIZERS = ("sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam", "adamw", "ftrl", "lion")
+OPTIMIZERS = (
+    "sgd",
+    "rmsprop",
+    "adagrad",
+    "adadelta",
+    "adamax",
+    "nadam",
+    "adamw",
+    "ftrl",
+    "lion",
+)
 OF_ALL_WEIGHTS = ("adafactor", "lamb")  # their steps do not treat every number alike
 
 
@@ -23,9 +41,8 @@ OF_ALL_WEIGHTS = ("adafactor", "lamb")  # their steps do not treat every number 
 def rows():
     """80 rows of 3 entries: row 0 is empty, row 1 has 60, and row 2 equals row 3."""
     rng = np.random.RandomState(0)
-    columns = rng.randint(N_COLUMNS, size=(80, 3))
     X = sparse.lil_array((80, N_COLUMNS), dtype=np.float32)
-    for i, of_row in enumerate(columns):
+    for i, of_row in enumerate(rng.randint(N_COLUMNS, size=(80, 3))):
         X[i, of_row] = rng.rand(len(of_row)) + 0.5
     X[0], X[3] = 0, X[2]
     X[1, ::5] = rng.rand(60)
@@ -78,14 +95,16 @@ def test_products_and_gradients(lead):
     X.data[0] = 0
     index = rng.randint(6, size=(*lead, 4))
     spans = np.stack([X.indptr[:-1][index], X.indptr[1:][index]], axis=-1)
-    inputs = SparseInputs(tf.constant(spans), tf.constant(X.indices), tf.constant(X.data), 20, 8)
+    inputs = SparseInputs(
+        tf.constant(spans), tf.constant(X.indices), tf.constant(X.data), 20, 8
+    )
     dense = X.toarray()[index]
     np.testing.assert_array_equal(inputs.dense(), dense)
-    for part, columns in [(inputs, slice(0, 20)), (inputs[..., 5:12], slice(5, 12))]:
-        kernel = tf.constant(rng.randn(*lead, columns.stop - columns.start, 3), tf.float32)
+    for part, where in [(inputs, slice(0, 20)), (inputs[..., 5:12], slice(5, 12))]:
+        kernel = tf.constant(rng.randn(*lead, where.stop - where.start, 3), tf.float32)
         upstream = rng.randn(*lead, 4, 3).astype(np.float32)
         found = []
-        for x in (part, tf.constant(dense[..., columns])):
+        for x in (part, tf.constant(dense[..., where])):
             with tf.GradientTape() as tape:
                 tape.watch(kernel)
                 product = x @ kernel
@@ -223,9 +242,9 @@ def test_fuller_rows_are_trained_on_dense(labels):
 def test_values_that_are_not_finite_are_refused(value, rows, labels, fitted):
     X = rows.astype(np.float64)
     X.data[0] = value
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         clone(fitted).fit(X, labels)
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         fitted.predict(X)
 
 
@@ -270,3 +289,87 @@ def test_keras_networks(first, rows, labels, monkeypatch):
     np.testing.assert_allclose(
         ours.predict_proba(rows), dense.predict_proba(rows.toarray()), rtol=1e-4
     )
+
+
+# Wide paths
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.RandomState(0)
+    frame = pd.DataFrame(
+        {
+            "number": rng.randn(120),
+            "town": pd.Categorical(rng.randint(30, size=120)),
+            "kind": pd.Categorical(rng.randint(40, size=120)),
+        }
+    )
+    return frame, frame["number"] + 2 * (frame["kind"] == 3)
+
+
+WIDE_DEEP = WideDeepRegressor(
+    **SETTINGS,
+    wide_features=["town", "kind"],
+    deep_features=["number"],
+    wide_crosses=[("town", "kind"), ("number", "town")],
+    wide_optimizer="ftrl",
+)
+
+
+def in_dense_form(monkeypatch, estimator, *data):
+    """The estimator, fitted while all rows are dense."""
+    monkeypatch.setattr(sparse_rows, "MAX_DENSITY", 0.0)
+    fitted = clone(estimator).fit(*data)
+    assert isinstance(fitted._encode_features(data[0]), np.ndarray)
+    predicted = fitted.predict(data[0])
+    monkeypatch.undo()
+    return fitted, predicted
+
+
+@pytest.mark.parametrize("units", [(8,), ()], ids=["with a deep path", "without"])
+def test_many_crosses_are_sparse(units, table, monkeypatch):
+    estimator = clone(WIDE_DEEP).set_params(hidden_layer_sizes=units)
+    dense, predicted = in_dense_form(monkeypatch, estimator, *table)
+    ours = estimator.fit(*table)
+    inputs = ours._encode_features(table[0])
+    assert isinstance(inputs, sparse_rows.Joined if units else sparse.csr_array)
+    assert_equal_networks(ours, dense)
+    np.testing.assert_allclose(ours.predict(table[0]), predicted, atol=1e-5)
+
+
+def test_values_of_inputs_in_both_forms(monkeypatch):
+    rng = np.random.RandomState(0)
+    numbers, codes = rng.randn(50, 2), rng.randint(-1, 6, (50, 2))  # -1: not known
+    rows = np.hstack([numbers, codes]).astype(np.float32)
+    n_categories = {2: 6, 3: 6}
+    pairs = [np.array(pair) for pair in ([2, 3], [0, 2], [2, 0], [0, 1], [3, 3])]
+    of_columns = columns.terms(range(4), n_categories)
+    crosses = columns.crossed_terms(rows[:20], pairs, n_categories)
+    assert 12 + 13 < len(crosses) < 20 + 13 + 6
+    for inputs in (of_columns, crosses):
+        dense = columns.values(rows, inputs)
+        with monkeypatch.context() as patch:
+            patch.setattr(sparse_rows, "MAX_DENSITY", 2.0)
+            ours = columns.values(rows, inputs)
+        assert sparse.issparse(ours)
+        np.testing.assert_array_equal(ours.toarray(), dense)
+
+
+def test_columns_of_sparse_rows(rows, labels):
+    settings = SETTINGS | {"wide_crosses": [(0, 5), (10, 15)], "deep_features": slice(5, 300)}
+    ours, dense = (
+        WideDeepClassifier(**settings).fit(X, labels) for X in (rows, rows.toarray())
+    )
+    assert sparse.issparse(ours._encode_features(rows))
+    assert_equal_networks(ours, dense)
+    predicted = dense.predict_proba(rows.toarray())
+    np.testing.assert_allclose(ours.predict_proba(rows), predicted, rtol=1e-5)
+
+
+def test_frozen_layers_beside_a_wide_path(table, monkeypatch):
+    first = clone(WIDE_DEEP).fit(*table)
+    reusing = clone(WIDE_DEEP).set_params(pretrained=first, n_frozen_layers=1)
+    dense, _ = in_dense_form(monkeypatch, reusing, *table)
+    ours = clone(reusing).fit(*table)
+    np.testing.assert_array_equal(ours.coefs_[0], first.coefs_[0])
+    assert_equal_networks(ours, dense)

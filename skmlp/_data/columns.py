@@ -161,8 +161,8 @@ def column_pairs(crosses: np.ndarray) -> np.ndarray:
 def values(rows: Any, inputs: np.ndarray) -> np.ndarray | sparse.csr_array:
     """Values of inputs for rows of numbers and codes, (n_samples, n_inputs) float32.
 
-    `inputs` are terms, (n_inputs, 2), or products of terms, (n_inputs, n_factors, 2). The values
-    are sparse for sparse rows, and where most of many are zero.
+    `inputs` are terms, (n_inputs, 2), or products of terms, (n_inputs, n_factors, 2). The
+    values are sparse for sparse rows, and where most of them are zero.
     """
     factors = inputs if inputs.ndim == 3 else inputs[:, None]
     if sparse.issparse(rows):

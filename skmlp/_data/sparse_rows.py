@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -77,7 +77,8 @@ class Joined:
         return Joined([part.astype(dtype) for part in self.parts])
 
 
-Rows = np.ndarray | sparse.csr_array | Joined  # Joined: a CSR and a dense part
+# A dense array, a CSR array, or a CSR part and a dense one that are `Joined`.
+Rows: TypeAlias = Any
 
 
 def is_sparse(rows: Any) -> bool:

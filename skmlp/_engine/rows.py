@@ -45,9 +45,10 @@ def placed(sets: Sequence[EncodedData], rows: Sequence[EncodedData], capacity: i
 
 
 def row_arrays(sets: Sequence[EncodedData]) -> list[np.ndarray]:
-    """An array of each set that has a row for each of its rows: X, or where a sparse row's
-    entries begin and end among those of all sets, (n_samples, 2) int32. The bits of a dense part
-    follow as more columns.
+    """An array of each set with a row for each of its rows.
+
+    This is X; or of sparse rows the spans of their entries, which lie behind those of the sets
+    before, (n_samples, 2) int32. The bits of a dense part follow as further columns.
     """
     if not sets[0].is_sparse:
         return [data.X for data in sets]
@@ -82,7 +83,8 @@ def inputs_of(
         return X
     n_dense = X.shape[-1] - 2
     spans, bits = tf.split(X, [2, n_dense], axis=-1)
-    inputs = SparseInputs(spans, *entries, n_columns - n_dense, n_typical)
+    columns, values = entries
+    inputs = SparseInputs(spans, columns, values, n_columns - n_dense, n_typical)
     return Joined([inputs, tf.bitcast(bits, tf.float32)]) if n_dense else inputs
 
 

@@ -49,9 +49,7 @@ class BaseWideDeep(BaseMLP):
     def _encode_features(self, X: Any) -> Rows:
         return self._network_inputs(encode_features(self, with_codes(X, self.categories_)))
 
-    def _learn_inputs(
-        self, X: Any, rows: Any, categories: Categories, reset: bool
-    ) -> None:
+    def _learn_inputs(self, X: Any, rows: Any, categories: Categories, reset: bool) -> None:
         """Choose the inputs; without `reset`, refuse a choice unlike the learned one."""
         wide = chosen("wide_features", self.wide_features, X)
         deep = chosen("deep_features", self.deep_features, X)

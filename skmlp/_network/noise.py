@@ -27,20 +27,24 @@ def random_bits(x: tf.Tensor | Entries, counters: Sequence[tf.Tensor]) -> tf.Ten
     Counters are scalars, or (n,) for n networks with x of shape (n, rows, units). Entries of
     sparse rows get those of their places in dense rows.
     """
-    if isinstance(x, Entries):
-        units, of_x = x.units, x.of_network
-    else:
-        shape = tf.shape(x)[-2:]
-        units = tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
-
-        def of_x(counter: tf.Tensor) -> tf.Tensor:
-            return counter[:, None, None] if counter.shape.rank else counter
-
+    units = _places(x)
     low, high = tf.constant(0, tf.uint32), tf.constant(0x9E3779B9, tf.uint32)
     for counter in counters:
-        counter = of_x(tf.cast(counter, tf.uint32))
+        counter = tf.cast(counter, tf.uint32)
+        if isinstance(x, Entries):
+            counter = x.of_network(counter)
+        elif counter.shape.rank:
+            counter = counter[:, None, None]
         low, high = mixed(tf.bitwise.bitwise_xor(low, counter)), mixed(high + counter)
     return mixed(units + low, high)
+
+
+def _places(x: tf.Tensor | Entries) -> tf.Tensor:
+    """The place of each value among those of a network's rows, uint32."""
+    if isinstance(x, Entries):
+        return x.units
+    shape = tf.shape(x)[-2:]
+    return tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
 
 
 def mixed(x: tf.Tensor, key: tf.Tensor | int = 0) -> tf.Tensor:

@@ -58,7 +58,7 @@ class SparseInputs:
         return replace(self, first=self.first + columns.start, last=self.first + columns.stop)
 
     def mapped(self, function: Callable[[Entries], tf.Tensor]) -> SparseInputs:
-        """The rows with `function(entries)` as the values of their entries, and zeros as before."""
+        """The rows with `function(entries)` as the values of their entries."""
         assert self.function is None
         return replace(self, function=function)
 
@@ -124,7 +124,9 @@ class SparseInputs:
             rows = tf.minimum(rows, tf.size(ends) - 1)
             is_entry = places < n_entries
             among_all = places + tf.gather(ends - ends_of_rows, rows)
-            return i + 1, add(sums, self._entries(rows, tf.where(is_entry, among_all, 0), is_entry))
+            return i + 1, add(
+                sums, self._entries(rows, tf.where(is_entry, among_all, 0), is_entry)
+            )
 
         n_blocks = (n_entries + size - 1) // size
         _, sums = tf.while_loop(lambda i, _: i < n_blocks, block, (0, zeros))
