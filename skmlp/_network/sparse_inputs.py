@@ -59,8 +59,10 @@ class SparseInputs:
 
     def mapped(self, function: Callable[[Entries], tf.Tensor]) -> SparseInputs:
         """The rows with `function(entries)` as the values of their entries."""
-        assert self.function is None
-        return replace(self, function=function)
+        before = self.function
+        if before is None:
+            return replace(self, function=function)
+        return replace(self, function=lambda e: function(e._replace(values=before(e))))
 
     def __matmul__(self, kernel: tf.Tensor) -> tf.Tensor:
         """The product with a kernel, (..., columns, units).
