@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from skmlp._data.sparse_rows import Rows, arrays_of, bytes_of_rows, is_sparse
+from skmlp._data.sparse_rows import Matrix, arrays_of, bytes_of_rows, is_sparse
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedData:
     """Rows that the engine can train on or measure."""
 
-    X: Rows  # (n_samples, n_features) float32
+    X: Matrix  # (n_samples, n_features) float32
     y: np.ndarray  # (n_samples, n_outputs) float32, or (n_samples,) int32 class indices
     weight: np.ndarray  # (n_samples,) float64, not negative, at least one positive
 
@@ -32,7 +32,7 @@ class EncodedData:
         return *arrays_of(self.X), self.y, self.weight
 
     @property
-    def weighted_rows(self) -> Rows:
+    def weighted_rows(self) -> Matrix:
         """X without the rows of weight zero."""
         return self.X if self.weight.all() else self.X[self.weight > 0]
 

@@ -78,7 +78,7 @@ class Joined:
 
 
 # A dense array, a CSR array, or a CSR part and a dense one that are `Joined`.
-Rows: TypeAlias = Any
+Matrix: TypeAlias = Any
 
 
 def is_sparse(rows: Any) -> bool:
@@ -86,8 +86,8 @@ def is_sparse(rows: Any) -> bool:
     return sparse.issparse(rows) or isinstance(rows, Joined)
 
 
-def side_by_side(wide: Sequence[Any], deep: Any) -> Rows:
-    """Columns to train on: all of `wide`, and those of `deep`, each dense or CSR."""
+def side_by_side(wide: Sequence[Any], deep: Any) -> Matrix:
+    """Columns to train on: all of `wide`, and those of `deep`, each dense or sparse."""
     sides = [_in_one(wide), _in_one([deep])]
     if not sides[1].shape[1]:
         return sides[0]
@@ -99,7 +99,7 @@ def side_by_side(wide: Sequence[Any], deep: Any) -> Rows:
 def _in_one(parts: Sequence[Any]) -> np.ndarray | sparse.csr_array:
     if not any(map(sparse.issparse, parts)):
         return np.hstack(parts)
-    return dense_if_full(in_order(sparse.hstack(parts, format="csr")))
+    return in_order(sparse.hstack(parts, format="csr"))
 
 
 def dense(rows: Any) -> np.ndarray:

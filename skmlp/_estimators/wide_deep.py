@@ -19,7 +19,7 @@ from skmlp._data.columns import (
     values,
     with_codes,
 )
-from skmlp._data.sparse_rows import Rows, side_by_side
+from skmlp._data.sparse_rows import Matrix, side_by_side
 from skmlp._estimators.mlp import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.mlp import MLPSpec
@@ -46,7 +46,7 @@ class BaseWideDeep(BaseMLP):
             self._learn_inputs(X if hasattr(X, "columns") else rows, rows, categories, reset)
         return self._network_inputs(rows), y
 
-    def _encode_features(self, X: Any) -> Rows:
+    def _encode_features(self, X: Any) -> Matrix:
         return self._network_inputs(encode_features(self, with_codes(X, self.categories_)))
 
     def _learn_inputs(self, X: Any, rows: Any, categories: Categories, reset: bool) -> None:
@@ -95,7 +95,7 @@ class BaseWideDeep(BaseMLP):
                 f"path; got {self.aux_loss_weight}."
             )
 
-    def _network_inputs(self, rows: Any) -> Rows:
+    def _network_inputs(self, rows: Any) -> Matrix:
         """Wide inputs, crosses and deep inputs, side by side."""
         inputs = self.wide_inputs_, self.cross_inputs_, self.deep_inputs_
         wide, crosses, deep = (values(rows, of) for of in inputs)

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import DTypeLike
 
-from skmlp._data.sparse_rows import Rows, dense, is_sparse
+from skmlp._data.sparse_rows import Matrix, dense, is_sparse
 from skmlp._network.activation_kinds import Activation, LeakyReLU
 from skmlp._network.activations import numpy_activation
 from skmlp._network.kinds import Dropout, Kind, Weights
@@ -35,7 +35,7 @@ Arrays = tuple[np.ndarray, ...]
 def raw_outputs(
     spec: NetworkSpec,
     weights: Weights,
-    X: Rows,
+    X: Matrix,
     dtype: DTypeLike,
     *,
     auxiliary: bool = False,
@@ -54,7 +54,7 @@ def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
 def hidden_outputs(
     spec: NetworkSpec,
     weights: Weights,
-    X: Rows,
+    X: Matrix,
     dtype: DTypeLike,
     index: int,
 ) -> np.ndarray:
@@ -72,7 +72,7 @@ def decoded(
 def layer_outputs(
     spec: NetworkSpec,
     weights: Weights,
-    X: Rows,
+    X: Matrix,
     dtype: DTypeLike,
     name: str,
     given: str = "",
@@ -102,7 +102,7 @@ def layer_outputs(
         for layer, unneeded in steps
     ]
 
-    def forward(chunk: Rows) -> np.ndarray:
+    def forward(chunk: Matrix) -> np.ndarray:
         chunk = dense(chunk) if makes_dense else chunk
         values = {given: chunk} if given else spec.inputs(chunk)
         for (layer, unneeded), output in zip(steps, run, strict=True):

@@ -69,44 +69,47 @@ class SparseInputs:
 
         Its gradient is dense, since most optimizers move also the weights of unseen columns.
         """
-        units = kernel.shape[-1]
-        n_rows = tf.reduce_prod(tf.shape(self.spans)[:-1])
+        width, units = kernel.shape[-2:]
+
+        def kernel_rows(entries: Entries) -> tf.Tensor:
+            if entries.networks is None:
+                return entries.columns
+            return entries.columns + entries.networks * width
 
         @tf.custom_gradient
         def product(kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
             def add_products(outputs: tf.Tensor, entries: Entries) -> tf.Tensor:
-                products = tf.gather(kernel, entries.columns) * entries.values[:, None]
+                products = tf.gather(kernel, kernel_rows(entries)) * entries.values[:, None]
                 return tf.tensor_scatter_nd_add(outputs, entries.rows[:, None], products)
 
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
                 def add_gradients(gradients: tf.Tensor, entries: Entries) -> tf.Tensor:
                     products = tf.gather(upstream, entries.rows) * entries.values[:, None]
-                    return tf.tensor_scatter_nd_add(
-                        gradients, entries.columns[:, None], products
-                    )
+                    at = kernel_rows(entries)[:, None]
+                    return tf.tensor_scatter_nd_add(gradients, at, products)
 
                 return self._summed(tf.zeros_like(kernel), add_gradients, units)
 
-            outputs = self._summed(tf.zeros([n_rows, units]), add_products, units)
-            return outputs, gradient
+            zeros = tf.zeros([self._n_rows(), units])
+            return self._summed(zeros, add_products, units), gradient
 
         outputs = product(tf.reshape(kernel, [-1, units]))
         return tf.reshape(outputs, [*self._lead(), -1, units])
 
     def dense(self) -> tf.Tensor:
         """Dense rows, (..., rows, columns)."""
-        shape = self.shape[-1]
-        n_rows = tf.reduce_prod(tf.shape(self.spans)[:-1])
+        width = self.shape[-1]
 
         def add(rows: tf.Tensor, entries: Entries) -> tf.Tensor:
-            columns = entries.columns
-            if entries.networks is not None:
-                columns -= entries.networks * shape
-            places = tf.stack([entries.rows, columns], axis=-1)
-            return tf.tensor_scatter_nd_add(rows, places, entries.values)
+            at = tf.stack([entries.rows, entries.columns], axis=-1)
+            return tf.tensor_scatter_nd_add(rows, at, entries.values)
 
-        rows = self._summed(tf.zeros([n_rows, shape]), add, 1)
-        return tf.reshape(rows, [*self._lead(), -1, shape])
+        rows = self._summed(tf.zeros([self._n_rows(), width]), add, 1)
+        return tf.reshape(rows, [*self._lead(), -1, width])
+
+    def _n_rows(self) -> tf.Tensor:
+        """Of all networks; the last batch may have fewer than others."""
+        return tf.reduce_prod(tf.shape(self.spans)[:-1])
 
     def _lead(self) -> list[int]:
         return list(self.spans.shape[:-2])
@@ -150,10 +153,7 @@ class SparseInputs:
         entries = Entries(rows, columns, tf.gather(self.values, places), networks, units)
         if self.function is not None:
             entries = entries._replace(values=self.function(entries))
-        values = tf.where(is_entry, entries.values, 0.0)
-        if networks is not None:
-            columns += networks * width
-        return entries._replace(columns=columns, values=values)
+        return entries._replace(values=tf.where(is_entry, entries.values, 0.0))
 
     def _block_size(self, units: int) -> int:
         """A power of 2. The sums are the same for all, since entries are added one by one."""
