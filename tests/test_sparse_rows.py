@@ -15,7 +15,7 @@ from skmlp import (
     WideDeepClassifier,
     WideDeepRegressor,
 )
-from skmlp._data import columns, sparse_rows
+from skmlp._data import arrays, columns, sparse_rows
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.store import STORE
 from skmlp._network.sparse_inputs import SparseInputs
@@ -257,6 +257,12 @@ def test_sums_of_duplicates_that_are_not_finite_are_refused(rows, labels, fitted
         clone(fitted).fit(sparse.coo_array((data, tuple(twice)), rows.shape), labels)
 
 
+def test_too_many_values_are_refused(rows, labels, fitted, monkeypatch):
+    monkeypatch.setattr(arrays, "MAX_ENTRIES", 100)
+    with pytest.raises(ValueError, match="'X' must have at most 100 values"):
+        clone(fitted).fit(rows, labels)
+
+
 def test_another_width_is_refused(rows, fitted):
     with pytest.raises(ValueError, match="300 features"):
         fitted.predict(rows[:, :200])
@@ -265,6 +271,7 @@ def test_another_width_is_refused(rows, fitted):
 # Other estimators
 
 
+@pytest.mark.slow
 def test_regressor(rows):
     y = rows @ np.random.RandomState(1).randn(N_COLUMNS, 2)
     check_against_dense(MLPRegressor(**SETTINGS, normalize_y=True), rows, y)

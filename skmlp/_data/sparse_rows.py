@@ -15,6 +15,7 @@ from scipy import sparse
 # dense row. So fuller rows are made dense, as long as the copy is small.
 MAX_DENSITY = 0.02
 MAX_BYTES_OF_DENSE = 2**28  # float32
+MAX_ENTRIES = 2**31 - 1  # the engine counts them by int32
 
 
 def in_order(rows: Any) -> sparse.csr_array:
