@@ -37,6 +37,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import psutil
+import sparse_rows
 import tensorflow as tf
 from by_hand import hand_written_epoch
 from scipy.stats import loguniform
@@ -737,6 +738,20 @@ def memory_of_a_million_rows() -> Timings:
     return alternate(contenders, 1)
 
 
+def sparse_fit(work: str, peer: str, rounds: int = 3) -> Timings:
+    """A warm fit of sparse rows, beside a peer; also prints the memory of both processes."""
+    peaks: dict[str, float] = {}
+
+    def measure(contender: str) -> float:
+        taken, peaks[contender] = sparse_rows.measured(work, contender)
+        return taken
+
+    timings = alternate({name: partial(measure, name) for name in ("skmlp", peer)}, rounds)
+    for name, peak in peaks.items():
+        print(f"    {name}: {peak / 1e9:.2f} GB, {peak / peaks['skmlp']:.2f} times skmlp's")
+    return timings
+
+
 def against_earlier(measure: Callable[..., float], *arguments: object) -> Timings:
     """`measure` in two processes: one with this skmlp, one with that of `SKMLP_EARLIER`."""
     with ExitStack() as stack:
@@ -829,6 +844,14 @@ ROWS: dict[str, tuple[Callable[[], Timings], Goals]] = {
     "halving search": (halving_search, {}),
     "200 fits": (two_hundred_fits, {"tenth fit (5-15)": "at least 1"}),
     "memory of a million rows": (memory_of_a_million_rows, {}),
+    "sparse, 2,000 texts": (
+        partial(sparse_fit, "2,000 texts", "scikit-learn"),
+        {"scikit-learn": "at least 1.5"},
+    ),
+    "sparse, 20,000 texts": (
+        partial(sparse_fit, "20,000 texts", "scikit-learn"),
+        {"scikit-learn": "at least 2"},
+    ),
     "import": (import_time, {"sklearn": "at least 0.83"}),
 }
 
@@ -845,6 +868,11 @@ COMPARED: dict[str, tuple] = {
     "partial_fit of 32 rows": (measured_partial_fit,),
     "stacked search": (measured_stacked_search,),
 }
+if "TABULAR_DATA" in os.environ:
+    ROWS["sparse, crosses of adult"] = (
+        partial(sparse_fit, "adult", sparse_rows.DENSE),
+        {sparse_rows.DENSE: "at least 1"},
+    )
 if EARLIER:
     for name, work in COMPARED.items():
         goals = {"earlier version": "at least 1"}

@@ -38,6 +38,7 @@ TENSORFLOW_ALLOWED = (
     "_network.keras_stack",
     "_network.keras_text",
     "_network.noise",
+    "_network.sparse_inputs",
     "_engine",
     "_training.metrics",
     "_training.preparation",

@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.model_selection import train_test_split
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
 from skmlp._data.column_types import named_columns
 from skmlp._data.encoded import EncodedData
+from skmlp._data.sparse_rows import MAX_ENTRIES, Matrix, dense, dense_if_full, in_order
 from skmlp._sklearn import check_sample_weight
 
 MIN_VALIDATION_ROWS = 2  # R² of a single row is not defined
 
 
-def encode_features(estimator: Any, X: Any) -> np.ndarray | sparse.spmatrix:
+def encode_features(estimator: Any, X: Any) -> Matrix:
     """Rows to predict as float32, dense or CSR, after scikit-learn's checks of values, columns
     and names.
     """
@@ -54,8 +56,8 @@ def output_dtype(X: Any) -> type[np.floating]:
 
 def encode_features_and_target(
     estimator: Any, X: Any, y: Any, *, reset: bool, y_numeric: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Dense float32 X and y as an array, after scikit-learn's checks of both together."""
+) -> tuple[Matrix, np.ndarray]:
+    """Float32 X, dense or CSR, and y as an array, after scikit-learn's checks of both."""
     # the check after the cast reports overflow
     with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
         X, y = validate_data(
@@ -69,8 +71,18 @@ def encode_features_and_target(
             y_numeric=y_numeric,
             reset=reset,
         )
-    # Batches are gathered inside the compiled epoch, which takes dense arrays only.
-    return dense(X), dense(y)
+    return _sparse_to_train_on(X) if sparse.issparse(X) else X, dense(y)
+
+
+def _sparse_to_train_on(X: Any) -> Matrix:
+    rows = in_order(X)
+    assert_all_finite(rows.data, input_name="X")  # sums of duplicates
+    if rows.nnz > MAX_ENTRIES:
+        raise ValueError(
+            f"'X' must have at most {MAX_ENTRIES:,} values that are not zero; got "
+            f"{rows.nnz:,}; train on parts of it with partial_fit."
+        )
+    return dense_if_full(rows)
 
 
 def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
@@ -81,10 +93,6 @@ def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
                 estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset
             )
         )
-
-
-def dense(rows: Any) -> np.ndarray:
-    return rows.toarray() if sparse.issparse(rows) else rows
 
 
 def side_by_side(columns: Any) -> np.ndarray:

@@ -7,10 +7,14 @@ category k, otherwise 0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
+from skmlp._data.sparse_rows import is_full
 from skmlp._sklearn import column_indices
 
 NUMBER = -1  # code of a term that takes the column's value
@@ -127,23 +131,26 @@ def terms(columns: Sequence[int] | np.ndarray, n_categories: dict[int, int]) -> 
 
 
 def crossed_terms(
-    rows: np.ndarray, pairs: Sequence[np.ndarray], n_categories: dict[int, int]
+    rows: Any, pairs: Sequence[np.ndarray], n_categories: dict[int, int]
 ) -> np.ndarray:
     """Inputs that are products of two columns, (n_inputs, 2, 2): two terms each.
 
     Two categories are crossed only if some row has both; otherwise the weight of their cross
     would never be trained.
     """
-    found = []
+    found = [np.empty((0, 2, 2), dtype=int)]
     for left, right in pairs:
         if left in n_categories and right in n_categories:
-            met = np.unique(rows[:, [left, right]], axis=0).astype(int)
-            met = met[(met >= 0).all(axis=1)]
-            found += [((left, a), (right, b)) for a, b in met]
+            a, b = rows[:, left].astype(int), rows[:, right].astype(int)
+            keys = np.unique((a * n_categories[right] + b)[(a >= 0) & (b >= 0)])
+            codes = np.column_stack(np.divmod(keys, max(n_categories[right], 1)))
+            columns = np.broadcast_to([left, right], codes.shape)
+            found.append(np.stack([columns, codes], axis=2))
         else:
-            sides = terms([left], n_categories), terms([right], n_categories)
-            found += [(a, b) for a in sides[0] for b in sides[1]]
-    return np.array(found, dtype=int).reshape(-1, 2, 2)
+            a, b = terms([left], n_categories), terms([right], n_categories)
+            crossed = [np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1))]
+            found.append(np.stack(crossed, axis=1))
+    return np.concatenate(found)
 
 
 def column_pairs(crosses: np.ndarray) -> np.ndarray:
@@ -151,11 +158,66 @@ def column_pairs(crosses: np.ndarray) -> np.ndarray:
     return np.unique(crosses[:, :, 0], axis=0)
 
 
-def values(rows: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-    """Values of terms for rows of numbers and codes, (n_samples, n_inputs) of their dtype."""
+def values(rows: Any, inputs: np.ndarray) -> np.ndarray | sparse.csr_array:
+    """Values of inputs for rows of numbers and codes, (n_samples, n_inputs) float32.
+
+    `inputs` are terms, (n_inputs, 2), or products of terms, (n_inputs, n_factors, 2). The
+    values are sparse for sparse rows, and where most of them are zero.
+    """
+    factors = inputs if inputs.ndim == 3 else inputs[:, None]
+    if sparse.issparse(rows):
+        columns = factors[:, :, 0].T
+        return reduce(lambda a, b: a.multiply(b), (rows[:, column] for column in columns))
+    products = _of_equal_columns(factors)  # a row has one value of each
+    if is_full(len(products) * len(rows), (len(rows), len(inputs))):
+        return reduce(np.multiply, (_dense_values(rows, of) for of in factors.swapaxes(0, 1)))
+    return _sparse_values(rows, factors, products)
+
+
+def _of_equal_columns(factors: np.ndarray) -> list[slice]:
+    """Inputs in a row that are products of the same columns."""
+    columns = factors[:, :, 0]
+    is_new = (columns[1:] != columns[:-1]).any(axis=1)
+    bounds = [0, *(np.flatnonzero(is_new) + 1).tolist(), len(factors)]
+    return [slice(*pair) for pair in pairwise(bounds)]
+
+
+def _dense_values(rows: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """Values of terms, (n_samples, n_inputs)."""
     columns, codes = inputs.T
     found = rows[:, columns]
     indicators = codes != NUMBER
     if indicators.any():
         found[:, indicators] = found[:, indicators] == codes[indicators]
     return found
+
+
+def _sparse_values(
+    rows: np.ndarray, factors: np.ndarray, products: Sequence[slice]
+) -> sparse.csr_array:
+    """Values of products of terms, (n_samples, n_inputs)."""
+    found = []
+    for inputs in products:
+        columns, codes = factors[inputs.start, :, 0], factors[inputs, :, 1]
+        is_number = codes[0] == NUMBER
+        value = rows[:, columns[is_number]].prod(axis=1)
+        keys, wanted = _keys(
+            codes[:, ~is_number], rows[:, columns[~is_number]].astype(np.int64)
+        )
+        order = np.argsort(keys)
+        places = np.searchsorted(keys, wanted, sorter=order)
+        places = order[np.minimum(places, len(keys) - 1)]
+        row = np.flatnonzero((keys[places] == wanted) & (value != 0))
+        found.append((row, inputs.start + places[row], value[row]))
+    row, column, value = map(np.concatenate, zip(*found, strict=True))
+    shape = len(rows), len(factors)
+    return sparse.csr_array((value, (row, column)), shape, dtype=np.float32)
+
+
+def _keys(*sets: np.ndarray) -> list[np.ndarray]:
+    """A number for each combination of codes, (n,), for sets of them, (n, n_codes)."""
+    bases = np.max([of.max(axis=0, initial=NUMBER) for of in sets], axis=0) + 2
+    keys = [np.zeros(len(of), np.int64) for of in sets]
+    for i, base in enumerate(bases):
+        keys = [key * base + of[:, i] + 1 for key, of in zip(keys, sets, strict=True)]
+    return keys

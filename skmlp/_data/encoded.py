@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+
+from skmlp._data.sparse_rows import Matrix, arrays_of, bytes_of_rows, is_sparse
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedData:
     """Rows that the engine can train on or measure."""
 
-    X: np.ndarray  # (n_samples, n_features) float32
+    X: Matrix  # (n_samples, n_features) float32
     y: np.ndarray  # (n_samples, n_outputs) float32, or (n_samples,) int32 class indices
     weight: np.ndarray  # (n_samples,) float64, not negative, at least one positive
 
@@ -20,7 +23,16 @@ class EncodedData:
         return self.X.shape[0]
 
     @property
-    def weighted_rows(self) -> np.ndarray:
+    def is_sparse(self) -> bool:
+        return is_sparse(self.X)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All arrays, to be compared or hashed."""
+        return *arrays_of(self.X), self.y, self.weight
+
+    @property
+    def weighted_rows(self) -> Matrix:
         """X without the rows of weight zero."""
         return self.X if self.weight.all() else self.X[self.weight > 0]
 
@@ -45,11 +57,22 @@ class EncodedData:
         the last bit, in any order of rows.
         """
         kept = self.rows(np.flatnonzero(self.weight))
-        columns = np.hstack([kept.X, kept.y.reshape(kept.n_rows, -1)])
-        # np.unique(axis=0) does the same and takes three times as long for few rows.
-        order = np.lexsort(columns.T[::-1])
-        ordered = columns[order]
-        is_first = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
+        order, is_first = kept._grouped()
         first = order[is_first]
         summed = np.add.reduceat(kept.weight[order], np.flatnonzero(is_first))
         return EncodedData(kept.X[first], kept.y[first], summed)
+
+    def _grouped(self) -> tuple[np.ndarray, np.ndarray]:
+        """An order in which equal rows follow each other, and where the first of each is."""
+        y = self.y.reshape(self.n_rows, -1)
+        if self.is_sparse:
+            rows = zip(bytes_of_rows(self.X), bytes_of_rows(y), strict=True)
+            keys = [b"".join(parts) for parts in rows]
+            order = np.array(sorted(range(len(keys)), key=keys.__getitem__))
+            is_new = [keys[i] != keys[j] for i, j in pairwise(order)]
+            return order, np.array([True, *is_new])
+        columns = np.hstack([self.X, y])
+        # np.unique(axis=0) does the same and takes three times as long for few rows.
+        order = np.lexsort(columns.T[::-1])
+        ordered = columns[order]
+        return order, np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))

@@ -12,6 +12,7 @@ from skmlp._keras.tensorflow import tf
 from skmlp._network.frozen_part import n_layers_up_to, widths_behind
 from skmlp._network.kinds import Array, Batch, Weights
 from skmlp._network.noise import random_bits
+from skmlp._network.sparse_inputs import SparseInputs
 from skmlp._network.spec import Layer, NetworkSpec, flow, split_columns
 
 
@@ -25,6 +26,7 @@ class Network:
     def __init__(self, spec: NetworkSpec, cut: str | None = None) -> None:
         self.spec = spec
         self.input_widths = widths_behind(spec, cut)
+        self._takes_sparse = spec.takes_sparse()
         self._n_skipped = n_layers_up_to(spec, cut)
         self._layers: list[Layer] = []
         self._indices: dict[str, list[int]] = {}  # of each layer's arrays
@@ -101,7 +103,10 @@ class Network:
     # Outputs
 
     def outputs(
-        self, X: tf.Tensor, trained: Sequence[tf.Tensor], untrained: Sequence[tf.Tensor]
+        self,
+        X: tf.Tensor | SparseInputs,
+        trained: Sequence[tf.Tensor],
+        untrained: Sequence[tf.Tensor],
     ) -> list[tf.Tensor]:
         """Raw outputs of any rows, the main one first."""
 
@@ -112,7 +117,7 @@ class Network:
 
     def outputs_in_training(
         self,
-        X: tf.Tensor,
+        X: tf.Tensor | SparseInputs,
         trained: Sequence[tf.Tensor],
         untrained: Sequence[tf.Tensor],
         weight: tf.Tensor,
@@ -151,7 +156,7 @@ class Network:
 
     def _flow(
         self,
-        X: tf.Tensor,
+        X: tf.Tensor | SparseInputs,
         trained: Sequence[tf.Tensor],
         untrained: Sequence[tf.Tensor],
         run: Callable[..., tf.Tensor],
@@ -162,6 +167,8 @@ class Network:
         def run_layer(layer: Layer, *inputs: tf.Tensor) -> tf.Tensor:
             return run(layer, [arrays[i] for i in self._indices[layer.arrays_of]], *inputs)
 
+        if isinstance(X, SparseInputs) and not self._takes_sparse:
+            X = X.dense()
         layers = [layer for layer in self._layers if layer.name not in self.spec.outputs]
         inputs = split_columns(X, self.input_widths) if self._n_skipped else self.spec.inputs(X)
         values = flow(layers[self._n_skipped :], inputs, run_layer)

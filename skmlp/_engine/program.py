@@ -14,7 +14,7 @@ the functions here are the same for one network and for many.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from skmlp._engine.compiled import Compiled
 from skmlp._engine.network import Network
 from skmlp._engine.optimizer import State, assign
 from skmlp._engine.recipe import Numbers, Recipe, beside
+from skmlp._engine.rows import Rows, inputs_of, placed
 from skmlp._engine.schedules import flat_cosine
 from skmlp._engine.trained import TrainedArrays
 from skmlp._keras.tensorflow import keras, tf
@@ -30,16 +31,6 @@ from skmlp._keras.tensorflow import keras, tf
 # Numbers of X
 NUMBERS_OF_BLOCK = 2**18
 NUMBERS_OF_SMALL_BATCH = 2**14
-
-
-class Rows(NamedTuple):
-    """Rows of all networks on the device, padded by rows of weight zero."""
-
-    X: tf.Tensor  # (capacity, n_features) float32
-    y: tf.Tensor  # (capacity, n_outputs) float32 or (capacity,) int32
-    weight: tf.Tensor  # (capacity,) float32
-    offsets: list[int]  # where each network's rows begin
-    n_rows: list[int]  # of each network
 
 
 class Program:
@@ -111,25 +102,7 @@ class Program:
 
     def place(self, rows: Sequence[EncodedData]) -> Rows:
         """Put each network's rows on the device; rows that are one object, only once."""
-        distinct = list(dict.fromkeys(rows))
-        ends = np.cumsum([data.n_rows for data in distinct]).tolist()
-        starts = dict(zip(distinct, [0, *ends], strict=False))
-        row_of_X, row_of_y, no_weight = padding_of(distinct[0])
-        X = self._placed([data.X for data in distinct], row_of_X)
-        y = X  # an autoencoder's targets are its rows
-        if any(data.y is not data.X for data in distinct):
-            y = self._placed([data.y for data in distinct], row_of_y)
-        weight = self._placed([data.unit_weight() for data in distinct], no_weight)
-        return Rows(
-            X,
-            y,
-            weight,
-            [starts[data] for data in rows],
-            [data.n_rows for data in rows],
-        )
-
-    def _placed(self, sets: Sequence[np.ndarray], row: Any) -> tf.Tensor:
-        return tf.constant(padded(sets, row, self.capacity))
+        return placed(list(dict.fromkeys(rows)), rows, self.capacity)
 
     # Compiled work
 
@@ -162,6 +135,7 @@ class Program:
             tf.constant(np.array(counts, np.int32).reshape(*self._lead, -1)),
             numbers,
             tf.constant(self.learning_rates.reshape(self._lead)),
+            *rows.entries,
         )
         self._trained.keep(moments)
         self.steps = self.steps + np.int32(last - first)
@@ -180,22 +154,26 @@ class Program:
         size = self.recipe.batch_size
         n_rows = self.capacity if len(set(rows.offsets)) == 1 else order.shape[1]
         width = -(-n_rows // size) * size
-        block = self._batches_in_block() * size
+        block = self._batches_in_block(rows.X) * size
         width = -(-width // block) * block if width > block else width
         widened = np.full((len(order), width), self.capacity - 1, np.int32)
         widened[:, : order.shape[1]] = order
         return widened
 
     def measure(
-        self, chunk: Sequence[tf.Tensor], numbers: tf.Tensor
+        self,
+        chunk: Sequence[tf.Tensor],
+        numbers: tf.Tensor,
+        entries: Sequence[tf.Tensor] = (),
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of each network sums of the rows' losses, (networks, n_losses); its penalty; and raw
         outputs of the main output, (networks, rows, n_outputs).
 
-        A chunk is X, y and weight of the rows of each set, and which set each network has.
+        A chunk is X, y and weight of the rows of each set, and which set each network has; of
+        sparse rows, with the spans of their entries as X.
         Where weights are averaged, the averages are measured.
         """
-        totals, penalty, raw = self._measure(*chunk, numbers)
+        totals, penalty, raw = self._measure(*chunk, numbers, *entries)
         totals = np.reshape(totals.numpy(), (self.n_members, -1)).astype(np.float64)
         raw = np.reshape(raw.numpy(), (self.n_members, *raw.shape[-2:]))
         return totals, np.reshape(penalty.numpy(), -1).astype(np.float64), raw
@@ -206,14 +184,18 @@ class Program:
 
     # Traced functions
 
-    def _trace_run_batches(self, X, y, weight, order, counts, numbers, rates):  # type: ignore[no-untyped-def]
+    def _trace_run_batches(self, X, y, weight, order, counts, numbers, rates, *entries):  # type: ignore[no-untyped-def]
         self.traces += 1
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
         epoch, seed, n_rows, steps, first, n_batches = tf.unstack(counts, axis=-1)
         if self._lead:
             first, n_batches = first[0], n_batches[0]  # all networks run the same batches
         size = self.recipe.batch_size
-        n_in_block = min(self._batches_in_block(), order.shape[-1] // size)
+        n_in_block = min(self._batches_in_block(X), order.shape[-1] // size)
+        n_columns = sum(self.network.input_widths.values())
+        # Of a batch, roughly: entries and rows are both padded.
+        n_entries = sum(columns.shape[0] for columns in entries[:1]) * size // X.shape[0]
+        n_entries *= self.n_members
 
         def block(start, totals, rates):  # type: ignore[no-untyped-def]
             # 1. Gather the rows of some batches.
@@ -229,6 +211,7 @@ class Program:
                 n_left = tf.minimum(size, n_rows - i * size)
                 n_sliced = size if self._in_xla else n_left
                 X, y, weight = (self._slice(array, begin, n_sliced) for array in gathered)
+                X = inputs_of(X, entries, n_columns, n_entries)
                 n_in_batch = tf.cast(n_left, tf.float32)
                 when = seed, epoch, first + i
                 reported, rates = self._trace_step(
@@ -281,15 +264,14 @@ class Program:
         reported = tf.stack([loss, *parts], axis=-1)
         return reported * beside(n_in_batch, reported), rates
 
-    def _batches_in_block(self) -> int:
+    def _batches_in_block(self, X: tf.Tensor) -> int:
         """Batches whose rows are gathered at once.
 
         XLA shares the gathering of each batch among threads if X is large, which takes longer
         than a small step. A large batch is gathered by itself: copying it once more out of a
         block would cost more than it saves.
         """
-        width = sum(self.network.input_widths.values())
-        n_numbers = self.n_members * self.recipe.batch_size * width
+        n_numbers = self.n_members * self.recipe.batch_size * X.shape[-1]
         return NUMBERS_OF_BLOCK // n_numbers if n_numbers <= NUMBERS_OF_SMALL_BATCH else 1
 
     def _slice(self, array: tf.Tensor, begin: Any, n_rows: int) -> tf.Tensor:
@@ -298,12 +280,15 @@ class Program:
         starts = [0] * lead + [begin] + [0] * len(rest)
         return tf.slice(array, starts, [*self._lead, n_rows, *rest])
 
-    def _trace_measure(self, X, y, weight, which, numbers):  # type: ignore[no-untyped-def]
+    def _trace_measure(self, X, y, weight, which, numbers, *entries):  # type: ignore[no-untyped-def]
         self.traces += 1
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
         X, y, weight = (tf.gather(rows, which) for rows in (X, y, weight))
         trained = self._trained.arrays(self._trained.measured_values())
         untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
+        n_columns = sum(self.network.input_widths.values())
+        n_entries = sum(columns.shape[0] for columns in entries[:1])
+        X = inputs_of(X, entries, n_columns, n_entries)
         raw = self.network.outputs(X, trained, untrained)
         losses = self._losses(y, raw, weight, numbers)
         return tf.stack(losses, axis=-1), self._trained.penalty(trained, numbers), raw[0]
@@ -339,14 +324,3 @@ class Program:
         flat = [tf.reshape(v.value, (*self._lead, -1)) for v in self._untrained]
         averages = [self._trained.averages_vector()] if self.recipe.has_ema else []
         return tf.concat([trained, *flat, *averages], axis=-1)
-
-
-def padding_of(data: EncodedData) -> tuple[Any, Any, Any]:
-    """X, y and weight of a row of padding: the first row, kept out of all sums by weight 0."""
-    return data.X[0], data.y[0], np.float32(0)
-
-
-def padded(sets: Sequence[np.ndarray], row: Any, n_rows: int) -> np.ndarray:
-    """Rows, one set after the other, and copies of `row` up to `n_rows`."""
-    n_copies = n_rows - sum(map(len, sets))
-    return np.concatenate([*sets, np.broadcast_to(row, (n_copies, *np.shape(row)))])

@@ -8,8 +8,9 @@ import numpy as np
 
 from skmlp._engine.capacity import rounded_up
 from skmlp._engine.fit import Fit, Watcher
-from skmlp._engine.program import Program, padded, padding_of
+from skmlp._engine.program import Program
 from skmlp._engine.recipe import Recipe
+from skmlp._engine.rows import entries_of, padded, padding_of, row_arrays
 from skmlp._keras.tensorflow import tf
 
 # Rows measured at once: of one network, and of all. Numbers of all in a layer bound memory.
@@ -30,6 +31,7 @@ class ValidationRows:
         sets = [fit.validation for fit in fits if fit.validation is not None]
         self._n_rows = np.array([data.n_rows for data in sets])
         self._chunks: list[tuple[tf.Tensor, ...]] = []
+        self._entries: tuple[tf.Tensor, ...] = ()
         if not sets:
             return
         distinct = list(dict.fromkeys(sets))
@@ -43,7 +45,11 @@ class ValidationRows:
             size = program.recipe.batch_size
         n_rows = int(max(self._n_rows))
         capacity = min(size, rounded_up(n_rows))
-        arrays = [(data.X, data.y, data.unit_weight()) for data in distinct]
+        self._entries = entries_of(distinct)
+        arrays = [
+            (X, data.y, data.unit_weight())
+            for X, data in zip(row_arrays(distinct), distinct, strict=True)
+        ]
         paddings = [padding_of(data) for data in distinct]
         for start in range(0, n_rows, size):
             parts = [
@@ -73,7 +79,7 @@ class ValidationRows:
         for i, chunk in enumerate(self._chunks):
             for watcher in listeners:
                 watcher.on_test_batch_begin(i)
-            of_chunk, penalty, raw = self._program.measure(chunk, numbers)
+            of_chunk, penalty, raw = self._program.measure(chunk, numbers, self._entries)
             totals += of_chunk
             outputs.append(raw)
             n_measured = np.minimum(n_measured + raw.shape[1], self._n_rows)

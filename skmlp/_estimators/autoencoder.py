@@ -59,7 +59,7 @@ class BaseAutoencoder(BaseNetwork):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows, finite; converted once to dense float32.
+            Training rows, finite; converted once to dense float32, since they are targets too.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -152,7 +152,8 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows, finite; converted once to dense float32.
+            Training rows, finite; converted once to float32. Sparse rows stay sparse if at most
+            2% of their values are not zero, or if dense ones would take more than 256 MB.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets: numbers for a regressor; labels of any type, or a binary indicator
             matrix for several labels at once, for a classifier.

@@ -17,6 +17,7 @@ from skmlp._checkpoints.checkpoint import (
 from skmlp._checkpoints.file import checkpoint_path, prepare
 from skmlp._checkpoints.learned import all_or_nothing, forget, learned, portable, results
 from skmlp._checkpoints.settings import settings_text, shortened
+from skmlp._data.sparse_rows import arrays_of
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.reusing import ReusingNetwork
 from skmlp._network.spec import NetworkSpec
@@ -102,18 +103,15 @@ class CheckpointedNetwork(ReusingNetwork):
         path = checkpoint_path(self.checkpoint_dir)
         prepare(path)
         data, validation = job.data, job.validation
-        validation_arrays = (
-            (validation.X, validation.y, validation.weight) if validation else ()
-        )
         from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
         settings = settings_text(self) | {
             "epochs": str(job.epochs),
             "batch_size": repr(job.batch_size),
             "random_state": str(job.seed),
-            "X": digest([data.X]),
+            "X": digest(arrays_of(data.X)),
             "y": digest([data.y]),
             "sample_weight": digest([data.weight]),
-            "validation data": digest(validation_arrays),
+            "validation data": digest(validation.arrays if validation else ()),
             "weights of the warm start": digest_of_start(job.start),
             "pretrained": self._reused_digest(job.spec),
             **{k: shortened(str(_plain(v))) for k, v in from_data.items()},

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skmlp._data.arrays import dense, encode_features, side_by_side
+from skmlp._data.arrays import encode_features, side_by_side
 from skmlp._estimators.base import BaseNetwork
 from skmlp._network.keras_network import KerasSpec
 from skmlp._sklearn import column_indices
@@ -37,8 +37,8 @@ class KerasInputs(BaseNetwork):
             self.X_shape_ = rows.shape
         return rows, y
 
-    def _encode_features(self, X: Any) -> np.ndarray:
-        return dense(encode_features(self, self._rows(X, reset=False)))
+    def _encode_features(self, X: Any) -> np.ndarray | sparse.spmatrix:
+        return encode_features(self, self._rows(X, reset=False))
 
     def _rows(self, X: Any, *, reset: bool) -> Any:
         """X with two axes: arrays for several inputs side by side, other axes flattened."""

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
-from skmlp._data.arrays import dense, output_dtype
+from skmlp._data.arrays import output_dtype
+from skmlp._data.sparse_rows import dense
 from skmlp._estimators.autoencoder import BaseAutoencoder
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.inference import decoded, predictions, raw_outputs

@@ -9,8 +9,9 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 
-from skmlp._data.arrays import dense, output_dtype
+from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
+from skmlp._data.sparse_rows import dense
 from skmlp._estimators.calibration import temperature_and_log_loss
 from skmlp._estimators.class_targets import ClassTargets, check_none_is_missing
 from skmlp._estimators.tabular import BaseTabular, HeldOut

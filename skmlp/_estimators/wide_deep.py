@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._data.arrays import dense, encode_features, output_dtype
+from skmlp._data.arrays import encode_features, output_dtype
 from skmlp._data.columns import (
     Categories,
     categories_of,
@@ -19,6 +19,7 @@ from skmlp._data.columns import (
     values,
     with_codes,
 )
+from skmlp._data.sparse_rows import Matrix, side_by_side
 from skmlp._estimators.mlp import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.mlp import MLPSpec
@@ -45,13 +46,10 @@ class BaseWideDeep(BaseMLP):
             self._learn_inputs(X if hasattr(X, "columns") else rows, rows, categories, reset)
         return self._network_inputs(rows), y
 
-    def _encode_features(self, X: Any) -> np.ndarray:
-        rows = encode_features(self, with_codes(X, self.categories_))
-        return self._network_inputs(dense(rows))
+    def _encode_features(self, X: Any) -> Matrix:
+        return self._network_inputs(encode_features(self, with_codes(X, self.categories_)))
 
-    def _learn_inputs(
-        self, X: Any, rows: np.ndarray, categories: Categories, reset: bool
-    ) -> None:
+    def _learn_inputs(self, X: Any, rows: Any, categories: Categories, reset: bool) -> None:
         """Choose the inputs; without `reset`, refuse a choice unlike the learned one."""
         wide = chosen("wide_features", self.wide_features, X)
         deep = chosen("deep_features", self.deep_features, X)
@@ -97,12 +95,11 @@ class BaseWideDeep(BaseMLP):
                 f"path; got {self.aux_loss_weight}."
             )
 
-    def _network_inputs(self, rows: np.ndarray) -> np.ndarray:
+    def _network_inputs(self, rows: Any) -> Matrix:
         """Wide inputs, crosses and deep inputs, side by side."""
-        left, right = self.cross_inputs_.transpose(1, 0, 2)
-        crosses = values(rows, left) * values(rows, right)
-        wide, deep = values(rows, self.wide_inputs_), values(rows, self.deep_inputs_)
-        return np.hstack([wide, crosses, deep])
+        inputs = self.wide_inputs_, self.cross_inputs_, self.deep_inputs_
+        wide, crosses, deep = (values(rows, of) for of in inputs)
+        return side_by_side([wide, crosses], deep)
 
     def _spec(self) -> MLPSpec:
         return replace(

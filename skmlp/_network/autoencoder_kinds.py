@@ -48,9 +48,9 @@ class MaskingNoise(Dropout):
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
     ) -> Trained:
-        from skmlp._network.noise import masked
+        from skmlp._network.noise import masked, noisy
 
-        return masked(inputs[0], batch.rate, batch.bits(inputs[0])), ()
+        return noisy(inputs[0], batch.rate, batch.bits, masked), ()
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import DTypeLike
-from scipy import sparse
 
+from skmlp._data.sparse_rows import Matrix, dense, is_sparse
 from skmlp._network.activation_kinds import Activation, LeakyReLU
 from skmlp._network.activations import numpy_activation
 from skmlp._network.kinds import Dropout, Kind, Weights
@@ -22,6 +22,7 @@ from skmlp._network.spec import Layer, NetworkSpec
 # Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.
 CHUNK_VALUES = 300_000
 MIN_CHUNK_ROWS = 256
+MAX_DENSE_VALUES = 2**24  # of sparse rows
 # Up to this many weights, and for one chunk of rows, double precision costs next to nothing.
 SMALL_NETWORK = 100_000
 # Kinds whose output may have the memory of their input, as that of a plain `Kind` does.
@@ -34,7 +35,7 @@ Arrays = tuple[np.ndarray, ...]
 def raw_outputs(
     spec: NetworkSpec,
     weights: Weights,
-    X: np.ndarray | sparse.spmatrix,
+    X: Matrix,
     dtype: DTypeLike,
     *,
     auxiliary: bool = False,
@@ -53,7 +54,7 @@ def predictions(spec: NetworkSpec, raw: np.ndarray) -> np.ndarray:
 def hidden_outputs(
     spec: NetworkSpec,
     weights: Weights,
-    X: np.ndarray | sparse.spmatrix,
+    X: Matrix,
     dtype: DTypeLike,
     index: int,
 ) -> np.ndarray:
@@ -71,7 +72,7 @@ def decoded(
 def layer_outputs(
     spec: NetworkSpec,
     weights: Weights,
-    X: np.ndarray | sparse.spmatrix,
+    X: Matrix,
     dtype: DTypeLike,
     name: str,
     given: str = "",
@@ -81,12 +82,16 @@ def layer_outputs(
     BLAS rounds the product of one row differently from that of many. So where it is cheap and
     the result is float64, products are computed in float64, and a row's prediction does not
     depend on the rows beside it. Otherwise they are computed in float32, as in training.
+    Sparse rows stay sparse, or become dense chunk by chunk if a layer needs them so.
     """
     steps = _steps(spec, name, given)
     widths = _values_of_row(spec)
     arrays = dict(zip(widths, weights, strict=True))
     n_samples = X.shape[0]
     rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths[layer.name] for layer, _ in steps))
+    makes_dense = is_sparse(X) and not spec.takes_sparse()
+    if makes_dense:
+        rows = min(rows, max(MAX_DENSE_VALUES // X.shape[1], 1))
     precision: DTypeLike = np.float32
     if n_samples <= rows:
         n_weights = sum(array.size for layer, _ in steps for array in arrays[layer.name])
@@ -97,7 +102,8 @@ def layer_outputs(
         for layer, unneeded in steps
     ]
 
-    def forward(chunk: np.ndarray | sparse.spmatrix) -> np.ndarray:
+    def forward(chunk: Matrix) -> np.ndarray:
+        chunk = dense(chunk) if makes_dense else chunk
         values = {given: chunk} if given else spec.inputs(chunk)
         for (layer, unneeded), output in zip(steps, run, strict=True):
             values[layer.name] = output(*[values[source] for source in layer.sources])

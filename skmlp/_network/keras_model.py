@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._data.sparse_rows import dense
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
 from skmlp._network.keras_network import WHOLE, Entry, KerasSpec, finalize
@@ -83,16 +84,16 @@ def set_weights(model: keras.Model, spec: NetworkSpec, weights: Weights) -> None
     finalize(model)
 
 
-def adapted_weights(model: keras.Model, spec: KerasSpec, X: np.ndarray) -> Sequence[np.ndarray]:
+def adapted_weights(model: keras.Model, spec: KerasSpec, X: Any) -> Sequence[np.ndarray]:
     """Arrays of a Keras network in order.
 
-    `keras.layers.Normalization` right after an input adapts to the training rows.
+    `keras.layers.Normalization` right after an input adapts to the training rows, dense or CSR.
     """
     inputs = spec.inputs(X)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             entry = _entry_before(layer, model, spec)
-            layer.adapt(inputs[entry.name].reshape(-1, *entry.shape))
+            layer.adapt(dense(inputs[entry.name]).reshape(-1, *entry.shape))
     return [variable.value.numpy().astype(np.float32) for variable in model.weights]
 
 

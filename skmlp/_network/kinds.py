@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from skmlp._data.sparse_rows import Joined, is_sparse
+
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
@@ -57,6 +59,8 @@ class Kind:
     takes_bits: ClassVar[bool] = False  # random bits, in training
     has_rate: ClassVar[bool] = False  # has a number `rate`, passed at run time
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
+    takes_sparse: ClassVar[bool] = False  # inputs, to return dense outputs
+    keeps_sparse: ClassVar[bool] = False  # returns sparse outputs of sparse inputs
 
     @property
     def without_xla(self) -> tuple[str, ...]:
@@ -129,6 +133,7 @@ class Dense(Kind):
 
     n_units: int
     use_bias: bool = True
+    takes_sparse: ClassVar[bool] = True
 
     def units(self, width: int) -> int:
         return self.n_units
@@ -167,17 +172,22 @@ class Dense(Kind):
 class Concatenate(Kind):
     """Inputs side by side."""
 
+    keeps_sparse: ClassVar[bool] = True
+
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras
 
         return keras.layers.Concatenate(**name_and_dtype)
 
-    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
-        return np.hstack(inputs)
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: Any) -> Any:
+        return Joined(inputs) if any(map(is_sparse, inputs)) else np.hstack(inputs)
 
-    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: Any) -> Any:
         from skmlp._keras.tensorflow import tf
+        from skmlp._network.sparse_inputs import SparseInputs
 
+        if any(isinstance(rows, (SparseInputs, Joined)) for rows in inputs):
+            return Joined(inputs)
         return tf.concat(inputs, axis=-1)
 
 
@@ -228,6 +238,7 @@ class Dropout(Kind):
     rate: float
     takes_bits: ClassVar[bool] = True
     has_rate: ClassVar[bool] = True
+    keeps_sparse: ClassVar[bool] = True
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras
@@ -235,16 +246,18 @@ class Dropout(Kind):
         return keras.layers.Dropout(self.rate, seed=0, **name_and_dtype)
 
     def in_training(
-        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
+        self, arrays: Sequence[tf.Tensor], inputs: Sequence[Any], batch: Batch
     ) -> Trained:
-        from skmlp._network.noise import dropped_out
+        from skmlp._network.noise import dropped_out, noisy
 
-        return dropped_out(inputs[0], batch.rate, batch.bits(inputs[0])), ()
+        return noisy(inputs[0], batch.rate, batch.bits, dropped_out), ()
 
 
 @dataclass(frozen=True)
 class AlphaDropout(Dropout):
     """Dropout that keeps mean and variance of selu units (Klambauer et al. 2017)."""
+
+    keeps_sparse: ClassVar[bool] = False
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from skmlp._keras.tensorflow import tf
+from skmlp._network.sparse_inputs import Entries, SparseInputs
 
 # (inputs, rate, bits in the inputs' shape) -> outputs
 Noise = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
@@ -19,19 +21,30 @@ Noise = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 SELU_FLOOR = -1.7580993408473766
 
 
-def random_bits(x: tf.Tensor, counters: Sequence[tf.Tensor]) -> tf.Tensor:
+def random_bits(x: tf.Tensor | Entries, counters: Sequence[tf.Tensor]) -> tf.Tensor:
     """A random uint32 for each row and unit of x; `counters` tell layers and steps apart.
 
-    Counters are scalars, or (n,) for n networks with x of shape (n, rows, units).
+    Counters are scalars, or (n,) for n networks with x of shape (n, rows, units). Entries of
+    sparse rows get those of their places in dense rows.
     """
-    shape = tf.shape(x)[-2:]
+    units = _places(x)
     low, high = tf.constant(0, tf.uint32), tf.constant(0x9E3779B9, tf.uint32)
     for counter in counters:
         counter = tf.cast(counter, tf.uint32)
-        counter = counter[:, None, None] if counter.shape.rank else counter
+        if isinstance(x, Entries):
+            counter = x.of_network(counter)
+        elif counter.shape.rank:
+            counter = counter[:, None, None]
         low, high = mixed(tf.bitwise.bitwise_xor(low, counter)), mixed(high + counter)
-    units = tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
     return mixed(units + low, high)
+
+
+def _places(x: tf.Tensor | Entries) -> tf.Tensor:
+    """The place of each value among those of a network's rows, uint32."""
+    if isinstance(x, Entries):
+        return x.units
+    shape = tf.shape(x)[-2:]
+    return tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
 
 
 def mixed(x: tf.Tensor, key: tf.Tensor | int = 0) -> tf.Tensor:
@@ -67,6 +80,17 @@ def is_kept(rate: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
 def dropped_out(x: tf.Tensor, rate: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
     """Inverted dropout (Srivastava et al. 2014)."""
     return tf.where(is_kept(rate, bits), x * (1 / (1 - rate)), 0.0)
+
+
+def noisy(
+    x: tf.Tensor | SparseInputs, rate: tf.Tensor, bits: Callable[[Any], tf.Tensor], noise: Noise
+) -> tf.Tensor | SparseInputs:
+    """Inputs with a noise that keeps zeros; the same values in dense and in sparse rows."""
+    if isinstance(x, SparseInputs):
+        return x.mapped(
+            lambda entries: noise(entries.values, entries.of_network(rate), bits(entries))
+        )
+    return noise(x, rate, bits(x))
 
 
 def masked(x: tf.Tensor, rate: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:

@@ -217,6 +217,17 @@ class NetworkSpec(ABC):
         """Classes of layers that keep training from being compiled by XLA."""
         return sorted({name for layer in self.layers() for name in layer.kind.without_xla})
 
+    def takes_sparse(self) -> bool:
+        """Whether all that becomes of the inputs are products, so that rows may be sparse."""
+        kept = set(self.input_widths())
+        for layer in self.layers():
+            if not kept.isdisjoint(layer.sources):
+                if layer.kind.keeps_sparse:
+                    kept.add(layer.name)
+                elif not layer.kind.takes_sparse:
+                    return False
+        return kept.isdisjoint(self.raw_outputs)
+
     def is_repeatable(self) -> bool:
         """Whether a fit's seed decides all random numbers of its training."""
         return all(layer.kind.is_repeatable for layer in self.layers())

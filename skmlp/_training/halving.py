@@ -79,6 +79,5 @@ def key_of(fold: int, fit: Fit) -> Hashable | None:
     if fit.state.epochs_before or fit.checkpoint:
         return None
     held = fit.validation
-    arrays = [fit.rows.X, fit.rows.y, fit.rows.weight]
-    arrays += [held.X, held.y, held.weight] if held else []
+    arrays = [*fit.rows.arrays, *(held.arrays if held else ())]
     return fold, fit.recipe, fit.numbers.packed().tobytes(), digest(arrays)

@@ -29,6 +29,8 @@ def cut_for(job: Job, watchers: Sequence[Watcher]) -> str | None:
     """
     if not job.spec.n_frozen or any(watcher.needs_model for watcher in watchers):
         return None
+    if job.data.is_sparse and job.spec.n_wide:
+        return None  # wide inputs stay sparse
     cut = cut_of(job.spec, _known_weights(job))
     n_rows = job.data.n_rows + (job.validation.n_rows if job.validation else 0)
     n_columns = sum(widths_behind(job.spec, cut).values())

@@ -44,7 +44,8 @@ class Stack(NamedTuple):
 
 def stack_key(fit: Fit) -> Hashable:
     """Fits with equal keys can be trained as one, if none has a reason to be alone."""
-    return fit.recipe, fit.n_batches, fit.validation is None
+    sets = fit.rows, fit.validation
+    return fit.recipe, fit.n_batches, *(data and data.is_sparse for data in sets)
 
 
 def reason_to_train_alone(fit: Fit) -> str | None:
@@ -136,4 +137,4 @@ def share_rows(fits: Sequence[Fit]) -> None:
 def sharing() -> Callable[[EncodedData], EncodedData]:
     """A function that returns the first of all equal rows that it was called with."""
     seen: dict[str, EncodedData] = {}
-    return lambda data: seen.setdefault(digest([data.X, data.y, data.weight]), data)
+    return lambda data: seen.setdefault(digest(data.arrays), data)
