@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
 
-MAX_WIDTH = 96  # fits under way at the same time
+MAX_WIDTH = 192  # fits under way at the same time
 MAX_BYTES = 2**30  # of rows that these fits hold
 LOCAL_BACKENDS = (LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend)
 

@@ -57,6 +57,8 @@ class Kind:
     takes_bits: ClassVar[bool] = False  # random bits, in training
     has_rate: ClassVar[bool] = False  # has a number `rate`, passed at run time
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
+    # Whether an output unit depends on one input unit alone, or on all by a kernel.
+    is_unitwise: ClassVar[bool] = False
 
     @property
     def without_xla(self) -> tuple[str, ...]:
@@ -129,6 +131,7 @@ class Dense(Kind):
 
     n_units: int
     use_bias: bool = True
+    is_unitwise: ClassVar[bool] = True
 
     def units(self, width: int) -> int:
         return self.n_units
@@ -166,6 +169,8 @@ class Dense(Kind):
 @dataclass(frozen=True)
 class Concatenate(Kind):
     """Inputs side by side."""
+
+    is_unitwise: ClassVar[bool] = True
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras
@@ -228,6 +233,7 @@ class Dropout(Kind):
     rate: float
     takes_bits: ClassVar[bool] = True
     has_rate: ClassVar[bool] = True
+    is_unitwise: ClassVar[bool] = True
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras

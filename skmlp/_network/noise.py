@@ -19,10 +19,13 @@ Noise = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 SELU_FLOOR = -1.7580993408473766
 
 
-def random_bits(x: tf.Tensor, counters: Sequence[tf.Tensor]) -> tf.Tensor:
+def random_bits(
+    x: tf.Tensor, counters: Sequence[tf.Tensor], width: tf.Tensor | None = None
+) -> tf.Tensor:
     """A random uint32 for each row and unit of x; `counters` tell layers and steps apart.
 
-    Counters are scalars, or (n,) for n networks with x of shape (n, rows, units).
+    Counters are scalars, or (n,) for n networks with x of shape (n, rows, units). If `width`,
+    (..., 1, 1), of the units are real, they have the bits of x without the others.
     """
     shape = tf.shape(x)[-2:]
     low, high = tf.constant(0, tf.uint32), tf.constant(0x9E3779B9, tf.uint32)
@@ -30,8 +33,11 @@ def random_bits(x: tf.Tensor, counters: Sequence[tf.Tensor]) -> tf.Tensor:
         counter = tf.cast(counter, tf.uint32)
         counter = counter[:, None, None] if counter.shape.rank else counter
         low, high = mixed(tf.bitwise.bitwise_xor(low, counter)), mixed(high + counter)
-    units = tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
-    return mixed(units + low, high)
+    if width is None:
+        places = tf.reshape(tf.range(tf.reduce_prod(shape)), shape)
+    else:
+        places = tf.range(shape[0])[:, None] * tf.cast(width, tf.int32) + tf.range(shape[1])
+    return mixed(tf.cast(places, tf.uint32) + low, high)
 
 
 def mixed(x: tf.Tensor, key: tf.Tensor | int = 0) -> tf.Tensor:
