@@ -145,7 +145,7 @@ def test_padding_leaves_no_trace():
     ids=lambda params: "-".join(params),
 )
 def test_networks_that_are_not_padded(params):
-    assert not takes_padding(fit_of(MLPRegressor(**{**SETTINGS, **params})))
+    assert not takes_padding([fit_of(MLPRegressor(**{**SETTINGS, **params}))])
 
 
 def fits_of_widths(*widths, n=3, **params):

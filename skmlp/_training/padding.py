@@ -22,16 +22,17 @@ from skmlp._network.padded import can_be_padded, padded_spec
 Units = tuple[int, ...]  # of the hidden layers
 
 
-def takes_padding(fit: Fit) -> bool:
-    """Whether units of padding change nothing in how a fit is trained."""
-    recipe = fit.recipe
+def takes_padding(fits: Sequence[Fit]) -> bool:
+    """Whether units of padding change nothing in how fits of one recipe are trained."""
+    recipe = fits[0].recipe
     builds = [group.build_optimizer for group in recipe.groups if group.build_optimizer]
     return (
-        can_be_padded(fit.spec)
+        can_be_padded(fits[0].spec)
         and len(builds) == 1
         and recipe.groups[0].is_elementwise
-        and getattr(builds[0](), "epsilon", 1) > 0  # or else its steps would be 0 / 0
-        and not (recipe.fades or recipe.cut or fit.watchers or fit.checkpoint)
+        and not (recipe.fades or recipe.cut)
+        and not any(fit.watchers or fit.checkpoint for fit in fits)
+        and getattr(builds[0](), "epsilon", 1) > 0  # or else a padded step would be 0 / 0
     )
 
 

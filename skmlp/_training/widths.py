@@ -31,7 +31,7 @@ def joined_widths(groups: Iterable[list[Fit]]) -> list[Joined]:
     """
     families: dict[Hashable, list[list[Fit]]] = {}
     for fits in groups:
-        family = _family(fits[0]) if all(map(takes_padding, fits)) else fits[0]
+        family = _family(fits[0]) if takes_padding(fits) else fits[0]
         families.setdefault(family, []).append(fits)
     return [joined for family in families.values() for joined in _quickest(family)]
 
