@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
 
-MAX_WIDTH = 192  # fits under way at the same time
+MAX_WIDTH = 128  # fits under way at the same time
 MAX_BYTES = 2**30  # of rows that these fits hold
 LOCAL_BACKENDS = (LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend)
 
@@ -198,7 +198,8 @@ class GridSearchCV(_StackedSearch, model_selection.GridSearchCV):
     Parameters, attributes, splits, seeds, scores and errors are scikit-learn's. Candidates and
     folds with one network shape (they may differ in learning rate, penalties, dropout rates and
     anything else that changes no array's shape) are trained as one stack, in one compiled
-    program, and so are networks of one depth that differ in width, where that is faster. A `Pipeline` or `TransformedTargetRegressor` around the estimator is fitted as in
+    program, and so are networks of one depth that differ in width, where that is faster. A
+    `Pipeline` or `TransformedTargetRegressor` around the estimator is fitted as in
     scikit-learn.
 
     With another estimator, or with callbacks, the search is scikit-learn's own, and so it is
