@@ -1,4 +1,4 @@
-"""scikit-learn's searches, with networks of one shape trained together."""
+"""scikit-learn's searches, with networks trained together."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
 
-MAX_WIDTH = 96  # fits under way at the same time
+MAX_WIDTH = 128  # fits under way at the same time
 MAX_BYTES = 2**30  # of rows that these fits hold
 LOCAL_BACKENDS = (LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend)
 
@@ -193,17 +193,18 @@ def _width(X: Any) -> int:
 
 
 class GridSearchCV(_StackedSearch, model_selection.GridSearchCV):
-    """`sklearn.model_selection.GridSearchCV` that trains networks of one shape together.
+    """`sklearn.model_selection.GridSearchCV` that trains networks together.
 
     Parameters, attributes, splits, seeds, scores and errors are scikit-learn's. Candidates and
     folds with one network shape (they may differ in learning rate, penalties, dropout rates and
     anything else that changes no array's shape) are trained as one stack, in one compiled
-    program. A `Pipeline` or `TransformedTargetRegressor` around the estimator is fitted as in
+    program, and so are networks of one depth that differ in width, where that is faster. A
+    `Pipeline` or `TransformedTargetRegressor` around the estimator is fitted as in
     scikit-learn.
 
     With another estimator, or with callbacks, the search is scikit-learn's own, and so it is
     with a tabular estimator, each fit of which is a stack already; a line at `verbose` >= 1
-    says so. Fits are trained one by one if fewer than 6 networks have a shape,
+    says so. Fits are trained one by one if fewer than 6 networks can share a program,
     if the network is large (above 50,000 weights), or if stacks do not support its settings
     (see the page on searches); a line at `verbose` >= 1 counts them.
 
@@ -242,7 +243,7 @@ class GridSearchCV(_StackedSearch, model_selection.GridSearchCV):
 
 
 class RandomizedSearchCV(_StackedSearch, model_selection.RandomizedSearchCV):
-    """`sklearn.model_selection.RandomizedSearchCV` that trains networks of one shape together.
+    """`sklearn.model_selection.RandomizedSearchCV` that trains networks together.
 
     As `GridSearchCV` of this module, with candidates drawn at random.
 
@@ -313,7 +314,7 @@ class HalvingRandomSearchCV(_StackedSearch, HalvingRandomSearch):
     rest for more epochs, and so on. scikit-learn restarts training in each round; here, with
     `resource="epochs"` (in a pipeline `"mlpregressor__epochs"`), networks resume training, so a
     large search costs little more than its survivors. Results are those of scikit-learn's
-    search, and networks of one shape are trained together as in `GridSearchCV` of this module.
+    search, and networks are trained together as in `GridSearchCV` of this module.
 
     A network restarts if its learning-rate schedule spans the whole fit, since the schedule
     changes with the number of epochs, or if its rows are drawn anew in each round.

@@ -12,6 +12,7 @@ from skmlp._keras.tensorflow import tf
 from skmlp._network.frozen_part import n_layers_up_to, widths_behind
 from skmlp._network.kinds import Array, Batch, Weights
 from skmlp._network.noise import random_bits
+from skmlp._network.padded import layers_of_real_units
 from skmlp._network.sparse_inputs import SparseInputs
 from skmlp._network.spec import Layer, NetworkSpec, flow, split_columns
 
@@ -52,6 +53,7 @@ class Network:
         self.n_numbers = sum(self._sizes)
         self._drawing = [layer.name for layer in self._layers if layer.kind.takes_bits]
         self._dropping = [layer.name for layer in self._layers if layer.kind.has_rate]
+        self._layers_of_real_units = layers_of_real_units(self._layers)
 
     @property
     def trained(self) -> list[Array]:
@@ -146,11 +148,15 @@ class Network:
         def batch_of(name: str) -> Batch:
             bits: Callable = _no_bits
             if name in self._drawing:
-                bits = partial(random_bits, counters=[*when, self._drawing.index(name)])
-            rate = None
-            if name in self._dropping:
-                rate = dropout[..., self._dropping.index(name), None, None]
-            return Batch(weight, share, bits, rate)
+                counters = [*when, self._drawing.index(name)]
+                width = rate_of(self._layers_of_real_units.get(name))
+                bits = partial(random_bits, counters=counters, width=width)
+            return Batch(weight, share, bits, rate_of(name))
+
+        def rate_of(name: str | None) -> tf.Tensor | None:
+            if name not in self._dropping:
+                return None
+            return dropout[..., self._dropping.index(name), None, None]
 
         return self._flow(X, trained, untrained, run), list(moved.values()), losses
 

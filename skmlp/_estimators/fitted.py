@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,18 @@ def model_needs_tensorflow() -> Iterator[None]:
         raise AttributeError("'model_' needs TensorFlow, which failed to import.") from error
 
 
+@lru_cache(maxsize=64)
+def names_of_parameters(cls: type[BaseEstimator]) -> tuple[str, ...]:
+    """Names of the constructor's parameters, sorted.
+
+    scikit-learn reads the signature in each call, which takes a search as long as a tenth of
+    the rest of a small fit.
+    """
+    unfitted = object.__new__(cls)
+    unfitted.__dict__.update(dict.fromkeys(inspect.signature(cls.__init__).parameters))
+    return tuple(BaseEstimator.get_params(unfitted, deep=False))
+
+
 class NetworkEstimator(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, ShownNetwork, BaseEstimator
 ):
@@ -57,7 +70,7 @@ class NetworkEstimator(
             Values by name; scikit-learn's printers get Keras objects as text.
         """
         if not is_printing():
-            return super().get_params(deep=False)
+            return {name: getattr(self, name) for name in names_of_parameters(type(self))}
         stored = vars(self).get(WAITING, {}) | vars(self)
         names = inspect.signature(type(self)).parameters
         return {name: to_show(stored[name]) for name in names if name in stored}

@@ -25,12 +25,19 @@ if TYPE_CHECKING:
 # during training. Here, as in PyTorch, the slope itself is uniform over the same range.
 RRELU_RANGE = (1 / 8, 1 / 3)
 
+# A user's own function may belong to them too.
+OVER_UNITS = ("log_softmax", "softmax", "sparsemax")
+
 
 @dataclass(frozen=True)
 class Activation(Kind):
     """One of Keras's functions by name, or the user's own function."""
 
     function: str | Callable
+
+    @property
+    def is_unitwise(self) -> bool:  # type: ignore[override]
+        return isinstance(self.function, str) and self.function not in OVER_UNITS
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras
@@ -56,6 +63,7 @@ class LeakyReLU(Kind):
     """A rectifier with a slope below zero (Maas et al. 2013)."""
 
     slope: float = LEAKY_SLOPE
+    is_unitwise: ClassVar[bool] = True
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras
@@ -90,6 +98,8 @@ class RandomReLU(LeakyReLU):
 @dataclass(frozen=True)
 class PReLU(Kind):
     """A rectifier with a learned slope for each unit (He et al. 2015)."""
+
+    is_unitwise: ClassVar[bool] = True
 
     def shapes(self, width: int) -> list[Shape]:
         return [(width,)]

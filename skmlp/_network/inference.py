@@ -7,7 +7,7 @@ chunks that stay in the processor's cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -23,6 +23,12 @@ from skmlp._network.spec import Layer, NetworkSpec
 CHUNK_VALUES = 300_000
 MIN_CHUNK_ROWS = 256
 MAX_DENSE_VALUES = 2**24  # of sparse rows
+# OpenBLAS shares products of more than so many rows times weights among threads that wait for
+# each other. For fewer rows than these in all that gains little, and takes ten times as long
+# where other threads compute too, as in a search.
+PRODUCT_FOR_ONE_THREAD = 500_000
+FEW_ROWS = 2**16
+FEWEST_CHUNK_ROWS = 64
 # Up to this many weights, and for one chunk of rows, double precision costs next to nothing.
 SMALL_NETWORK = 100_000
 # Kinds whose output may have the memory of their input, as that of a plain `Kind` does.
@@ -111,14 +117,24 @@ def layer_outputs(
                 del values[source]
         return values[name]
 
+    if n_samples <= FEW_ROWS:
+        rows = _rows_for_one_thread(rows, [a for layer, _ in steps for a in arrays[layer.name]])
     if n_samples <= rows:
         return forward(X.astype(precision)).astype(dtype, copy=False)
-    first = forward(X[:rows])
+    first = forward(X[:rows].astype(precision, copy=False))
     outputs = np.empty((n_samples, first.shape[1]), dtype=dtype)
     outputs[:rows] = first
     for start in range(rows, n_samples, rows):
-        outputs[start : start + rows] = forward(X[start : start + rows])
+        chunk = X[start : start + rows]
+        outputs[start : start + rows] = forward(chunk.astype(precision, copy=False))
     return outputs
+
+
+def _rows_for_one_thread(rows: int, arrays: Sequence[np.ndarray]) -> int:
+    """Up to `rows`, fewer where that keeps BLAS from sharing products among threads."""
+    largest = max((array.size for array in arrays if array.ndim == 2), default=1)
+    fewer = PRODUCT_FOR_ONE_THREAD // max(largest, 1)
+    return min(rows, fewer) if fewer >= FEWEST_CHUNK_ROWS else rows
 
 
 @lru_cache(maxsize=128)

@@ -185,6 +185,7 @@ class BatchNormalization(Normalization):
     """Each unit is normalised over the rows of a batch (Ioffe and Szegedy 2015)."""
 
     n_moments: ClassVar[int] = 2
+    is_unitwise: ClassVar[bool] = True
 
     def _moments(self, left: Sequence[Any], x: Any) -> tuple[Any, Any]:
         mean, variance = left

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
 # a small bias starts it above (Goodfellow et al. 2016, "Deep Learning", section 8.4).
 DEAD_BELOW_ZERO = ("relu", "relu6")
 ALIVE = 0.1
+MAX_KEPT = 2**14  # numbers of a kernel that is kept once it is drawn
 
 
 def build_model(
@@ -123,27 +125,43 @@ def initial_weights(built: Weights, spec: NetworkSpec, initializer: Any, seed: i
     for layer, arrays in zip(layers, built, strict=True):
         if isinstance(layer.kind, Dense):
             kernel, *biases = arrays
-            initializers = _initializers(
+            is_kept = isinstance(initializer, str) and kernel.size <= MAX_KEPT
+            drawn = (_kept if is_kept else _drawn)(
                 initializer,
                 kernel.shape,
-                activations.pop(0),
+                _named(activations.pop(0)),
                 spec.output_activation,
                 (seeds.pop(0), seeds.pop()),
             )
-            drawn = map(_drawn, initializers, (kernel, *biases))
-            arrays = (*drawn, *biases[1:])
+            arrays = (*drawn[: 1 + len(biases)], *biases[1:])
         weights.append(arrays)
     return tuple(weights)
 
 
-def _drawn(initializer: keras.initializers.Initializer, like: np.ndarray) -> np.ndarray:
-    return np.asarray(initializer(like.shape, dtype="float32"))
+def _drawn(
+    initializer: Any,
+    shape: tuple[int, ...],
+    activation: str | None,
+    output_activation: str,
+    seeds: tuple[int, int],
+) -> list[np.ndarray]:
+    """Kernel and bias of a dense layer, from their own seeds."""
+    of_both = _initializers(initializer, shape, activation, output_activation, seeds)
+    shapes = shape, shape[1:]
+    return [
+        np.asarray(draw(*pair, dtype="float32"))
+        for draw, *pair in zip(of_both, shapes, strict=True)
+    ]
+
+
+# In a search most candidates have one seed, and Keras takes long to draw a few numbers.
+_kept = lru_cache(maxsize=64)(_drawn)
 
 
 def _initializers(
     initializer: Any,
     shape: tuple[int, ...],
-    activation: Activation | None,  # None for an output layer
+    activation: str | None,  # None for an output layer
     output_activation: str,
     seeds: tuple[int, int],
 ) -> tuple[keras.initializers.Initializer, keras.initializers.Initializer]:
@@ -163,6 +181,10 @@ def _initializers(
     # The kernel's range, so that the kinks of a rectifier layer do not all lie at zero.
     bound = math.sqrt(6 / sum(shape))
     return glorot, keras.initializers.RandomUniform(-bound, bound, bias_seed)
+
+
+def _named(activation: Activation | None) -> str | None:
+    return activation if activation is None or isinstance(activation, str) else "other"
 
 
 def check_initializer(initializer: Any) -> None:

@@ -61,6 +61,8 @@ class Kind:
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
     takes_sparse: ClassVar[bool] = False  # inputs, to return dense outputs
     keeps_sparse: ClassVar[bool] = False  # returns sparse outputs of sparse inputs
+    # Whether an output unit depends on one input unit alone, or on all by a kernel.
+    is_unitwise: ClassVar[bool] = False
 
     @property
     def without_xla(self) -> tuple[str, ...]:
@@ -134,6 +136,7 @@ class Dense(Kind):
     n_units: int
     use_bias: bool = True
     takes_sparse: ClassVar[bool] = True
+    is_unitwise: ClassVar[bool] = True
 
     def units(self, width: int) -> int:
         return self.n_units
@@ -173,6 +176,7 @@ class Concatenate(Kind):
     """Inputs side by side."""
 
     keeps_sparse: ClassVar[bool] = True
+    is_unitwise: ClassVar[bool] = True
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras
@@ -239,6 +243,7 @@ class Dropout(Kind):
     takes_bits: ClassVar[bool] = True
     has_rate: ClassVar[bool] = True
     keeps_sparse: ClassVar[bool] = True
+    is_unitwise: ClassVar[bool] = True
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras

@@ -21,13 +21,16 @@ Noise = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 SELU_FLOOR = -1.7580993408473766
 
 
-def random_bits(x: tf.Tensor | Entries, counters: Sequence[tf.Tensor]) -> tf.Tensor:
+def random_bits(
+    x: tf.Tensor | Entries, counters: Sequence[tf.Tensor], width: tf.Tensor | None = None
+) -> tf.Tensor:
     """A random uint32 for each row and unit of x; `counters` tell layers and steps apart.
 
     Counters are scalars, or (n,) for n networks with x of shape (n, rows, units). Entries of
-    sparse rows get those of their places in dense rows.
+    sparse rows get those of their places in dense rows. If `width`, (..., 1, 1), of the units
+    are real, they have the bits of x without the others.
     """
-    units = _places(x)
+    units = _places(x, width)
     low, high = tf.constant(0, tf.uint32), tf.constant(0x9E3779B9, tf.uint32)
     for counter in counters:
         counter = tf.cast(counter, tf.uint32)
@@ -39,12 +42,16 @@ def random_bits(x: tf.Tensor | Entries, counters: Sequence[tf.Tensor]) -> tf.Ten
     return mixed(units + low, high)
 
 
-def _places(x: tf.Tensor | Entries) -> tf.Tensor:
+def _places(x: tf.Tensor | Entries, width: tf.Tensor | None) -> tf.Tensor:
     """The place of each value among those of a network's rows, uint32."""
     if isinstance(x, Entries):
         return x.units
     shape = tf.shape(x)[-2:]
-    return tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
+    if width is None:
+        places = tf.reshape(tf.range(tf.reduce_prod(shape)), shape)
+    else:
+        places = tf.range(shape[0])[:, None] * tf.cast(width, tf.int32) + tf.range(shape[1])
+    return tf.cast(places, tf.uint32)
 
 
 def mixed(x: tf.Tensor, key: tf.Tensor | int = 0) -> tf.Tensor:

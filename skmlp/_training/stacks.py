@@ -17,6 +17,7 @@ from skmlp._engine.stopping import StopReason
 from skmlp._engine.store import STORE
 from skmlp._keras.optimizers import ELEMENTWISE
 from skmlp._training.meeting import SearchEndedError
+from skmlp._training.padding import PaddedFits, Units, padded_recipe
 
 # Networks that a stack's program has room for. Fewer gain less than it costs to compile one
 # more program; more gain nothing, since their weights leave the processor's cache.
@@ -26,15 +27,20 @@ MAX_WEIGHTS = 50_000  # of a network: a larger one's step is arithmetic, not ove
 
 
 class Stack(NamedTuple):
-    """Fits to train as one, in a program with room for `n_members`, or a single fit."""
+    """Fits to train as one, in a program with room for `n_members`, or a single fit.
+
+    Given `units`, their networks are padded to so many in the hidden layers.
+    """
 
     fits: list[Fit]
     n_members: int
+    units: Units | None = None
 
     @property
     def key(self) -> tuple[Recipe, int]:
         """Stacks with equal keys share programs."""
-        return self.fits[0].recipe, self.n_members
+        recipe = self.fits[0].recipe
+        return padded_recipe(recipe, self.units) if self.units else recipe, self.n_members
 
     @property
     def n_rows(self) -> int:
@@ -64,27 +70,33 @@ def reason_to_train_alone(fit: Fit) -> str | None:
     return next((reason for reason, applies in reasons.items() if applies), None)
 
 
-def split(group: list[Fit], n_workers: int) -> list[Stack]:
+def split(group: list[Fit], n_workers: int, units: Units | None = None) -> list[Stack]:
     """The fewest stacks of fits of one key that fit the limits and occupy all workers."""
     if len(group) < SIZES[0]:
-        return [Stack([fit], 1) for fit in group]
+        return [Stack([fit], 1, units) for fit in group]
     n_stacks = -(-len(group) // SIZES[-1])
     for_all_workers = -(-n_stacks // n_workers) * n_workers
     n_stacks = max(n_stacks, min(for_all_workers, len(group) // SIZES[0]))
     size = -(-len(group) // n_stacks)
     # Few sizes are few programs to compile.
     n_members = next(n for n in SIZES if size <= n)
-    return [Stack(group[i : i + size], n_members) for i in range(0, len(group), size)]
+    return [Stack(group[i : i + size], n_members, units) for i in range(0, len(group), size)]
 
 
 def train_fits(
-    fits: Sequence[Fit], n_members: int = 1, should_continue: Callable[[], bool] = lambda: True
+    fits: Sequence[Fit],
+    n_members: int = 1,
+    should_continue: Callable[[], bool] = lambda: True,
+    units: Units | None = None,
 ) -> list[FittedNetwork]:
-    """Train fits of one recipe, in a program that has room for `n_members`.
+    """Train fits of one recipe, or of one when padded to `units`, in a program that has room
+    for `n_members`.
 
     `should_continue` is asked before each epoch. Raises SearchEndedError if it says no.
     """
-    stack = Stack(list(fits), n_members)
+    stack = Stack(list(fits), n_members, units)
+    padding = PaddedFits(fits, units)
+    fits = padding.fits
     with STORE.lend(stack.key, stack.n_rows) as program:
         for k, fit in enumerate(fits):
             if fit.checkpoint:
@@ -96,7 +108,7 @@ def train_fits(
         # One that was interrupted can be resumed from where it was saved last.
         if fit.checkpoint and network.training.reason is not StopReason.INTERRUPTED:
             fit.checkpoint.save(network)
-    return fitted
+    return padding.without(fitted)
 
 
 def compile_program(stack: Stack) -> None:
@@ -120,7 +132,7 @@ def rehearse_stack(stack: Stack) -> None:
             watchers=(),
             checkpoint=None,
         )
-        for fit in stack.fits
+        for fit in PaddedFits(stack.fits, stack.units).fits
     ]
     with STORE.lend(stack.key, stack.n_rows) as program:
         rehearse(program, fits)

@@ -17,6 +17,7 @@ from skmlp._training.ahead import AheadCompiler
 from skmlp._training.calls import Task
 from skmlp._training.job import Job
 from skmlp._training.meeting import Arrival
+from skmlp._training.padding import Units
 from skmlp._training.preparation import prepare
 from skmlp._training.stacks import (
     TOO_FEW,
@@ -29,6 +30,7 @@ from skmlp._training.stacks import (
     train_fits,
 )
 from skmlp._training.watchers import SearchBar
+from skmlp._training.widths import joined_widths
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +89,8 @@ class StackTrainer:
         for fit in fits:
             groups.setdefault(arrival_of[fit].item.group(), []).append(fit)
         stacks = []
-        for group in groups.values():
-            several = split(group, self._n_workers)
+        for group, units in joined_widths(groups.values()):
+            several = split(group, self._n_workers, units)
             if several[0].n_members == 1:
                 self.alone[reason_to_train_alone(group[0]) or TOO_FEW] += len(group)
             stacks += several
@@ -107,7 +109,7 @@ class StackTrainer:
                 return
             ahead.begin(stack)
             should_continue = partial(self._after_epoch, arrivals, is_open)
-            results = train_fits(stack.fits, stack.n_members, should_continue)
+            results = train_fits(stack.fits, stack.n_members, should_continue, stack.units)
         except BaseException as error:
             _settle(arrivals, error)
         else:
@@ -123,6 +125,7 @@ class StackTrainer:
                         with_shared_rows([arrival_of[fit].item.job for fit in stack.fits]),
                         [fit.state for fit in stack.fits],
                         stack.n_members,
+                        stack.units,
                     )
                     for stack in stacks
                 )
@@ -167,7 +170,7 @@ def with_shared_rows(jobs: Sequence[Job]) -> list[Job]:
 
 
 def outcome(
-    jobs: Sequence[Job], states: Sequence[TrainingState], n_members: int
+    jobs: Sequence[Job], states: Sequence[TrainingState], n_members: int, units: Units | None
 ) -> list[FittedNetwork] | Exception:
     """The results of a stack in another process, or the reason why there are none."""
     try:
@@ -175,6 +178,6 @@ def outcome(
         for fit, state in zip(fits, states, strict=True):
             fit.state = state
         share_rows(fits)
-        return train_fits(fits, n_members)
+        return train_fits(fits, n_members, units=units)
     except Exception as error:
         return error
