@@ -30,6 +30,11 @@ from skmlp._keras.tensorflow import keras, tf
 # Numbers of X
 NUMBERS_OF_BLOCK = 2**18
 NUMBERS_OF_SMALL_BATCH = 2**14
+# One call trains up to so many epochs of one network, with so many numbers in all their orders
+# of rows and in the snapshots after them.
+MAX_EPOCHS = 16
+NUMBERS_OF_ORDERS = 2**15
+NUMBERS_OF_SNAPSHOTS = 2**16
 
 
 class Rows(NamedTuple):
@@ -61,6 +66,7 @@ class Program:
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
         # Then rows of weight 0 fill up the last batch.
         self._in_xla = not recipe.network.without_xla()
+        self.max_epochs = self._max_epochs()
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
@@ -136,55 +142,77 @@ class Program:
     def run_batches(
         self,
         rows: Rows,
-        order: np.ndarray,
+        orders: np.ndarray,
         spans: Sequence[tuple[int, int]],
         batches: tuple[int, int],
         numbers: tf.Tensor,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Train on some batches of an epoch, from the first one up to the one after the last.
+        """Train on some batches of an epoch, from the first one up to the one after the last;
+        or on all batches of up to `max_epochs` epochs, one for each of `orders`, (epochs,
+        networks, rows).
 
-        `spans` holds each network's epoch and the seed of its random layers. Returns, for each
-        network, the learning rate of the last step and sums over these batches of losses times
-        numbers of rows, (networks, 1 + n_losses): NaN if a weight has become infinite; and
-        snapshots.
+        `spans` holds each network's first epoch and the seed of its random layers. Returns, for
+        each epoch and network, the learning rate of the last step and sums over these batches
+        of losses times numbers of rows, (epochs, networks, 1 + n_losses): NaN if a weight has
+        become infinite; and snapshots, (epochs, networks, n_values).
         """
-        first, last = batches
+        (first, last), n_epochs = batches, len(orders)
         begin = first * self.recipe.batch_size
         counts = [
-            [*span, n - begin, steps, first, last - first]
+            [*span, n - begin, steps, first, last - first, n_epochs]
             for span, n, steps in zip(spans, rows.n_rows, self.steps, strict=True)
         ]
-        totals, rates, snapshots, *moments = self._run_batches(
+        reported, snapshots, *moments = self._run_batches(
             rows.X,
             rows.y,
             rows.weight,
-            tf.constant(self._widened(order[:, begin:], rows).reshape(*self._lead, -1)),
+            tf.constant(self._widened(orders[..., begin:], rows)),
             tf.constant(np.array(counts, np.int32).reshape(*self._lead, -1)),
             numbers,
             tf.constant(self.learning_rates.reshape(self._lead)),
         )
         self._trained.keep(moments)
-        self.steps = self.steps + np.int32(last - first)
-        self.learning_rates = np.array(rates.numpy().reshape(-1))
-        reached = snapshots.numpy().reshape(self.n_members, -1)
-        sums = totals.numpy().reshape(self.n_members, -1).astype(np.float64)
-        sums[~np.isfinite(reached).all(axis=1)] = np.nan
-        return np.column_stack([self.learning_rates, sums]), reached
+        self.steps = self.steps + np.int32(n_epochs * (last - first))
+        shape = -1, self.n_members
+        reached = snapshots.numpy().reshape(*shape, self.n_values)[:n_epochs]
+        sums = reported.numpy().reshape(*shape, 1 + self.recipe.n_losses)[:n_epochs]
+        self.learning_rates = sums[-1, :, 0].copy()
+        sums = sums.astype(np.float64)
+        sums[..., 1:][~np.isfinite(reached).all(axis=-1)] = np.nan
+        return sums, reached
 
-    def _widened(self, order: np.ndarray, rows: Rows) -> np.ndarray:
-        """The order with rows of padding, for a whole number of blocks of batches.
+    def _widened(self, orders: np.ndarray, rows: Rows) -> np.ndarray:
+        """The orders with rows of padding, for a whole number of blocks of batches and for all
+        epochs that a call takes.
 
-        Where networks share rows it is as wide for all numbers of rows that the program takes,
-        so that it is traced once.
+        Where networks share rows they are as wide for all numbers of rows that the program
+        takes, so that they are traced once.
         """
+        n_epochs, n_members, n_rows = orders.shape
+        width = self._width(self.capacity if len(set(rows.offsets)) == 1 else n_rows)
+        shape = self.max_epochs, n_members, width
+        widened = np.full(shape, self.capacity - 1, np.int32)
+        widened[:n_epochs, :, :n_rows] = orders
+        return widened.reshape(*shape[: self.max_epochs > 1], *self._lead, width)
+
+    def _width(self, n_rows: int) -> int:
+        """Length of an order of so many rows as the compiled epoch takes it."""
         size = self.recipe.batch_size
-        n_rows = self.capacity if len(set(rows.offsets)) == 1 else order.shape[1]
         width = -(-n_rows // size) * size
         block = self._batches_in_block() * size
-        width = -(-width // block) * block if width > block else width
-        widened = np.full((len(order), width), self.capacity - 1, np.int32)
-        widened[:, : order.shape[1]] = order
-        return widened
+        return -(-width // block) * block if width > block else width
+
+    def _max_epochs(self) -> int:
+        """Epochs that one call can train.
+
+        Only where they are short: those of large data would gain nothing. The user's own
+        layers may have state that is set between epochs.
+        """
+        layers = self.recipe.network.layers()
+        if self._lead or not self._in_xla or not all(layer.kind.in_stacks for layer in layers):
+            return 1
+        most = NUMBERS_OF_ORDERS // self._width(self.capacity)
+        return max(min(most, NUMBERS_OF_SNAPSHOTS // self.n_values, MAX_EPOCHS), 1)
 
     def measure(
         self, chunk: Sequence[tf.Tensor], numbers: tf.Tensor
@@ -206,12 +234,44 @@ class Program:
 
     # Traced functions
 
-    def _trace_run_batches(self, X, y, weight, order, counts, numbers, rates):  # type: ignore[no-untyped-def]
+    def _trace_run_batches(self, X, y, weight, orders, counts, numbers, rates):  # type: ignore[no-untyped-def]
         self.traces += 1
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
-        epoch, seed, n_rows, steps, first, n_batches = tf.unstack(counts, axis=-1)
+        epoch, seed, n_rows, steps, first, n_batches, n_epochs = tf.unstack(counts, axis=-1)
         if self._lead:
             first, n_batches = first[0], n_batches[0]  # all networks run the same batches
+        rows = X, y, weight, n_rows
+
+        def run(order, after, rates):  # type: ignore[no-untyped-def]
+            when = seed, epoch + after, first
+            return self._trace_batches(
+                rows, order, n_batches, when, rates, steps + after * n_batches, numbers
+            )
+
+        if self.max_epochs == 1:
+            reported, _ = run(orders, 0, rates)
+            return reported, self._snapshot(), *self._trained.moments()
+
+        def next_epoch(i, rates, *results):  # type: ignore[no-untyped-def]
+            reported, rates = run(orders[i], i, rates)
+            pairs = zip(results, (reported, self._snapshot()), strict=True)
+            return i + 1, rates, *(array.write(i, value) for array, value in pairs)
+
+        results = [
+            tf.TensorArray(tf.float32, self.max_epochs, element_shape=(n,))
+            for n in (1 + self.recipe.n_losses, self.n_values)
+        ]
+        _, _, *results = tf.while_loop(
+            lambda i, *_: i < n_epochs, next_epoch, (0, rates, *results)
+        )
+        return *(array.stack() for array in results), *self._trained.moments()
+
+    def _trace_batches(self, rows, order, n_batches, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
+        """Batches of one epoch: the last learning rates and sums of losses, (..., 1 + n_losses);
+        and the rates.
+        """
+        X, y, weight, n_rows = rows
+        seed, epoch, first = when
         size = self.recipe.batch_size
         n_in_block = min(self._batches_in_block(), order.shape[-1] // size)
 
@@ -246,7 +306,7 @@ class Program:
             _, totals, rates = tf.while_loop(lambda i, *_: i < n_batches, block, begin)
         else:
             _, totals, rates = block(*begin)
-        return totals, rates, self._snapshot(), *self._trained.moments()
+        return tf.concat([rates[..., None], totals], axis=-1), rates
 
     def _trace_step(self, X, y, weight, n_in_batch, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
         """One batch: losses times its number of rows, and the learning rates of the step."""

@@ -61,6 +61,15 @@ class Patience:
     def exhausted(self) -> bool:
         return self.waited > self.limit
 
+    @property
+    def left(self) -> float:
+        """Fewest epochs after which it can be exhausted."""
+        return (
+            max(math.floor(self.limit - self.waited) + 1, 0)
+            if self.limit < math.inf
+            else math.inf
+        )
+
 
 @dataclass(frozen=True)
 class Plateau:
