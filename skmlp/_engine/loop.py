@@ -75,6 +75,9 @@ class _Loop:
         self._logs: list[dict[str, float]] = [{} for _ in fits]
         self._ended: dict[int, FittedNetwork] = {}
         self._seconds = math.inf  # of an epoch
+        self._is_seen = _is_seen(fits[0])
+        if not self._is_seen:
+            program.expect(fits[0].epochs - self._epochs[0])
 
     def run(self, should_continue: Callable[[], bool]) -> list[FittedNetwork]:
         try:
@@ -109,16 +112,12 @@ class _Loop:
         patience cannot end before the last of them.
         """
         fit, most = self._fits[0], self._program.max_epochs
-        is_seen = fit.watchers or fit.validation or fit.metrics or fit.checkpoint
-        if most == 1 or is_seen or fit.epoch_rate is not None:
+        if most == 1 or self._is_seen:
             return 1
         assert fit.state.patience is not None
-        left = (
-            fit.epochs - self._epochs[0],
-            fit.state.patience.left,
-            MAX_SECONDS / self._seconds,
-        )
-        return max(int(min(most, *left)), 1)
+        in_time = MAX_SECONDS / self._seconds
+        left = min(fit.epochs - self._epochs[0], fit.state.patience.left)
+        return max(int(min(most, left, in_time)), 1)
 
     def _run_epochs(self, n_epochs: int) -> None:
         """Several epochs only of one fit; one that fails is the last."""
@@ -297,13 +296,20 @@ class _Loop:
             watcher.on_end(self._logs[k])
         if may_change:
             kept = training.now()
-        fit.state.kept = fit.state.now if kept is None else kept
+        # a copy, since those of several epochs may share their memory
+        fit.state.kept = np.array(fit.state.now if kept is None else kept)
         return training.fitted(fit.state.kept)
 
 
 def has_live_model(fit: Fit) -> bool:
     """Whether a watcher sees a Keras model, and may change it."""
     return any(watcher.needs_model for watcher in fit.watchers)
+
+
+def _is_seen(fit: Fit) -> bool:
+    """Whether something is done with the network after each epoch."""
+    after_epoch = fit.watchers, fit.validation, fit.metrics, fit.checkpoint, fit.epoch_rate
+    return any(after_epoch)
 
 
 def _load(program: Program, fits: Sequence[Fit]) -> None:

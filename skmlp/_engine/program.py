@@ -35,6 +35,10 @@ NUMBERS_OF_SMALL_BATCH = 2**14
 MAX_EPOCHS = 16
 NUMBERS_OF_ORDERS = 2**15
 NUMBERS_OF_SNAPSHOTS = 2**16
+# An epoch that shares its call saves a millisecond. A program for such calls takes a tenth of a
+# second longer to compile, and half a second where one for single epochs has been compiled.
+EPOCHS_THAT_PAY = 100
+EPOCHS_THAT_PAY_LATER = 600
 
 
 class Rows(NamedTuple):
@@ -66,7 +70,8 @@ class Program:
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
         # Then rows of weight 0 fill up the last batch.
         self._in_xla = not recipe.network.without_xla()
-        self.max_epochs = self._max_epochs()
+        self.max_epochs = 1  # in one call
+        self._n_joined = 0  # epochs that might have shared a call
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
@@ -147,9 +152,8 @@ class Program:
         batches: tuple[int, int],
         numbers: tf.Tensor,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Train on some batches of an epoch, from the first one up to the one after the last;
-        or on all batches of up to `max_epochs` epochs, one for each of `orders`, (epochs,
-        networks, rows).
+        """Train on some batches of an epoch, from the first one up to the one after the last,
+        or on all batches of up to `max_epochs` epochs; `orders` are (epochs, networks, rows).
 
         `spans` holds each network's first epoch and the seed of its random layers. Returns, for
         each epoch and network, the learning rate of the last step and sums over these batches
@@ -162,7 +166,7 @@ class Program:
             [*span, n - begin, steps, first, last - first, n_epochs]
             for span, n, steps in zip(spans, rows.n_rows, self.steps, strict=True)
         ]
-        reported, snapshots, *moments = self._run_batches(
+        results, *moments = self._run_batches(
             rows.X,
             rows.y,
             rows.weight,
@@ -173,9 +177,8 @@ class Program:
         )
         self._trained.keep(moments)
         self.steps = self.steps + np.int32(n_epochs * (last - first))
-        shape = -1, self.n_members
-        reached = snapshots.numpy().reshape(*shape, self.n_values)[:n_epochs]
-        sums = reported.numpy().reshape(*shape, 1 + self.recipe.n_losses)[:n_epochs]
+        results = results.numpy().reshape(-1, self.n_members, results.shape[-1])[:n_epochs]
+        sums, reached = np.split(results, [1 + self.recipe.n_losses], axis=-1)
         self.learning_rates = sums[-1, :, 0].copy()
         sums = sums.astype(np.float64)
         sums[..., 1:][~np.isfinite(reached).all(axis=-1)] = np.nan
@@ -193,7 +196,7 @@ class Program:
         shape = self.max_epochs, n_members, width
         widened = np.full(shape, self.capacity - 1, np.int32)
         widened[:n_epochs, :, :n_rows] = orders
-        return widened.reshape(*shape[: self.max_epochs > 1], *self._lead, width)
+        return widened.reshape(*self._lead, -1)
 
     def _width(self, n_rows: int) -> int:
         """Length of an order of so many rows as the compiled epoch takes it."""
@@ -202,17 +205,25 @@ class Program:
         block = self._batches_in_block() * size
         return -(-width // block) * block if width > block else width
 
-    def _max_epochs(self) -> int:
-        """Epochs that one call can train.
+    def expect(self, n_epochs: int) -> None:
+        """Note that a fit trains so many epochs, unseen between them; let calls train several
+        where that repays its compilation.
+        """
+        self._n_joined += n_epochs - 1
+        pays = EPOCHS_THAT_PAY_LATER if self.traces else EPOCHS_THAT_PAY
+        if self._n_joined >= pays:
+            self.max_epochs = self._most_epochs()
 
-        Only where they are short: those of large data would gain nothing. The user's own
-        layers may have state that is set between epochs.
+    def _most_epochs(self) -> int:
+        """Epochs that fit into one call; epochs of many rows would gain nothing.
+
+        The user's own layers may have state that is set between epochs.
         """
         layers = self.recipe.network.layers()
         if self._lead or not self._in_xla or not all(layer.kind.in_stacks for layer in layers):
             return 1
-        most = NUMBERS_OF_ORDERS // self._width(self.capacity)
-        return max(min(most, NUMBERS_OF_SNAPSHOTS // self.n_values, MAX_EPOCHS), 1)
+        of_orders = NUMBERS_OF_ORDERS // self._width(self.capacity)
+        return max(min(of_orders, NUMBERS_OF_SNAPSHOTS // self.n_values, MAX_EPOCHS), 1)
 
     def measure(
         self, chunk: Sequence[tf.Tensor], numbers: tf.Tensor
@@ -242,45 +253,45 @@ class Program:
             first, n_batches = first[0], n_batches[0]  # all networks run the same batches
         rows = X, y, weight, n_rows
 
-        def run(order, after, rates):  # type: ignore[no-untyped-def]
-            when = seed, epoch + after, first
-            return self._trace_batches(
-                rows, order, n_batches, when, rates, steps + after * n_batches, numbers
+        def epoch_of(i, rates):  # type: ignore[no-untyped-def]
+            when = seed, epoch + i, first
+            of_epoch = steps + i * n_batches
+            reported, rates = self._trace_batches(
+                rows, orders, i, n_batches, when, rates, of_epoch, numbers
             )
+            return tf.concat([reported, self._snapshot()], axis=-1), rates
 
         if self.max_epochs == 1:
-            reported, _ = run(orders, 0, rates)
-            return reported, self._snapshot(), *self._trained.moments()
+            result, _ = epoch_of(0, rates)
+            return result, *self._trained.moments()
 
-        def next_epoch(i, rates, *results):  # type: ignore[no-untyped-def]
-            reported, rates = run(orders[i], i, rates)
-            pairs = zip(results, (reported, self._snapshot()), strict=True)
-            return i + 1, rates, *(array.write(i, value) for array, value in pairs)
+        def next_epoch(i, rates, results):  # type: ignore[no-untyped-def]
+            result, rates = epoch_of(i, rates)
+            return i + 1, rates, results.write(i, result)
 
-        results = [
-            tf.TensorArray(tf.float32, self.max_epochs, element_shape=(n,))
-            for n in (1 + self.recipe.n_losses, self.n_values)
-        ]
-        _, _, *results = tf.while_loop(
-            lambda i, *_: i < n_epochs, next_epoch, (0, rates, *results)
+        n = 1 + self.recipe.n_losses + self.n_values
+        results = tf.TensorArray(tf.float32, self.max_epochs, element_shape=(n,))
+        _, _, results = tf.while_loop(
+            lambda i, *_: i < n_epochs, next_epoch, (0, rates, results)
         )
-        return *(array.stack() for array in results), *self._trained.moments()
+        return results.stack(), *self._trained.moments()
 
-    def _trace_batches(self, rows, order, n_batches, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
-        """Batches of one epoch: the last learning rates and sums of losses, (..., 1 + n_losses);
-        and the rates.
+    def _trace_batches(self, rows, orders, i_epoch, n_batches, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
+        """Train on the batches of one epoch. Returns the last learning rates beside sums of
+        losses, (..., 1 + n_losses), and the rates alone.
         """
         X, y, weight, n_rows = rows
         seed, epoch, first = when
         size = self.recipe.batch_size
-        n_in_block = min(self._batches_in_block(), order.shape[-1] // size)
+        width = orders.shape[-1] // self.max_epochs
+        n_in_block = min(self._batches_in_block(), width // size)
 
         def block(start, totals, rates):  # type: ignore[no-untyped-def]
             # 1. Gather the rows of some batches.
             n_gathered = n_in_block * size
             if not self._in_xla:  # shapes may vary: the last batch has its own
                 n_gathered = tf.minimum(n_gathered, n_rows - start * size)
-            index = self._slice(order, start * size, n_gathered)
+            index = self._slice(orders, i_epoch * width + start * size, n_gathered)
             gathered = [tf.gather(array, index) for array in (X, y, weight)]
 
             def batch(i, totals, rates):  # type: ignore[no-untyped-def]
@@ -302,7 +313,7 @@ class Program:
             return tf.while_loop(lambda i, *_: i < end, batch, (start, totals, rates))
 
         begin = 0, tf.zeros((*self._lead, self.recipe.n_losses)), rates
-        if n_in_block * size < order.shape[-1]:
+        if n_in_block * size < width:
             _, totals, rates = tf.while_loop(lambda i, *_: i < n_batches, block, begin)
         else:
             _, totals, rates = block(*begin)

@@ -63,12 +63,8 @@ class Patience:
 
     @property
     def left(self) -> float:
-        """Fewest epochs after which it can be exhausted."""
-        return (
-            max(math.floor(self.limit - self.waited) + 1, 0)
-            if self.limit < math.inf
-            else math.inf
-        )
+        """Epochs that it lasts at least; the last of them may exhaust it."""
+        return self.limit - self.waited + 1
 
 
 @dataclass(frozen=True)
