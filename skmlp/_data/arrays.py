@@ -47,6 +47,17 @@ def is_plain_array(estimator: Any, X: Any) -> bool:
     )
 
 
+def is_plain_target(y: Any, n_rows: int) -> bool:
+    """Whether y is an array of finite numbers, of which there is nothing to check."""
+    return (
+        type(y) is np.ndarray
+        and y.dtype.kind in "biuf"
+        and y.ndim in (1, 2)
+        and len(y) == n_rows
+        and bool(np.isfinite(y).all())
+    )
+
+
 def output_dtype(X: Any) -> type[np.floating]:
     """Dtype of predictions, as in scikit-learn: float32 for float32 rows, otherwise float64."""
     return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
@@ -58,6 +69,10 @@ def encode_features_and_target(
     """Dense float32 X and y as an array, after scikit-learn's checks of both together."""
     # the check after the cast reports overflow
     with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
+        if not reset and is_plain_array(estimator, X) and is_plain_target(y, len(X)):
+            rows = np.ascontiguousarray(X, dtype=np.float32)
+            if np.isfinite(rows).all():
+                return rows, y
         X, y = validate_data(
             estimator,
             X,

@@ -129,10 +129,14 @@ class ElementwiseOptimizer(Optimizer):
             self._optimizer.update_step(gradient, variable, rate)
 
     def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
+        kinds = zip(*(state or self._fresh for state in states), strict=True)
+        moments = [np.reshape(vectors, (*self._lead, -1)) for vectors in kinds]
+        kept = [vector.numpy() for vector in self._kept]
+        if kept and all(map(has_bits_of, kept, moments)):
+            return  # a fit that resumes finds them in place
         self._kept = []
-        moments = zip(*(state or self._fresh for state in states), strict=True)
         for kind, vectors in zip(self._moments, moments, strict=True):
-            assign(kind, self.packing.of_vector(np.reshape(vectors, (*self._lead, -1))))
+            assign(kind, self.packing.of_vector(vectors))
 
     def state(self, member: int) -> State:
         vectors = (vector.numpy() for vector in self._kept or self.moments())
@@ -245,6 +249,11 @@ def by_kind(moments: Sequence[Any], places: Sequence[tuple[int, int]]) -> list[l
 def times(value: tf.Tensor, factor: Any) -> tf.Tensor:
     """The product; without an operation where the factor is 1."""
     return value if np.isscalar(factor) and factor == 1 else value * factor
+
+
+def has_bits_of(array: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two float32 arrays are the same bits."""
+    return array.shape == other.shape and array.tobytes() == other.tobytes()
 
 
 def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.compiled import Compiled
 from skmlp._engine.network import Network
-from skmlp._engine.optimizer import State, assign
+from skmlp._engine.optimizer import State, assign, has_bits_of
 from skmlp._engine.recipe import Numbers, Recipe, beside
 from skmlp._engine.schedules import flat_cosine
 from skmlp._engine.trained import TrainedArrays
@@ -66,6 +66,7 @@ class Program:
             keras.Variable(np.zeros((*self._lead, *array.initial.shape), np.float32))
             for array in self.network.untrained
         ]
+        self._held: np.ndarray | None = None  # snapshots of the values, if they are known
         self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
         # Then rows of weight 0 fill up the last batch.
@@ -89,9 +90,15 @@ class Program:
         return self.network.n_numbers + n_averages
 
     def restore(self, snapshots: Sequence[np.ndarray]) -> None:
-        """Set weights and averages, a snapshot for each network."""
-        n_trained, n_numbers = self.network.n_trained, self.network.n_numbers
+        """Set weights and averages, a snapshot for each network.
+
+        A fit that resumes often finds them in place.
+        """
         vectors = np.reshape(snapshots, (*self._lead, -1))
+        if self._held is not None and has_bits_of(self._held, vectors):
+            return
+        self._held = None  # until all are set
+        n_trained, n_numbers = self.network.n_trained, self.network.n_numbers
         self._trained.restore(vectors[..., :n_trained])
         if self.recipe.has_ema:
             self._trained.restore_averages(vectors[..., n_numbers:])
@@ -100,6 +107,7 @@ class Program:
             end = start + array.initial.size
             assign([variable], [vectors[..., start:end].reshape(variable.shape)])
             start = end
+        self._held = vectors
 
     def snapshots(self) -> np.ndarray:
         """Weights and averages as they are now, (networks, n_values)."""
@@ -118,7 +126,10 @@ class Program:
 
         Returns whether it did.
         """
-        return self._trained.finish()
+        has_changed = self._trained.finish()
+        if has_changed:
+            self._held = None
+        return has_changed
 
     def place(self, rows: Sequence[EncodedData]) -> Rows:
         """Put each network's rows on the device; rows that are one object, only once."""
@@ -166,6 +177,8 @@ class Program:
             [*span, n - begin, steps, first, last - first, n_epochs]
             for span, n, steps in zip(spans, rows.n_rows, self.steps, strict=True)
         ]
+        self._held = None
+        self._trained.keep([])
         results, *moments = self._run_batches(
             rows.X,
             rows.y,
@@ -182,6 +195,7 @@ class Program:
         self.learning_rates = sums[-1, :, 0].copy()
         sums = sums.astype(np.float64)
         sums[..., 1:][~np.isfinite(reached).all(axis=-1)] = np.nan
+        self._held = reached[-1].reshape(*self._lead, -1)
         return sums, reached
 
     def _widened(self, orders: np.ndarray, rows: Rows) -> np.ndarray:
@@ -419,5 +433,10 @@ def padding_of(data: EncodedData) -> tuple[Any, Any, Any]:
 
 def padded(sets: Sequence[np.ndarray], row: Any, n_rows: int) -> np.ndarray:
     """Rows, one set after the other, and copies of `row` up to `n_rows`."""
-    n_copies = n_rows - sum(map(len, sets))
-    return np.concatenate([*sets, np.broadcast_to(row, (n_copies, *np.shape(row)))])
+    rows = np.empty((n_rows, *np.shape(row)), sets[0].dtype)
+    end = 0
+    for part in sets:
+        start, end = end, end + len(part)
+        rows[start:end] = part
+    rows[end:] = row
+    return rows
