@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._engine.compiled import has_bits_of
 from skmlp._engine.packing import Packing
 from skmlp._engine.recipe import Build, beside
 from skmlp._keras.tensorflow import keras, tf
@@ -249,11 +250,6 @@ def by_kind(moments: Sequence[Any], places: Sequence[tuple[int, int]]) -> list[l
 def times(value: tf.Tensor, factor: Any) -> tf.Tensor:
     """The product; without an operation where the factor is 1."""
     return value if np.isscalar(factor) and factor == 1 else value * factor
-
-
-def has_bits_of(array: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two float32 arrays are the same bits."""
-    return array.shape == other.shape and array.tobytes() == other.tobytes()
 
 
 def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.compiled import Compiled
+from skmlp._engine.compiled import Compiled, Constant, has_bits_of
 from skmlp._engine.network import Network
-from skmlp._engine.optimizer import State, assign, has_bits_of
+from skmlp._engine.optimizer import State, assign
 from skmlp._engine.recipe import Numbers, Recipe, beside
 from skmlp._engine.schedules import flat_cosine
 from skmlp._engine.trained import TrainedArrays
@@ -30,6 +30,7 @@ from skmlp._keras.tensorflow import keras, tf
 # Numbers of X
 NUMBERS_OF_BLOCK = 2**18
 NUMBERS_OF_SMALL_BATCH = 2**14
+N_COUNTS = 7  # see `run_batches`
 # One call trains up to so many epochs of one network, with so many numbers in all their orders
 # of rows and in the snapshots after them.
 MAX_EPOCHS = 16
@@ -74,6 +75,7 @@ class Program:
         self.max_epochs = 1  # in one call
         self._n_joined = 0  # epochs that might have shared a call
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
+        self._numbers, self._rates = Constant(), Constant()
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
 
@@ -183,10 +185,9 @@ class Program:
             rows.X,
             rows.y,
             rows.weight,
-            tf.constant(self._widened(orders[..., begin:], rows)),
-            tf.constant(np.array(counts, np.int32).reshape(*self._lead, -1)),
+            tf.constant(self._plan(counts, orders[..., begin:], rows)),
             numbers,
-            tf.constant(self.learning_rates.reshape(self._lead)),
+            self._rates(self.learning_rates.reshape(self._lead)),
         )
         self._trained.keep(moments)
         self.steps = self.steps + np.int32(n_epochs * (last - first))
@@ -198,19 +199,23 @@ class Program:
         self._held = reached[-1].reshape(*self._lead, -1)
         return sums, reached
 
-    def _widened(self, orders: np.ndarray, rows: Rows) -> np.ndarray:
-        """The orders with rows of padding, for a whole number of blocks of batches and for all
-        epochs that a call takes.
+    def _plan(self, counts: Sequence[Any], orders: np.ndarray, rows: Rows) -> np.ndarray:
+        """Each network's counts and orders in one array: tensors take time to make.
 
-        Where networks share rows they are as wide for all numbers of rows that the program
-        takes, so that they are traced once.
+        Rows of padding make up a whole number of blocks of batches, and all epochs that a call
+        takes. Where networks share rows, orders are as wide for all numbers of rows that the
+        program takes, so that they are traced once.
         """
-        n_epochs, n_members, n_rows = orders.shape
+        n_members, n_rows = orders.shape[1:]
         width = self._width(self.capacity if len(set(rows.offsets)) == 1 else n_rows)
-        shape = self.max_epochs, n_members, width
-        widened = np.full(shape, self.capacity - 1, np.int32)
-        widened[:n_epochs, :, :n_rows] = orders
-        return widened.reshape(*self._lead, -1)
+        plan = np.full(
+            (n_members, N_COUNTS + self.max_epochs * width), self.capacity - 1, np.int32
+        )
+        plan[:, :N_COUNTS] = counts
+        for i, order in enumerate(orders):
+            start = N_COUNTS + i * width
+            plan[:, start : start + n_rows] = order
+        return plan.reshape(*self._lead, -1)
 
     def _width(self, n_rows: int) -> int:
         """Length of an order of so many rows as the compiled epoch takes it."""
@@ -254,13 +259,14 @@ class Program:
         return totals, np.reshape(penalty.numpy(), -1).astype(np.float64), raw
 
     def numbers(self, of_members: Sequence[Numbers]) -> tf.Tensor:
-        packed = np.stack([numbers.packed() for numbers in of_members])
-        return tf.constant(packed.reshape(*self._lead, -1))
+        packed = np.array([numbers.packed() for numbers in of_members])
+        return self._numbers(packed.reshape(*self._lead, -1))
 
     # Traced functions
 
-    def _trace_run_batches(self, X, y, weight, orders, counts, numbers, rates):  # type: ignore[no-untyped-def]
+    def _trace_run_batches(self, X, y, weight, plan, numbers, rates):  # type: ignore[no-untyped-def]
         self.traces += 1
+        counts, orders = tf.split(plan, [N_COUNTS, plan.shape[-1] - N_COUNTS], axis=-1)
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
         epoch, seed, n_rows, steps, first, n_batches, n_epochs = tf.unstack(counts, axis=-1)
         if self._lead:
