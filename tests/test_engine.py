@@ -10,6 +10,7 @@ import tensorflow as tf
 from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor
+from skmlp._engine.program import Program
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience, StopReason
 from skmlp._engine.store import STORE, ProgramStore
@@ -100,6 +101,38 @@ def test_a_second_fit_traces_nothing_new(change):
     clone(regressor).set_params(**change).fit(X[:-1], Y[:-1])
     assert STORE.built == built
     assert sorted(program.traces for program in STORE.idle()) == sorted(traces)
+
+
+@pytest.mark.parametrize(
+    ("change", "n_iter"),
+    [
+        ({"tol": 0, "n_iter_no_change": math.inf}, 120),
+        ({"tol": 0.02, "n_iter_no_change": 4}, None),
+        ({"learning_rate": 0.3, "n_iter_no_change": math.inf}, 13),  # the loss becomes infinite
+    ],
+    ids=["all epochs", "patience", "not finite"],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_epochs_that_nobody_watches_share_calls(monkeypatch, change, n_iter):
+    """Same bits as one by one, as with a bar, and the same state to resume from."""
+    calls, run_batches = [], Program.run_batches
+
+    def run(self, rows, orders, *arguments):
+        calls.append(len(orders))
+        return run_batches(self, rows, orders, *arguments)
+
+    monkeypatch.setattr(Program, "run_batches", run)
+    monkeypatch.setattr("skmlp._engine.program.EPOCHS_THAT_PAY_LATER", 100)
+    regressor = clone(REGRESSOR).set_params(epochs=120, warm_start=True, **change)
+    fits = [clone(regressor).fit(2 * X, Y), clone(regressor).fit(2 * X, Y, verbose=1)]
+    assert max(calls) > 4
+    assert n_iter in (None, fits[0].n_iter_)
+    for fit in fits:
+        fit.set_params(epochs=2).fit(2 * X, Y)
+    together, one_by_one = fits
+    np.testing.assert_equal(together.history_, one_by_one.history_)
+    for pair in zip(together._state.arrays, one_by_one._state.arrays, strict=True):
+        np.testing.assert_array_equal(*pair)
 
 
 def test_equal_optimizer_objects_share_a_program():

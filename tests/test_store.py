@@ -1,5 +1,7 @@
 """Programs after failed fits: which are reused, and that they work like new ones."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -157,3 +159,32 @@ def test_a_stack_is_as_good_as_new_after_fits_that_failed():
         clone(search).set_params(estimator=failing, error_score="raise").fit(X, Y)
     np.testing.assert_array_equal(search.fit(X, Y).cv_results_["mean_test_score"], scores)
     assert STORE.built == built
+
+
+def test_estimators_that_take_turns_in_a_program_train_as_if_alone():
+    """A fit that resumes does not load what its program holds, unless another came between."""
+    parts = [slice(0, 30), slice(30, 60), slice(60, 90)]
+    alone = clone(REGRESSOR)
+    for rows in parts:
+        alone.partial_fit(X[rows], Y[rows])
+    built = STORE.built
+    one, other = clone(REGRESSOR), clone(REGRESSOR).set_params(random_state=1)
+    for rows in parts:
+        one.partial_fit(X[rows], Y[rows])
+        other.partial_fit(X[rows], Y[rows])
+        one = pickle.loads(pickle.dumps(one))
+    assert STORE.built == built
+    for pair in zip(alone._state.arrays, one._state.arrays, strict=True):
+        np.testing.assert_array_equal(*pair)
+
+
+def test_weights_that_a_program_holds_are_not_loaded_again(monkeypatch):
+    estimator = clone(REGRESSOR).partial_fit(X, Y)
+    loaded = []
+    for module in ("optimizer", "program", "trained"):
+        name = f"skmlp._engine.{module}.assign"
+        monkeypatch.setattr(name, lambda *arguments: loaded.append(arguments))
+    estimator.partial_fit(X, Y)
+    assert not loaded
+    clone(estimator).partial_fit(X, Y)
+    assert loaded

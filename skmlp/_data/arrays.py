@@ -49,6 +49,17 @@ def is_plain_array(estimator: Any, X: Any) -> bool:
     )
 
 
+def is_plain_target(y: Any, n_rows: int) -> bool:
+    """Whether y is an array of finite numbers, of which there is nothing to check."""
+    return (
+        type(y) is np.ndarray
+        and y.dtype.kind in "biuf"
+        and y.ndim in (1, 2)
+        and len(y) == n_rows
+        and bool(np.isfinite(y).all())
+    )
+
+
 def output_dtype(X: Any) -> type[np.floating]:
     """Dtype of predictions, as in scikit-learn: float32 for float32 rows, otherwise float64."""
     return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
@@ -60,6 +71,10 @@ def encode_features_and_target(
     """Float32 X, dense or CSR, and y as an array, after scikit-learn's checks of both."""
     # the check after the cast reports overflow
     with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
+        if not reset and is_plain_array(estimator, X) and is_plain_target(y, len(X)):
+            rows = np.ascontiguousarray(X, dtype=np.float32)
+            if np.isfinite(rows).all():
+                return rows, y
         X, y = validate_data(
             estimator,
             X,
@@ -107,6 +122,8 @@ def side_by_side(columns: Any) -> np.ndarray:
 
 def encode_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray:
     """Weights of the rows, finite and not negative; (n_samples,) float64."""
+    if sample_weight is None:
+        return np.ones(len(X))
     return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 

@@ -1,9 +1,11 @@
-"""A TensorFlow function that is called often."""
+"""TensorFlow functions that are called often, and their arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from skmlp._keras.tensorflow import tf
 
@@ -28,3 +30,24 @@ class Compiled:
         except BaseException:
             self.is_sound = False
             raise
+
+
+class Constant:
+    """Makes tensors of small arrays, and returns the last one again if no bit has changed.
+
+    Making a tensor takes longer than many a small step.
+    """
+
+    def __init__(self) -> None:
+        self._array: np.ndarray | None = None
+        self._tensor: Any = None
+
+    def __call__(self, array: np.ndarray) -> tf.Tensor:
+        if self._array is None or not has_bits_of(self._array, array):
+            self._array, self._tensor = array.copy(), tf.constant(array)
+        return self._tensor
+
+
+def has_bits_of(array: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two arrays of one dtype are the same bits."""
+    return array.shape == other.shape and array.tobytes() == other.tobytes()

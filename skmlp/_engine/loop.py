@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from operator import is_not
 
 import numpy as np
@@ -19,6 +20,9 @@ from skmlp._network.inference import raw_outputs
 # The lowest of many joint losses is low by chance too.
 # Of epochs that are nearly equal, the last one has had the lowest learning rate.
 JOINT_TOLERANCE = 0.02
+# Longest that one call of the compiled epochs should take, seconds: meanwhile nobody can
+# interrupt.
+MAX_SECONDS = 0.1
 
 
 def train(
@@ -70,6 +74,10 @@ class _Loop:
         self._epochs = [fit.state.epochs for fit in filled]  # of this call, to run next
         self._logs: list[dict[str, float]] = [{} for _ in fits]
         self._ended: dict[int, FittedNetwork] = {}
+        self._seconds = math.inf  # of an epoch
+        self._is_seen = _is_seen(fits[0])
+        if not self._is_seen:
+            program.expect(fits[0].epochs - self._epochs[0])
 
     def run(self, should_continue: Callable[[], bool]) -> list[FittedNetwork]:
         try:
@@ -78,7 +86,7 @@ class _Loop:
                 self._epochs[k] = max([self._epochs[k], *first])
             self._end()
             while len(self._ended) < len(self._fits) and should_continue():
-                self._run_epoch()
+                self._run_epochs(self._epochs_at_once())
                 self._end()
         except KeyboardInterrupt:
             if not all(fit.state.epochs for fit in self._fits):
@@ -91,7 +99,7 @@ class _Loop:
     def rehearse(self) -> None:
         epochs = [0] * self._program.n_members
         spans = list(zip(epochs, self._seeds, strict=True))
-        orders = self._orders(epochs)
+        orders = self._orders(epochs)[None]
         self._program.run_batches(self._rows, orders, spans, (0, 1), self._numbers)
         if self._validation:
             self._validation.measure(self._numbers, ())
@@ -99,11 +107,34 @@ class _Loop:
     def _going(self) -> list[int]:
         return [k for k in range(len(self._fits)) if k not in self._ended]
 
-    def _run_epoch(self) -> None:
+    def _epochs_at_once(self) -> int:
+        """Epochs to run in one call: several where nobody looks at the network in between, and
+        patience cannot end before the last of them.
+        """
+        fit, most = self._fits[0], self._program.max_epochs
+        if most == 1 or self._is_seen:
+            return 1
+        assert fit.state.patience is not None
+        in_time = MAX_SECONDS / self._seconds
+        left = min(fit.epochs - self._epochs[0], fit.state.patience.left)
+        return max(int(min(most, left, in_time)), 1)
+
+    def _run_epochs(self, n_epochs: int) -> None:
+        """Several epochs only of one fit; one that fails is the last."""
         self._begin_epoch()
         self._renew_numbers()
         entered = [self._entered(k) for k in range(len(self._fits))]
-        reported, reached = self._train_epoch()
+        began = time.perf_counter()
+        for reported, reached in self._train_epochs(n_epochs):
+            self._after_epoch(entered, reported, reached)
+            entered = list(reached)
+            if n_epochs > 1 and self._fits[0].state.reason is not None:
+                break
+        self._seconds = (time.perf_counter() - began) / n_epochs
+
+    def _after_epoch(
+        self, entered: Sequence[np.ndarray], reported: np.ndarray, reached: np.ndarray
+    ) -> None:
         for k in self._going():
             rate, *losses = reported[k].tolist()
             of_outputs = losses_of_outputs(self._program.recipe, losses)
@@ -149,8 +180,9 @@ class _Loop:
         fit = self._fits[k]
         return self._trainings[k].now() if has_live_model(fit) else fit.state.now
 
-    def _train_epoch(self) -> tuple[np.ndarray, np.ndarray]:
-        """Learning rates and mean losses, (networks, 1 + n_losses), and snapshots after it.
+    def _train_epochs(self, n_epochs: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Of each epoch the learning rates and mean losses, (networks, 1 + n_losses), and
+        snapshots after it.
 
         It runs batch by batch only if a watcher asks for it.
         """
@@ -158,25 +190,30 @@ class _Loop:
         before = [fit.state.epochs_before for fit in self._fits]
         epochs = [sum(pair) for pair in zip(before, self._epochs, strict=False)]
         epochs += [0] * (program.n_members - len(epochs))
-        order, spans = self._orders(epochs), list(zip(epochs, self._seeds, strict=True))
+        orders = np.stack(
+            [self._orders([epoch + i for epoch in epochs]) for i in range(n_epochs)]
+        )
+        spans = list(zip(epochs, self._seeds, strict=True))
         program.network.reset(self._seeds[0], epochs[0])  # in stacks it has no effect
         n_rows, n_batches = np.array(rows.n_rows)[:, None], self._fits[0].n_batches
 
         def run(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-            return program.run_batches(rows, order, spans, (first, last), self._numbers)
+            return program.run_batches(rows, orders, spans, (first, last), self._numbers)
 
         if not any(watcher.wants_batches for watcher in self._watchers):
             reported, reached = run(0, n_batches)
-            return np.hstack([reported[:, :1], reported[:, 1:] / n_rows]), reached
+            reported[..., 1:] /= n_rows
+            yield from zip(reported, reached, strict=True)
+            return
         sums, n_seen = np.zeros((program.n_members, program.recipe.n_losses)), 0
         for batch in range(n_batches):
             self._tell_of_batch(batch, None)
-            reported, reached = run(batch, batch + 1)
+            (reported,), (reached,) = run(batch, batch + 1)
             sums += reported[:, 1:]
             n_seen = np.minimum(n_seen + program.recipe.batch_size, n_rows)
             if self._tell_of_batch(batch, float(sums[0, 0] / n_seen[0, 0])):
                 break
-        return np.hstack([reported[:, :1], sums / n_seen]), reached
+        yield np.hstack([reported[:, :1], sums / n_seen]), reached
 
     def _tell_of_batch(self, batch: int, loss: float | None) -> bool:
         """Tell watchers that a batch begins, or how it ended; whether one asks to stop."""
@@ -259,7 +296,7 @@ class _Loop:
             watcher.on_end(self._logs[k])
         if may_change:
             kept = training.now()
-        # Its own copy: a row of all networks' snapshots would keep the others in memory.
+        # Its own copy: views of what several networks or epochs reached would keep all of them.
         fit.state.kept = np.array(fit.state.now if kept is None else kept)
         return training.fitted(fit.state.kept)
 
@@ -267,6 +304,12 @@ class _Loop:
 def has_live_model(fit: Fit) -> bool:
     """Whether a watcher sees a Keras model, and may change it."""
     return any(watcher.needs_model for watcher in fit.watchers)
+
+
+def _is_seen(fit: Fit) -> bool:
+    """Whether something is done with the network after each epoch."""
+    after_epoch = fit.watchers, fit.validation, fit.metrics, fit.checkpoint, fit.epoch_rate
+    return any(after_epoch)
 
 
 def _load(program: Program, fits: Sequence[Fit]) -> None:

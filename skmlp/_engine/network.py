@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -91,15 +91,16 @@ class Network:
 
     def weights(self, vector: np.ndarray) -> Weights:
         """Views of a vector's numbers, layer by layer."""
-        order = [*self._trained, *self._untrained]
-        parts = np.split(vector, np.cumsum([self._sizes[i] for i in order])[:-1])
-        shaped = {
-            i: part.reshape(self.arrays[i].initial.shape)
-            for i, part in zip(order, parts, strict=True)
-        }
-        return self._by_layer([shaped[i] for i in range(len(order))])
+        shaped, start = {}, 0
+        for i in (*self._trained, *self._untrained):
+            end = start + self._sizes[i]
+            shaped[i] = vector[start:end].reshape(self.arrays[i].initial.shape)
+            start = end
+        return self._by_layer(shaped)
 
-    def _by_layer(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], ...]:
+    def _by_layer(
+        self, arrays: Sequence[Any] | Mapping[int, Any]
+    ) -> tuple[tuple[Any, ...], ...]:
         return tuple(tuple(arrays[i] for i in self._indices[la.name]) for la in self._layers)
 
     # Outputs

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._engine.compiled import has_bits_of
 from skmlp._engine.packing import Packing
 from skmlp._engine.recipe import Build, beside
 from skmlp._keras.tensorflow import keras, tf
@@ -129,10 +130,14 @@ class ElementwiseOptimizer(Optimizer):
             self._optimizer.update_step(gradient, variable, rate)
 
     def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
+        kinds = zip(*(state or self._fresh for state in states), strict=True)
+        moments = [np.reshape(vectors, (*self._lead, -1)) for vectors in kinds]
+        kept = [vector.numpy() for vector in self._kept]
+        if kept and all(map(has_bits_of, kept, moments)):
+            return  # a fit that resumes finds them in place
         self._kept = []
-        moments = zip(*(state or self._fresh for state in states), strict=True)
         for kind, vectors in zip(self._moments, moments, strict=True):
-            assign(kind, self.packing.of_vector(np.reshape(vectors, (*self._lead, -1))))
+            assign(kind, self.packing.of_vector(vectors))
 
     def state(self, member: int) -> State:
         vectors = self._kept or self.moments()

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.compiled import Compiled
+from skmlp._engine.compiled import Compiled, Constant, has_bits_of
 from skmlp._engine.network import Network
 from skmlp._engine.optimizer import State, assign
 from skmlp._engine.recipe import Numbers, Recipe, beside
@@ -31,6 +31,16 @@ from skmlp._keras.tensorflow import keras, tf
 # Numbers of X
 NUMBERS_OF_BLOCK = 2**18
 NUMBERS_OF_SMALL_BATCH = 2**14
+N_COUNTS = 7  # see `run_batches`
+# One call trains up to so many epochs of one network, with so many numbers in all their orders
+# of rows and in the snapshots after them.
+MAX_EPOCHS = 16
+NUMBERS_OF_ORDERS = 2**15
+NUMBERS_OF_SNAPSHOTS = 2**16
+# An epoch that shares its call saves a millisecond. A program for such calls takes a tenth of a
+# second longer to compile, and half a second where one for single epochs has been compiled.
+EPOCHS_THAT_PAY = 100
+EPOCHS_THAT_PAY_LATER = 600
 
 
 class Program:
@@ -43,16 +53,21 @@ class Program:
         self.traces = 0  # how often a function was traced; a test counts on it
         self._lead = () if n_members == 1 else (n_members,)
         self.network = Network(recipe.network, recipe.cut)
+        self._n_columns = sum(self.network.input_widths.values())
         self._trained = TrainedArrays(self.network, recipe, self._lead)
         self._untrained = [
             keras.Variable(np.zeros((*self._lead, *array.initial.shape), np.float32))
             for array in self.network.untrained
         ]
+        self._held: np.ndarray | None = None  # snapshots of the values, if they are known
         self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
         # Then rows of weight 0 fill up the last batch.
         self._in_xla = not recipe.network.without_xla()
+        self.max_epochs = 1  # in one call
+        self._n_joined = 0  # epochs that might have shared a call
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
+        self._numbers, self._rates = Constant(), Constant()
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
 
@@ -69,9 +84,15 @@ class Program:
         return self.network.n_numbers + n_averages
 
     def restore(self, snapshots: Sequence[np.ndarray]) -> None:
-        """Set weights and averages, a snapshot for each network."""
-        n_trained, n_numbers = self.network.n_trained, self.network.n_numbers
+        """Set weights and averages, a snapshot for each network.
+
+        A fit that resumes often finds them in place.
+        """
         vectors = np.reshape(snapshots, (*self._lead, -1))
+        if self._held is not None and has_bits_of(self._held, vectors):
+            return
+        self._held = None  # until all are set
+        n_trained, n_numbers = self.network.n_trained, self.network.n_numbers
         self._trained.restore(vectors[..., :n_trained])
         if self.recipe.has_ema:
             self._trained.restore_averages(vectors[..., n_numbers:])
@@ -80,6 +101,7 @@ class Program:
             end = start + array.initial.size
             assign([variable], [vectors[..., start:end].reshape(variable.shape)])
             start = end
+        self._held = vectors
 
     def snapshots(self) -> np.ndarray:
         """Weights and averages as they are now, (networks, n_values)."""
@@ -98,7 +120,10 @@ class Program:
 
         Returns whether it did.
         """
-        return self._trained.finish()
+        has_changed = self._trained.finish()
+        if has_changed:
+            self._held = None
+        return has_changed
 
     def place(self, rows: Sequence[EncodedData]) -> Rows:
         """Put each network's rows on the device; rows that are one object, only once."""
@@ -109,56 +134,91 @@ class Program:
     def run_batches(
         self,
         rows: Rows,
-        order: np.ndarray,
+        orders: np.ndarray,
         spans: Sequence[tuple[int, int]],
         batches: tuple[int, int],
         numbers: tf.Tensor,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Train on some batches of an epoch, from the first one up to the one after the last.
+        """Train on some batches of an epoch, from the first one up to the one after the last,
+        or on all batches of up to `max_epochs` epochs; `orders` are (epochs, networks, rows).
 
-        `spans` holds each network's epoch and the seed of its random layers. Returns, for each
-        network, the learning rate of the last step and sums over these batches of losses times
-        numbers of rows, (networks, 1 + n_losses): NaN if a weight has become infinite; and
-        snapshots.
+        `spans` holds each network's first epoch and the seed of its random layers. Returns, for
+        each epoch and network, the learning rate of the last step and sums over these batches
+        of losses times numbers of rows, (epochs, networks, 1 + n_losses): NaN if a weight has
+        become infinite; and snapshots, (epochs, networks, n_values).
         """
-        first, last = batches
+        (first, last), n_epochs = batches, len(orders)
         begin = first * self.recipe.batch_size
         counts = [
-            [*span, n - begin, steps, first, last - first]
+            [*span, n - begin, steps, first, last - first, n_epochs]
             for span, n, steps in zip(spans, rows.n_rows, self.steps, strict=True)
         ]
-        totals, rates, snapshots, *moments = self._run_batches(
+        self._held = None
+        self._trained.keep([])
+        results, *moments = self._run_batches(
             rows.X,
             rows.y,
             rows.weight,
-            tf.constant(self._widened(order[:, begin:], rows).reshape(*self._lead, -1)),
-            tf.constant(np.array(counts, np.int32).reshape(*self._lead, -1)),
+            tf.constant(self._plan(counts, orders[..., begin:], rows)),
             numbers,
-            tf.constant(self.learning_rates.reshape(self._lead)),
+            self._rates(self.learning_rates.reshape(self._lead)),
             *rows.entries,
         )
         self._trained.keep(moments)
-        self.steps = self.steps + np.int32(last - first)
-        self.learning_rates = np.array(rates.numpy().reshape(-1))
-        reached = snapshots.numpy().reshape(self.n_members, -1)
-        sums = totals.numpy().reshape(self.n_members, -1).astype(np.float64)
-        sums[~np.isfinite(reached).all(axis=1)] = np.nan
-        return np.column_stack([self.learning_rates, sums]), reached
+        self.steps = self.steps + np.int32(n_epochs * (last - first))
+        results = results.numpy().reshape(-1, self.n_members, results.shape[-1])[:n_epochs]
+        sums, reached = np.split(results, [1 + self.recipe.n_losses], axis=-1)
+        self.learning_rates = sums[-1, :, 0].copy()
+        sums = sums.astype(np.float64)
+        sums[..., 1:][~np.isfinite(reached).all(axis=-1)] = np.nan
+        self._held = reached[-1].reshape(*self._lead, -1)
+        return sums, reached
 
-    def _widened(self, order: np.ndarray, rows: Rows) -> np.ndarray:
-        """The order with rows of padding, for a whole number of blocks of batches.
+    def _plan(self, counts: Sequence[Any], orders: np.ndarray, rows: Rows) -> np.ndarray:
+        """Each network's counts and orders in one array: tensors take time to make.
 
-        Where networks share rows it is as wide for all numbers of rows that the program takes,
-        so that it is traced once.
+        Rows of padding make up a whole number of blocks of batches, and all epochs that a call
+        takes. Where networks share rows, orders are as wide for all numbers of rows that the
+        program takes, so that they are traced once.
         """
+        n_members, n_rows = orders.shape[1:]
+        n_ordered = self.capacity if len(set(rows.offsets)) == 1 else n_rows
+        width = self._width(n_ordered, rows.X.shape[-1])
+        plan = np.full(
+            (n_members, N_COUNTS + self.max_epochs * width), self.capacity - 1, np.int32
+        )
+        plan[:, :N_COUNTS] = counts
+        for i, order in enumerate(orders):
+            start = N_COUNTS + i * width
+            plan[:, start : start + n_rows] = order
+        return plan.reshape(*self._lead, -1)
+
+    def _width(self, n_rows: int, n_columns: int) -> int:
+        """Length of an order of so many rows as the compiled epoch takes it."""
         size = self.recipe.batch_size
-        n_rows = self.capacity if len(set(rows.offsets)) == 1 else order.shape[1]
         width = -(-n_rows // size) * size
-        block = self._batches_in_block(rows.X) * size
-        width = -(-width // block) * block if width > block else width
-        widened = np.full((len(order), width), self.capacity - 1, np.int32)
-        widened[:, : order.shape[1]] = order
-        return widened
+        block = self._batches_in_block(n_columns) * size
+        return -(-width // block) * block if width > block else width
+
+    def expect(self, n_epochs: int) -> None:
+        """Note that a fit trains so many epochs, unseen between them; let calls train several
+        where that repays its compilation.
+        """
+        self._n_joined += n_epochs - 1
+        pays = EPOCHS_THAT_PAY_LATER if self.traces else EPOCHS_THAT_PAY
+        if self._n_joined >= pays:
+            self.max_epochs = self._most_epochs()
+
+    def _most_epochs(self) -> int:
+        """Epochs that fit into one call; epochs of many rows would gain nothing.
+
+        The user's own layers may have state that is set between epochs.
+        """
+        layers = self.recipe.network.layers()
+        if self._lead or not self._in_xla or not all(layer.kind.in_stacks for layer in layers):
+            return 1
+        of_orders = NUMBERS_OF_ORDERS // self._width(self.capacity, self._n_columns)
+        return max(min(of_orders, NUMBERS_OF_SNAPSHOTS // self.n_values, MAX_EPOCHS), 1)
 
     def measure(
         self,
@@ -179,20 +239,52 @@ class Program:
         return totals, np.reshape(penalty.numpy(), -1).astype(np.float64), raw
 
     def numbers(self, of_members: Sequence[Numbers]) -> tf.Tensor:
-        packed = np.stack([numbers.packed() for numbers in of_members])
-        return tf.constant(packed.reshape(*self._lead, -1))
+        packed = np.array([numbers.packed() for numbers in of_members])
+        return self._numbers(packed.reshape(*self._lead, -1))
 
     # Traced functions
 
-    def _trace_run_batches(self, X, y, weight, order, counts, numbers, rates, *entries):  # type: ignore[no-untyped-def]
+    def _trace_run_batches(self, X, y, weight, plan, numbers, rates, *entries):  # type: ignore[no-untyped-def]
         self.traces += 1
+        counts, orders = tf.split(plan, [N_COUNTS, plan.shape[-1] - N_COUNTS], axis=-1)
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
-        epoch, seed, n_rows, steps, first, n_batches = tf.unstack(counts, axis=-1)
+        epoch, seed, n_rows, steps, first, n_batches, n_epochs = tf.unstack(counts, axis=-1)
         if self._lead:
             first, n_batches = first[0], n_batches[0]  # all networks run the same batches
+        rows = X, y, weight, n_rows, entries
+
+        def epoch_of(i, rates):  # type: ignore[no-untyped-def]
+            when = seed, epoch + i, first
+            of_epoch = steps + i * n_batches
+            reported, rates = self._trace_batches(
+                rows, orders, i, n_batches, when, rates, of_epoch, numbers
+            )
+            return tf.concat([reported, self._snapshot()], axis=-1), rates
+
+        if self.max_epochs == 1:
+            result, _ = epoch_of(0, rates)
+            return result, *self._trained.moments()
+
+        def next_epoch(i, rates, results):  # type: ignore[no-untyped-def]
+            result, rates = epoch_of(i, rates)
+            return i + 1, rates, results.write(i, result)
+
+        n = 1 + self.recipe.n_losses + self.n_values
+        results = tf.TensorArray(tf.float32, self.max_epochs, element_shape=(n,))
+        _, _, results = tf.while_loop(
+            lambda i, *_: i < n_epochs, next_epoch, (0, rates, results)
+        )
+        return results.stack(), *self._trained.moments()
+
+    def _trace_batches(self, rows, orders, i_epoch, n_batches, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
+        """Train on the batches of one epoch. Returns the last learning rates beside sums of
+        losses, (..., 1 + n_losses), and the rates alone.
+        """
+        X, y, weight, n_rows, entries = rows
+        seed, epoch, first = when
         size = self.recipe.batch_size
-        n_in_block = min(self._batches_in_block(X), order.shape[-1] // size)
-        n_columns = sum(self.network.input_widths.values())
+        width = orders.shape[-1] // self.max_epochs
+        n_in_block = min(self._batches_in_block(X.shape[-1]), width // size)
         # Of a batch, roughly: entries and rows are both padded.
         n_entries = sum(columns.shape[0] for columns in entries[:1]) * size // X.shape[0]
         n_entries *= self.n_members
@@ -202,7 +294,7 @@ class Program:
             n_gathered = n_in_block * size
             if not self._in_xla:  # shapes may vary: the last batch has its own
                 n_gathered = tf.minimum(n_gathered, n_rows - start * size)
-            index = self._slice(order, start * size, n_gathered)
+            index = self._slice(orders, i_epoch * width + start * size, n_gathered)
             gathered = [tf.gather(array, index) for array in (X, y, weight)]
 
             def batch(i, totals, rates):  # type: ignore[no-untyped-def]
@@ -211,7 +303,7 @@ class Program:
                 n_left = tf.minimum(size, n_rows - i * size)
                 n_sliced = size if self._in_xla else n_left
                 X, y, weight = (self._slice(array, begin, n_sliced) for array in gathered)
-                X = inputs_of(X, entries, n_columns, n_entries)
+                X = inputs_of(X, entries, self._n_columns, n_entries)
                 n_in_batch = tf.cast(n_left, tf.float32)
                 when = seed, epoch, first + i
                 reported, rates = self._trace_step(
@@ -225,11 +317,11 @@ class Program:
             return tf.while_loop(lambda i, *_: i < end, batch, (start, totals, rates))
 
         begin = 0, tf.zeros((*self._lead, self.recipe.n_losses)), rates
-        if n_in_block * size < order.shape[-1]:
+        if n_in_block * size < width:
             _, totals, rates = tf.while_loop(lambda i, *_: i < n_batches, block, begin)
         else:
             _, totals, rates = block(*begin)
-        return totals, rates, self._snapshot(), *self._trained.moments()
+        return tf.concat([rates[..., None], totals], axis=-1), rates
 
     def _trace_step(self, X, y, weight, n_in_batch, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
         """One batch: losses times its number of rows, and the learning rates of the step."""
@@ -264,14 +356,14 @@ class Program:
         reported = tf.stack([loss, *parts], axis=-1)
         return reported * beside(n_in_batch, reported), rates
 
-    def _batches_in_block(self, X: tf.Tensor) -> int:
+    def _batches_in_block(self, n_columns: int) -> int:
         """Batches whose rows are gathered at once.
 
         XLA shares the gathering of each batch among threads if X is large, which takes longer
         than a small step. A large batch is gathered by itself: copying it once more out of a
         block would cost more than it saves.
         """
-        n_numbers = self.n_members * self.recipe.batch_size * X.shape[-1]
+        n_numbers = self.n_members * self.recipe.batch_size * n_columns
         return NUMBERS_OF_BLOCK // n_numbers if n_numbers <= NUMBERS_OF_SMALL_BATCH else 1
 
     def _slice(self, array: tf.Tensor, begin: Any, n_rows: int) -> tf.Tensor:
@@ -286,9 +378,8 @@ class Program:
         X, y, weight = (tf.gather(rows, which) for rows in (X, y, weight))
         trained = self._trained.arrays(self._trained.measured_values())
         untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
-        n_columns = sum(self.network.input_widths.values())
         n_entries = sum(columns.shape[0] for columns in entries[:1])
-        X = inputs_of(X, entries, n_columns, n_entries)
+        X = inputs_of(X, entries, self._n_columns, n_entries)
         raw = self.network.outputs(X, trained, untrained)
         losses = self._losses(y, raw, weight, numbers)
         return tf.stack(losses, axis=-1), self._trained.penalty(trained, numbers), raw[0]

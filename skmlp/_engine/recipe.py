@@ -91,7 +91,8 @@ class Numbers(NamedTuple):
 
     def packed(self) -> np.ndarray:
         """All in one vector: handing over a tensor takes longer than many a small step."""
-        return np.hstack([np.ravel(value) for value in self]).astype(np.float32)
+        values = (value if isinstance(value, (list, tuple)) else [value] for value in self)
+        return np.array([number for of_field in values for number in of_field], np.float32)
 
     @classmethod
     def unpacked(cls, numbers: tf.Tensor, n_dropout: int, recipe: Recipe) -> Numbers:

@@ -117,5 +117,10 @@ def padding_of(data: EncodedData) -> tuple[Any, Any, Any]:
 
 def padded(sets: Sequence[np.ndarray], row: Any, n_rows: int) -> np.ndarray:
     """Rows, one set after the other, and copies of `row` up to `n_rows`."""
-    n_copies = n_rows - sum(map(len, sets))
-    return np.concatenate([*sets, np.broadcast_to(row, (n_copies, *np.shape(row)))])
+    rows = np.empty((n_rows, *np.shape(row)), sets[0].dtype)
+    end = 0
+    for part in sets:
+        start, end = end, end + len(part)
+        rows[start:end] = part
+    rows[end:] = row
+    return rows

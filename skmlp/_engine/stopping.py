@@ -61,6 +61,11 @@ class Patience:
     def exhausted(self) -> bool:
         return self.waited > self.limit
 
+    @property
+    def left(self) -> float:
+        """Epochs that it lasts at least; the last of them may exhaust it."""
+        return self.limit - self.waited + 1
+
 
 @dataclass(frozen=True)
 class Plateau:

@@ -101,6 +101,14 @@ def row_loss(
     A cross-entropy that matches the output activation is computed from the raw outputs, even
     if its object says otherwise: the function is the same, and exact where outputs saturate.
     """
+    is_fixed = isinstance(loss, str) and (loss in SCIKIT_LEARN_NAMES or loss in CROSS_ENTROPIES)
+    find = _fixed_row_loss if is_fixed else _row_loss
+    return find(loss, output_activation, n_outputs, label_smoothing)
+
+
+def _row_loss(
+    loss: Any, output_activation: str, n_outputs: int, label_smoothing: float
+) -> RowLoss:
     found = _find(loss, "binary" if output_activation == "sigmoid" else "categorical")
     if label_smoothing:
         found = _smoothed(found, float(label_smoothing))
@@ -116,6 +124,9 @@ def row_loss(
     else:
         on_raw = _per_row(found, output_activation, n_outputs)
     return RowLoss((config_key(found), output_activation, n_outputs), found, on_raw)
+
+
+_fixed_row_loss = lru_cache(_row_loss)  # of names that mean the same in every call
 
 
 def loss_of_output(loss: Any, width: int, has_indices: bool = False) -> Any:

@@ -88,6 +88,21 @@ def optimizer_recipe(
     the optimizer does not have, a learning rate beside a schedule, two averages, and clipping
     beside accumulated gradients.
     """
+    recipe_of = _named_recipe if type(optimizer) is str else _recipe
+    return recipe_of(
+        optimizer, learning_rate, parameter, clips=clips, averages=averages, **settings
+    )
+
+
+def _recipe(
+    optimizer: str | keras.optimizers.Optimizer,
+    learning_rate: float,
+    parameter: str,
+    *,
+    clips: bool,
+    averages: bool,
+    **settings: float | bool | None,
+) -> OptimizerRecipe:
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer
         cls = find_class(keras.optimizers, base, optimizer, parameter)
@@ -118,6 +133,9 @@ def optimizer_recipe(
     name = f"{cls.__module__}.{cls.__qualname__} {frozen_config(constants)}"
     key = name if says_all else (name, optimizer)
     return OptimizerRecipe(key, name, float(rate) if is_constant else None, cls, config)
+
+
+_named_recipe = lru_cache(_recipe)
 
 
 def optimizer_object(

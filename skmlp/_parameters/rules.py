@@ -18,9 +18,8 @@ from skmlp._parameters.parameter import parameters_of
 
 def check_objects(estimator: Any) -> None:
     """Refuse a class where a parameter takes a Keras object."""
-    given = estimator.get_params(deep=False)
     for name, parameter in parameters_of(type(estimator)).items():
-        value = given.get(name) if parameter.takes_keras else None
+        value = getattr(estimator, name, None) if parameter.takes_keras else None
         for item in value if isinstance(value, (list, tuple)) else [value]:
             check_is_no_class(name, item)
 
