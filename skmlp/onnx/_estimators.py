@@ -1,0 +1,88 @@
+"""Estimators that hold one network, as ONNX nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skl2onnx.common.utils_classifier import get_label_classes
+
+from skmlp._estimators.class_targets import MULTILABEL
+from skmlp._estimators.wide_deep import BaseWideDeep
+from skmlp.onnx._graph import Graph, Value, dtype_of
+from skmlp.onnx._inputs import number_rows
+from skmlp.onnx._layers import NotInONNXError
+from skmlp.onnx._network import network_output, predictions
+from skmlp.onnx._outputs import (
+    of_all_classes,
+    set_labels,
+    set_numbers,
+    write_labels,
+)
+from skmlp.onnx._wide_deep import wide_deep_rows
+
+
+def regressor_shapes(operator: Any) -> None:
+    n_rows = operator.inputs[0].get_first_dimension()
+    set_numbers(operator.outputs[0], n_rows, operator.raw_operator.n_outputs_)
+
+
+def classifier_shapes(operator: Any) -> None:
+    classifier, labels = operator.raw_operator, operator.outputs[0]
+    n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(classifier.classes_)
+    is_multilabel = classifier.y_type_ == MULTILABEL
+    shape = [n_rows, n_classes] if is_multilabel else [n_rows]
+    set_labels(labels, get_label_classes(operator.scope_inst, classifier), shape)
+    set_numbers(operator.outputs[1], n_rows, n_classes)
+
+
+def transformer_shapes(operator: Any) -> None:
+    n_rows = operator.inputs[0].get_first_dimension()
+    set_numbers(operator.outputs[0], n_rows, operator.raw_operator._n_features_out)
+
+
+def convert_regressor(scope: Any, operator: Any, container: Any) -> None:
+    regressor, graph = operator.raw_operator, Graph(scope, container)
+    state, (output,) = regressor._state, operator.outputs
+    raw = raw_outputs(operator, graph)
+    predictions(state.spec, raw, dtype_of(output)).named(output)
+
+
+def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
+    classifier, graph = operator.raw_operator, Graph(scope, container)
+    label, probability = operator.outputs[:2]
+    raw = raw_outputs(operator, graph)
+    dtype = dtype_of(probability)
+    predicted = predictions(classifier._state.spec, raw, dtype)
+    classes = get_label_classes(scope, classifier)  # or their positions, with `nocl`
+    write_labels(classifier, classes, predicted, label)
+    options = container.get_options(classifier, {"raw_scores": False})
+    if options["raw_scores"]:
+        scores = raw if classifier.y_type_ != "binary" else graph.joined([-raw, raw])
+        scores.named(probability)
+    else:
+        of_all_classes(classifier, predicted).named(probability)
+
+
+def convert_autoencoder(scope: Any, operator: Any, container: Any) -> None:
+    graph, spec = Graph(scope, container), operator.raw_operator._state.spec
+    raw_outputs(operator, graph, spec.code).named(operator.outputs[0])
+
+
+def raw_outputs(operator: Any, graph: Graph, layer: str = "") -> Value:
+    """Raw outputs of an estimator's network, or those of the layer of this name."""
+    estimator = operator.raw_operator
+    state, rows = estimator._state, network_rows(operator, graph)
+    try:
+        return network_output(state.spec, state.weights, rows, layer)
+    except NotInONNXError as error:
+        raise NotInONNXError(
+            f"{type(estimator).__name__} must hold layers that ONNX nodes are known for, to be "
+            f"converted; got {error}; export `model_` with Keras instead."
+        ) from error
+
+
+def network_rows(operator: Any, graph: Graph) -> Value:
+    """The inputs of the network, (rows, inputs) float32."""
+    if isinstance(operator.raw_operator, BaseWideDeep):
+        return wide_deep_rows(operator, graph)
+    return number_rows(operator, graph)
