@@ -8,11 +8,13 @@ from skl2onnx.common.utils_classifier import get_label_classes
 
 from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.wide_deep import BaseWideDeep
-from skmlp.onnx._graph import Graph, Value, dtype_of
-from skmlp.onnx._inputs import number_rows
+from skmlp.onnx._activations import ACTIVATIONS
+from skmlp.onnx._graph import INT64, Graph, Value, dtype_of
+from skmlp.onnx._inputs import chosen_columns, number_rows
 from skmlp.onnx._layers import NotInONNXError
 from skmlp.onnx._network import network_output, predictions
 from skmlp.onnx._outputs import (
+    label_constant,
     of_all_classes,
     set_labels,
     set_numbers,
@@ -63,6 +65,43 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
         of_all_classes(classifier, predicted).named(probability)
 
 
+def convert_keras_classifier(scope: Any, operator: Any, container: Any) -> None:
+    """Of several outputs: labels in columns, and a sequence of probabilities."""
+    classifier = operator.raw_operator
+    if not classifier._has_heads():
+        convert_classifier(scope, operator, container)
+        return
+    graph = Graph(scope, container)
+    label, probability = operator.outputs[:2]
+    raw = raw_outputs(operator, graph)
+    labels, probabilities, start = [], [], 0
+    for head, classes in zip(classifier._heads, classifier.classes_, strict=True):
+        output = ACTIVATIONS[head.activation](raw[..., start : start + head.width])
+        start += head.width
+        if head.width == 1:
+            output = graph.joined([1 - output, output])
+        index = output.op("ArgMax", dtype=INT64, axis=1, keepdims=1)
+        labels.append(label_constant(graph, classes).op("Gather", index, axis=0))
+        probabilities.append(output)
+    graph.joined(labels).named(label)
+    graph.node("SequenceConstruct", *probabilities, output=probability.full_name)
+
+
+def keras_classifier_shapes(operator: Any) -> None:
+    classifier, (label, *_) = operator.raw_operator, operator.outputs
+    if not classifier._has_heads():
+        classifier_shapes(operator)
+        return
+    kinds = {one.dtype.kind in "OUS" for one in classifier.classes_}
+    if len(kinds) > 1:
+        raise NotInONNXError(
+            "'y' must hold text in all columns or whole numbers in all, to convert "
+            "KerasClassifier, since ONNX's labels have one type; got both."
+        )
+    shape = [operator.inputs[0].get_first_dimension(), len(classifier.classes_)]
+    set_labels(label, classifier.classes_[0], shape)
+
+
 def convert_autoencoder(scope: Any, operator: Any, container: Any) -> None:
     graph, spec = Graph(scope, container), operator.raw_operator._state.spec
     raw_outputs(operator, graph, spec.code).named(operator.outputs[0])
@@ -83,6 +122,10 @@ def raw_outputs(operator: Any, graph: Graph, layer: str = "") -> Value:
 
 def network_rows(operator: Any, graph: Graph) -> Value:
     """The inputs of the network, (rows, inputs) float32."""
-    if isinstance(operator.raw_operator, BaseWideDeep):
+    estimator = operator.raw_operator
+    if isinstance(estimator, BaseWideDeep):
         return wide_deep_rows(operator, graph)
+    if getattr(estimator, "inputs", None) is not None:
+        chosen = [estimator.inputs[name] for name in estimator.input_blocks_]
+        return graph.joined([chosen_columns(operator, graph, one) for one in chosen])
     return number_rows(operator, graph)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from skmlp._sklearn import column_indices
 from skmlp.onnx._graph import DOUBLE, FLOAT, INT64, STRING, Graph, Value, dtype_of
 from skmlp.onnx._layers import NotInONNXError
 
 
 def number_rows(operator: Any, graph: Graph) -> Value:
     """All columns side by side, (rows, columns) float32."""
-    return graph.joined([_number(graph, each).cast(FLOAT) for each in _in_order(operator)])
+    return graph.joined([_numbers(graph, each) for each in _in_order(operator)])
 
 
 def columns(operator: Any, graph: Graph) -> list[tuple[str, Value]]:
@@ -28,6 +30,24 @@ def columns(operator: Any, graph: Graph) -> list[tuple[str, Value]]:
             start = len(found)
             found += [(f"column {start + i}", value.columns([i])) for i in range(width)]
     return found
+
+
+def chosen_columns(operator: Any, graph: Graph, selection: Any) -> Value:
+    """Columns by name or position side by side, (rows, columns) float32."""
+    labels = [variable.raw_name for variable in operator.inputs]
+    found = columns(operator, graph)
+    wanted = [selection] if isinstance(selection, str) else selection
+    if not isinstance(wanted, slice) and all(isinstance(one, str) for one in wanted):
+        missing = [one for one in wanted if one not in labels]
+        if missing or len(labels) != len(found):
+            raise NotInONNXError(
+                f"'X' must be an input for each column, to pick the columns {list(wanted)} of "
+                f"'inputs'; got {labels}."
+            )
+        positions = [labels.index(one) for one in wanted]
+    else:
+        positions = column_indices(np.empty((0, len(found))), selection)
+    return graph.joined([found[position][1].cast(FLOAT) for position in positions])
 
 
 def codes(value: Value, categories: Sequence[Any], name: str, first: int) -> Value:
@@ -77,29 +97,34 @@ def _codes_of_text(value: Value, categories: list[str], name: str, first: int) -
 def _in_order(operator: Any) -> list[Any]:
     """The inputs in the order of the columns in fit, by name if they have these names."""
     estimator, inputs = operator.raw_operator, list(operator.inputs)
-    names = list(getattr(estimator, "feature_names_in_", ()))
+    in_fit = getattr(estimator, "input_blocks_", ()) or getattr(
+        estimator, "feature_names_in_", ()
+    )
     by_name = {variable.raw_name: variable for variable in inputs}
-    if len(by_name) == len(inputs) and by_name.keys() == set(names):
-        inputs = [by_name[name] for name in names]
-    widths = [_width(variable, operator) for variable in inputs]
-    if sum(widths) != estimator.n_features_in_:
+    if len(by_name) == len(inputs) and by_name.keys() == set(in_fit):
+        inputs = [by_name[name] for name in in_fit]
+    width = sum(_width(variable, operator) for variable in inputs)
+    chooses = getattr(estimator, "inputs", None) is not None
+    if width != estimator.n_features_in_ and not chooses:
         raise NotInONNXError(
             f"'X' must have {estimator.n_features_in_} columns, as in the fit of "
-            f"{type(estimator).__name__}; got {sum(widths)} in the inputs of the conversion."
+            f"{type(estimator).__name__}; got {width} in the inputs of the conversion."
         )
     return inputs
 
 
 def _width(variable: Any, operator: Any) -> int:
-    """Columns of an input; all where skl2onnx does not know."""
-    width = variable.type.shape[1] if len(variable.type.shape) > 1 else None
-    return width or operator.raw_operator.n_features_in_
+    """Numbers of a row of an input; those of the fit where skl2onnx does not know."""
+    sizes = variable.type.shape[1:]
+    return operator.raw_operator.n_features_in_ if None in sizes else prod(sizes)
 
 
-def _number(graph: Graph, variable: Any) -> Value:
+def _numbers(graph: Graph, variable: Any) -> Value:
+    """An input as (rows, numbers) float32."""
     if dtype_of(variable) == STRING:
         raise NotInONNXError(
             f"'X' must hold numbers; got text in the input {variable.raw_name!r} of the "
             "conversion; encode it, for example by a OneHotEncoder in a ColumnTransformer."
         )
-    return graph.variable(variable)
+    value = graph.variable(variable).cast(FLOAT)
+    return value.op("Flatten", axis=1) if len(variable.type.shape) > 2 else value

@@ -47,6 +47,11 @@ def write_labels(
 ) -> None:
     """Labels of predictions; `predicted` holds outputs of the network, activated."""
     graph = predicted.graph
+    if getattr(classifier, "_is_one_hot", False):
+        index = predicted.op("ArgMax", dtype=INT64, axis=1, keepdims=0)
+        unit = graph.constant(np.eye(classifier.n_outputs_), INT64)
+        unit.op("Gather", index, axis=0).named(variable)
+        return
     if classifier.y_type_ == MULTILABEL:
         (predicted > 0.5).cast(INT64).named(variable)
         return

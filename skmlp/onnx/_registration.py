@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from skl2onnx import update_registered_converter
+from skl2onnx._parse import _parse_sklearn_classifier, _parse_sklearn_multi_output_classifier
 
 import skmlp
+import skmlp.onnx._keras  # noqa: F401  (its kinds of layer)
 from skmlp.onnx._estimators import (
     classifier_shapes,
     convert_autoencoder,
     convert_classifier,
+    convert_keras_classifier,
     convert_regressor,
+    keras_classifier_shapes,
     regressor_shapes,
     transformer_shapes,
 )
+from skmlp.onnx._tabular import convert_tabular_classifier, convert_tabular_regressor
 
 OF_CLASSIFIERS = {
     "zipmap": [True, False, "columns"],
@@ -30,12 +37,41 @@ def register() -> None:
             f"Skmlp{classifier.__name__}",
             classifier_shapes,
             convert_classifier,
+    convert_keras_classifier,
             options=OF_CLASSIFIERS,
         )
-    for regressor in (skmlp.MLPRegressor, skmlp.WideDeepRegressor):
+    update_registered_converter(
+        skmlp.KerasClassifier,
+        "SkmlpKerasClassifier",
+        keras_classifier_shapes,
+        convert_keras_classifier,
+        parser=_parse_keras_classifier,
+        options=OF_CLASSIFIERS,
+    )
+    for regressor in (skmlp.MLPRegressor, skmlp.WideDeepRegressor, skmlp.KerasRegressor):
         update_registered_converter(
             regressor, f"Skmlp{regressor.__name__}", regressor_shapes, convert_regressor
         )
     update_registered_converter(
+        skmlp.TabularClassifier,
+        "SkmlpTabularClassifier",
+        classifier_shapes,
+        convert_tabular_classifier,
+        options={name: given for name, given in OF_CLASSIFIERS.items() if name != "raw_scores"},
+    )
+    update_registered_converter(
+        skmlp.TabularRegressor,
+        "SkmlpTabularRegressor",
+        regressor_shapes,
+        convert_tabular_regressor,
+    )
+    update_registered_converter(
         skmlp.MLPAutoencoder, "SkmlpMLPAutoencoder", transformer_shapes, convert_autoencoder
     )
+
+
+def _parse_keras_classifier(scope: Any, model: Any, inputs: Any, **others: Any) -> Any:
+    """As any classifier, or with several outputs, as a `MultiOutputClassifier`."""
+    several = model._has_heads()
+    parse = _parse_sklearn_multi_output_classifier if several else _parse_sklearn_classifier
+    return parse(scope, model, inputs, **others)
