@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from skl2onnx import update_registered_converter
+from skl2onnx import get_model_alias, update_registered_converter
 from skl2onnx._parse import _parse_sklearn_classifier, _parse_sklearn_multi_output_classifier
+from sklearn.compose import TransformedTargetRegressor
 
 import skmlp
 import skmlp.onnx._keras  # noqa: F401  (its kinds of layer)
@@ -20,6 +21,7 @@ from skmlp.onnx._estimators import (
     transformer_shapes,
 )
 from skmlp.onnx._tabular import convert_tabular_classifier, convert_tabular_regressor
+from skmlp.onnx._targets import convert_transformed_target, transformed_target_shapes
 
 OF_CLASSIFIERS = {
     "zipmap": [True, False, "columns"],
@@ -68,6 +70,15 @@ def register() -> None:
     update_registered_converter(
         skmlp.MLPAutoencoder, "SkmlpMLPAutoencoder", transformer_shapes, convert_autoencoder
     )
+    try:
+        get_model_alias(TransformedTargetRegressor)
+    except RuntimeError:  # neither skl2onnx nor anybody else has a converter
+        update_registered_converter(
+            TransformedTargetRegressor,
+            "SkmlpTransformedTargetRegressor",
+            transformed_target_shapes,
+            convert_transformed_target,
+        )
 
 
 def _parse_keras_classifier(scope: Any, model: Any, inputs: Any, **others: Any) -> Any:
