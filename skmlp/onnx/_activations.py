@@ -1,4 +1,4 @@
-"""Activations as ONNX nodes, under Keras's names; `_network/activations.py` has the formulas."""
+"""Activations as ONNX nodes, under Keras's names."""
 
 from __future__ import annotations
 

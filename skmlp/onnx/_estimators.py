@@ -92,7 +92,7 @@ def keras_classifier_shapes(operator: Any) -> None:
     if not classifier._has_heads():
         classifier_shapes(operator)
         return
-    kinds = {one.dtype.kind in "OUS" for one in classifier.classes_}
+    kinds = {isinstance(one.tolist()[0], str) for one in classifier.classes_}
     if len(kinds) > 1:
         raise NotInONNXError(
             "'y' must hold text in all columns or whole numbers in all, to convert "

@@ -97,7 +97,9 @@ class Value:
 
     __array_ufunc__ = None  # an array on the left leaves the operation to the value
 
-    def op(self, op_type: str, *others: Any, dtype: np.dtype | None = None, **more: Any) -> Value:
+    def op(
+        self, op_type: str, *others: Any, dtype: np.dtype | None = None, **more: Any
+    ) -> Value:
         """The result of a node whose first input is this value."""
         return self.graph.node(op_type, self, *others, dtype=dtype, **more)
 

@@ -58,14 +58,12 @@ def codes(value: Value, categories: Sequence[Any], name: str, first: int) -> Val
     strange = [one for one in categories if not isinstance(one, (str, numbers.Real, np.bool_))]
     if strange:
         raise NotInONNXError(
-            f"'X' must hold text, numbers or booleans where it holds categories, to be an input "
-            f"of ONNX; got {type(strange[0]).__name__} in {name}; turn it into text."
+            "'X' must hold categories that are text, numbers or booleans, to be an input of "
+            f"ONNX; got {type(strange[0]).__name__} in {name}; turn it into text."
         )
     if value.dtype == STRING:
         return _codes_of_text(value, list(map(str, categories)), name, first)
-    position_of = {
-        one: i for i, one in enumerate(categories, 1) if not isinstance(one, str)
-    }
+    position_of = {one: i for i, one in enumerate(categories, 1) if not isinstance(one, str)}
     if categories and not position_of:
         raise NotInONNXError(
             f"'X' must hold text in {name}, as in fit; got an input of {value.dtype.name}."
@@ -116,7 +114,8 @@ def _in_order(operator: Any) -> list[Any]:
 def _width(variable: Any, operator: Any) -> int:
     """Numbers of a row of an input; those of the fit where skl2onnx does not know."""
     sizes = variable.type.shape[1:]
-    return operator.raw_operator.n_features_in_ if None in sizes else prod(sizes)
+    is_known = sizes and None not in sizes
+    return prod(sizes) if is_known else operator.raw_operator.n_features_in_
 
 
 def _numbers(graph: Graph, variable: Any) -> Value:

@@ -44,14 +44,14 @@ def _keras_network(kind: KerasNetwork, arrays: Arrays, *inputs: Value) -> Value:
     return inputs[0].graph.joined([values[name] for name in outputs])
 
 
-def _parts(
-    network: Any, inputs: list[str]
-) -> tuple[list[Layer], dict[str, Arrays], list[str]]:
+def _parts(network: Any, inputs: list[str]) -> tuple[list[Layer], dict[str, Arrays], list[str]]:
     """Layers of known kinds, their arrays, and names of the layers that give the outputs."""
     from skmlp._keras.tensorflow import keras
 
     name_of = {id(t): name for t, name in zip(network.inputs, inputs, strict=True)}
-    layers, arrays_of, name = [], {}, inputs[0]
+    layers: list[Layer] = []
+    arrays_of: dict[str, Arrays] = {}
+    name = inputs[0]
     for layer in network.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
@@ -83,7 +83,7 @@ def _kinds(layer: Any) -> Iterator[tuple[str, Kind]]:
 
 
 def _check(layer: Any) -> None:
-    """Refuse layers that are used more than once, have other dtypes, or axes beside the units."""
+    """Refuse layers of several uses, of other dtypes, or with axes beside the units."""
     from skmlp._keras.tensorflow import keras
 
     try:

@@ -1,8 +1,8 @@
 """Kinds of layer as ONNX nodes.
 
-`layer_output` gives the output after training of a kind, from its arrays and inputs. Kinds whose
-output on tensors is plain arithmetic run as they are; the others are a table here, so that
-the networks need not know of ONNX.
+`layer_output` gives a kind's output after training, from its arrays and inputs. Kinds whose
+output on tensors is plain arithmetic run as they are; the others are a table here, so that the
+networks need not know of ONNX.
 """
 
 from __future__ import annotations
@@ -190,7 +190,9 @@ def _keras_layer(kind: KerasLayer, arrays: Arrays, x: Value) -> Value:
     if kind.kind == "PReLU" and not settings.get("shared_axes"):
         return x.op("PRelu", arrays[0])
     if kind.kind == "ReLU":
-        return _relu(x, **{k: settings.get(k) for k in ("max_value", "negative_slope", "threshold")})
+        return _relu(
+            x, **{k: settings.get(k) for k in ("max_value", "negative_slope", "threshold")}
+        )
     if kind.kind == "Softmax" and settings.get("axis", -1) in (-1, 1):
         return x.op("Softmax", axis=1)
     name = kind.kind if isinstance(kind.kind, str) else kind.kind.__name__

@@ -24,27 +24,24 @@ def set_numbers(variable: Any, n_rows: int | None, n_columns: int) -> None:
 
 def set_labels(variable: Any, classes: np.ndarray, shape: list[int | None]) -> None:
     """Declare an output of labels."""
-    is_text = classes.dtype.kind in "OUS"
+    is_text = isinstance(classes.tolist()[0], str)
     variable.set_type((StringTensorType if is_text else Int64TensorType)(shape))
 
 
 def label_constant(graph: Graph, classes: np.ndarray) -> Value:
     """The classes as ONNX has labels: whole numbers or text."""
-    if classes.dtype.kind in "biu" or (
-        classes.dtype.kind == "f" and np.array_equal(classes, classes.astype(np.int64))
-    ):
-        return graph.constant(classes, INT64)
-    if all(isinstance(label, str) for label in classes.tolist()):
+    labels = classes.tolist()
+    if all(isinstance(label, str) for label in labels):
         return graph.constant(classes.astype(object), STRING)
+    if all(isinstance(label, (int, float)) and label == int(label) for label in labels):
+        return graph.constant(classes.astype(np.int64), INT64)
     raise ValueError(
         "'y' must hold labels that are text or whole numbers, to convert a classifier to ONNX; "
-        f"got {classes.tolist()[:5]}; encode them by a LabelEncoder."
+        f"got {labels[:5]}; encode them by a LabelEncoder."
     )
 
 
-def write_labels(
-    classifier: Any, classes: np.ndarray, predicted: Value, variable: Any
-) -> None:
+def write_labels(classifier: Any, classes: np.ndarray, predicted: Value, variable: Any) -> None:
     """Labels of predictions; `predicted` holds outputs of the network, activated."""
     graph = predicted.graph
     if getattr(classifier, "_is_one_hot", False):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from skl2onnx.common.utils_classifier import get_label_classes
 
 from skmlp._estimators.tabular_regressor import median_weights

@@ -68,8 +68,8 @@ def _inverse(transformer: Any, y: Value) -> Value:
     functions = ", ".join(f"np.{one.__name__}" for one in FUNCTIONS if one)
     inverse = getattr(transformer, "inverse_func", None) or transformer
     raise NotInONNXError(
-        f"'transformer' of TransformedTargetRegressor must be one of {known}, or a function with "
-        f"an inverse among {functions}, to be converted; got {inverse!r}."
+        f"'transformer' of TransformedTargetRegressor must be one of {known}, or a function "
+        f"with an inverse among {functions}, to be converted; got {inverse!r}."
     )
 
 

@@ -15,13 +15,13 @@ from skmlp.onnx._layers import NotInONNXError
 def wide_deep_rows(operator: Any, graph: Graph) -> Value:
     """Wide inputs, crosses and deep inputs side by side."""
     estimator, rows = operator.raw_operator, _rows_of_codes(operator, graph)
-    crosses = estimator.cross_inputs_
-    parts = [
-        _values(rows, estimator.wide_inputs_),
-        _values(rows, crosses[:, 0]) * _values(rows, crosses[:, 1]) if len(crosses) else None,
-        _values(rows, estimator.deep_inputs_),
-    ]
-    return graph.joined([part for part in parts if part is not None])
+    wide, crosses = estimator.wide_inputs_, estimator.cross_inputs_
+    deep = estimator.deep_inputs_
+    parts = [_values(rows, wide)] if len(wide) else []
+    if len(crosses):
+        parts.append(_values(rows, crosses[:, 0]) * _values(rows, crosses[:, 1]))
+    parts += [_values(rows, deep)] if len(deep) else []
+    return graph.joined(parts)
 
 
 def _rows_of_codes(operator: Any, graph: Graph) -> Value:
@@ -41,10 +41,8 @@ def _rows_of_codes(operator: Any, graph: Graph) -> Value:
     return graph.joined(found)
 
 
-def _values(rows: Value, terms: np.ndarray) -> Value | None:
-    """Values of terms: see `_data/columns.py`; None without any."""
-    if not len(terms):
-        return None
+def _values(rows: Value, terms: np.ndarray) -> Value:
+    """Values of terms: see `_data/columns.py`."""
     positions, code = terms.T
     found = rows.columns(positions)
     is_number = code == NUMBER
