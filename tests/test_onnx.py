@@ -256,6 +256,11 @@ MODELS = {
         CLASSES,
     ),
     "calibrated": (CalibratedClassifierCV(CLASSIFIER, cv=2), X, CLASSES),
+    "calibrated pipeline": (
+        CalibratedClassifierCV(make_pipeline(MinMaxScaler(), CLASSIFIER), cv=2),
+        X,
+        CLASSES,
+    ),
     "calibrated, two classes": (CalibratedClassifierCV(CLASSIFIER, cv=2), X, CLASSES > 0),
     "search": (GridSearchCV(REGRESSOR, {"l2": [0.0, 0.1]}, cv=2), X, Y),
     "codes": (make_pipeline(MLPAutoencoder((3,), **FAST), LinearRegression()), X, Y),
@@ -272,6 +277,17 @@ def test_pipelines_and_meta_estimators(name):
             number=rows["number"] + 1,
         )
     assert_same(model, rows)
+
+
+def test_hidden_units_as_features():
+    """Of a regressor before the last step; a classifier is refused there."""
+    model = make_pipeline(StandardScaler(), clone(REGRESSOR), LinearRegression()).fit(X, Y)
+    assert_same(model, X)
+    union = make_column_transformer((clone(REGRESSOR), [0, 1]), ("passthrough", [2, 3]))
+    assert_same(make_pipeline(union, LinearRegression()).fit(X, Y), X)
+    model = make_pipeline(clone(CLASSIFIER), LinearRegression()).fit(X, CLASSES)
+    with pytest.raises(ValueError, match="'steps' must end with MLPClassifier"):
+        outputs(model, X, zipmap=False)
 
 
 TARGETS = {
@@ -437,6 +453,8 @@ def test_refusals():
     ):
         outputs(model, X)
     model = drawn(MLPRegressor((8,)))
+    with pytest.raises(ValueError, match=r"'target_opset' must be at least 13, .*; got 12"):
+        skl2onnx.to_onnx(model, X[:1], target_opset=12)
     with pytest.raises(
         ValueError, match=r"'X' must have 4 columns, as in the fit; got 3|got 3"
     ):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from skl2onnx.common.utils_classifier import get_label_classes
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.pipeline import Pipeline
 
 from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.wide_deep import BaseWideDeep
@@ -24,6 +26,9 @@ from skmlp.onnx._wide_deep import wide_deep_rows
 
 
 def regressor_shapes(operator: Any) -> None:
+    if _is_transformer(operator):
+        transformer_shapes(operator)
+        return
     n_rows = operator.inputs[0].get_first_dimension()
     set_numbers(operator.outputs[0], n_rows, operator.raw_operator.n_outputs_)
 
@@ -45,12 +50,21 @@ def transformer_shapes(operator: Any) -> None:
 def convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     regressor, graph = operator.raw_operator, Graph(scope, container)
     state, (output,) = regressor._state, operator.outputs
+    if _is_transformer(operator):
+        raw_outputs(operator, graph, state.spec.hidden_outputs[-1]).named(output)
+        return
     raw = raw_outputs(operator, graph)
     predictions(state.spec, raw, dtype_of(output)).named(output)
 
 
 def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     classifier, graph = operator.raw_operator, Graph(scope, container)
+    if _is_transformer(operator):
+        raise NotInONNXError(
+            f"'steps' must end with {type(classifier).__name__}, to be converted, as skl2onnx "
+            "takes a classifier's predictions, where scikit-learn takes its hidden units; got "
+            "steps after it; use an MLPAutoencoder or a regressor there."
+        )
     label, probability = operator.outputs[:2]
     raw = raw_outputs(operator, graph)
     dtype = dtype_of(probability)
@@ -58,7 +72,7 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     classes = get_label_classes(scope, classifier)  # or their positions, with `nocl`
     write_labels(classifier, classes, predicted, label)
     options = container.get_options(classifier, {"raw_scores": False})
-    if options["raw_scores"]:
+    if options["raw_scores"] or _is_calibrated_in_pipeline(classifier, scope):
         scores = raw if classifier.y_type_ != "binary" else graph.joined([-raw, raw])
         scores.named(probability)
     else:
@@ -105,6 +119,31 @@ def keras_classifier_shapes(operator: Any) -> None:
 def convert_autoencoder(scope: Any, operator: Any, container: Any) -> None:
     graph, spec = Graph(scope, container), operator.raw_operator._state.spec
     raw_outputs(operator, graph, spec.code).named(operator.outputs[0])
+
+
+def _is_calibrated_in_pipeline(classifier: Any, scope: Any) -> bool:
+    """Whether it ends a pipeline that is calibrated.
+
+    skl2onnx would calibrate its probabilities. Of an estimator that is calibrated by itself, it
+    takes raw outputs, as scikit-learn does.
+    """
+    models = [operator.raw_operator for operator in scope.operators.values()]
+    return any(
+        isinstance(each.estimator, Pipeline) and each.estimator[-1] is classifier
+        for model in models
+        if isinstance(model, CalibratedClassifierCV)
+        for each in model.calibrated_classifiers_
+    )
+
+
+def _is_transformer(operator: Any) -> bool:
+    """Whether the estimator is a step before others, which take its hidden units."""
+    return any(
+        follower.raw_operator is not None
+        or follower.type in ("SklearnConcat", "SklearnMultiply")
+        for variable in operator.outputs
+        for follower in variable.operators_inputs_
+    )
 
 
 def raw_outputs(operator: Any, graph: Graph, layer: str = "") -> Value:

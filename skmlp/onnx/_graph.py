@@ -11,6 +11,7 @@ from onnx.numpy_helper import from_array
 
 FLOAT, DOUBLE, INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 STRING = np.dtype(object)
+MIN_OPSET = 13  # of which `ReduceSum` takes its axes as an input
 
 
 def dtype_of(variable: Any) -> np.dtype:
@@ -22,6 +23,12 @@ class Graph:
     """The graph that skl2onnx is writing."""
 
     def __init__(self, scope: Any, container: Any) -> None:
+        opset = container.target_opset_any_domain("")
+        if opset < MIN_OPSET:
+            raise ValueError(
+                f"'target_opset' must be at least {MIN_OPSET}, to convert estimators of skmlp; "
+                f"got {opset}."
+            )
         self._scope, self._container = scope, container
         self._constants: dict[tuple, Value] = {}
 
