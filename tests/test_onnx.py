@@ -430,17 +430,44 @@ def test_keras_network_of_several_outputs():
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_keras_layers_that_are_not_known():
-    def build():
+def convolutions():
+    return keras.Sequential(
+        [
+            keras.Input((2, 2, 1)),
+            keras.layers.Conv2D(3, 2, padding="same", name="pixels"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(1),
+        ]
+    )
+
+
+def test_keras_layers_that_are_not_known(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    rows = X.reshape(-1, 2, 2, 1)
+    model = KerasRegressor(convolutions, **FAST).fit(rows, Y)
+    message = (
+        r"KerasRegressor .* got the layer 'pixels' of the class Conv2D .*; install tf2onnx"
+    )
+    with pytest.raises(ValueError, match=message):
+        outputs(model, rows)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of tf2onnx
+def test_any_keras_network_through_its_exporter():
+    pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
+    rows = X.reshape(-1, 2, 2, 1)
+    assert_same(KerasRegressor(convolutions, **FAST).fit(rows, Y), rows)
+
+    def recurrent():
         return keras.Sequential(
             [keras.Input((4, 1)), keras.layers.LSTM(2, name="memory"), keras.layers.Dense(1)]
         )
 
-    model = KerasRegressor(build, **FAST).fit(X[:, :, None], Y)
-    with pytest.raises(
-        ValueError, match=r"KerasRegressor .* the layer 'memory' of the class LSTM"
-    ):
-        outputs(model, X[:, :, None])
+    rows = X[:, :, None]
+    model = KerasRegressor(recurrent, **FAST).fit(rows, Y)
+    with pytest.raises(ValueError, match=r"got the layer 'memory' .* nodes of the types LSTM"):
+        outputs(model, rows)
 
 
 # Refusals, and without the packages
@@ -449,7 +476,7 @@ def test_keras_layers_that_are_not_known():
 def test_refusals():
     model = drawn(MLPRegressor((8,), activation=keras.ops.swapaxes))
     with pytest.raises(
-        ValueError, match=r"got the activation swapaxes, a function of your own"
+        ValueError, match=r"got the function swapaxes as an activation; choose one by name"
     ):
         outputs(model, X)
     model = drawn(MLPRegressor((8,)))

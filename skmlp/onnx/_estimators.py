@@ -154,8 +154,8 @@ def raw_outputs(operator: Any, graph: Graph, layer: str = "") -> Value:
         return network_output(state.spec, state.weights, rows, layer)
     except NotInONNXError as error:
         raise NotInONNXError(
-            f"{type(estimator).__name__} must hold layers that ONNX nodes are known for, to be "
-            f"converted; got {error}; export `model_` with Keras instead."
+            f"{type(estimator).__name__} must be made of layers that ONNX nodes are known for, "
+            f"to be converted; got {error}."
         ) from error
 
 

@@ -89,7 +89,7 @@ def _activation(kind: Activation, arrays: Arrays, x: Value) -> Value:
     function = kind.function
     if not isinstance(function, str):
         name = getattr(function, "__name__", repr(function))
-        raise NotInONNXError(f"the activation {name}, a function of your own")
+        raise NotInONNXError(f"the function {name} as an activation; choose one by name")
     return ACTIVATIONS[function](x)
 
 
@@ -196,7 +196,7 @@ def _keras_layer(kind: KerasLayer, arrays: Arrays, x: Value) -> Value:
     if kind.kind == "Softmax" and settings.get("axis", -1) in (-1, 1):
         return x.op("Softmax", axis=1)
     name = kind.kind if isinstance(kind.kind, str) else kind.kind.__name__
-    raise NotInONNXError(f"a layer of the class {name}")
+    raise NotInONNXError(f"a layer of the class {name}; choose an activation by name")
 
 
 def _relu(x: Value, max_value: Any, negative_slope: Any, threshold: Any) -> Value:
