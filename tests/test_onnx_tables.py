@@ -57,12 +57,6 @@ def table(seed, unknown=False):
     return frame
 
 
-@pytest.fixture(autouse=True)
-def no_keras_model(monkeypatch):
-    """Of each estimator skl2onnx takes all attributes, which builds `model_` and takes long."""
-    monkeypatch.setattr(TabularClassifier, "_keras_model", lambda _: None)
-
-
 FIT, ROWS = table(0), table(1, unknown=True)
 FIT.loc[0, ["place", "kind", "single", "town"]] = ROWS.loc[
     0, ["place", "kind", "single", "town"]
