@@ -11,9 +11,8 @@ from sklearn.pipeline import Pipeline
 from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.wide_deep import BaseWideDeep
 from skmlp.onnx._activations import ACTIVATIONS
-from skmlp.onnx._graph import INT64, Graph, Value, dtype_of
+from skmlp.onnx._graph import INT64, Graph, NotInONNXError, Value, dtype_of
 from skmlp.onnx._inputs import chosen_columns, number_rows
-from skmlp.onnx._layers import NotInONNXError
 from skmlp.onnx._network import network_output, predictions
 from skmlp.onnx._outputs import (
     label_constant,

@@ -18,6 +18,10 @@ STRING = np.dtype(object)
 MIN_OPSET = 13  # of which `ReduceSum` takes its axes as an input
 
 
+class NotInONNXError(ValueError):
+    """Raised for a layer or a column that cannot be written."""
+
+
 def dtype_of(variable: Any) -> np.dtype:
     """Dtype of a variable of skl2onnx; object for text."""
     return tensor_dtype_to_np_dtype(variable.type.to_onnx_type().tensor_type.elem_type)
@@ -101,6 +105,7 @@ class Graph:
             self._add(node.op_type, [*node.input], [*node.output], node.domain, attributes)
 
     def unique_name(self, seed: str) -> str:
+        """A name that no other value has."""
         return self._scope.get_unique_variable_name(seed)
 
     def _add(

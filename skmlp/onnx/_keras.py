@@ -13,8 +13,8 @@ from skmlp._network.keras_network import KerasNetwork, finalize
 from skmlp._network.kinds import Kind
 from skmlp._network.spec import Layer, flow
 from skmlp.onnx._exported import exported_outputs
-from skmlp.onnx._graph import INT64, Value
-from skmlp.onnx._layers import Arrays, NotInONNXError, layer_output
+from skmlp.onnx._graph import INT64, NotInONNXError, Value
+from skmlp.onnx._layers import Arrays, layer_output
 
 SEVERAL_AXES = ("Embedding", "Flatten", "Reshape")  # layers that may have them
 

@@ -39,16 +39,12 @@ from skmlp._network.kinds import (
 )
 from skmlp._network.tabular_kinds import ParametricActivation, Scaling
 from skmlp.onnx._activations import ACTIVATIONS, leaky_relu
-from skmlp.onnx._graph import INT64, Value
+from skmlp.onnx._graph import INT64, NotInONNXError, Value
 
 # Their output on tensors uses operators alone, or is the input.
 PLAIN = (Dense, Add, Dropout, GaussianNoise, ActivityPenalty, Rescaling, Scaling)
 
 Arrays = Sequence[np.ndarray]
-
-
-class NotInONNXError(ValueError):
-    """Raised for a layer or column that the export does not write."""
 
 
 @singledispatch
@@ -196,7 +192,7 @@ def _keras_layer(kind: KerasLayer, arrays: Arrays, x: Value) -> Value:
     if kind.kind == "Softmax" and settings.get("axis", -1) in (-1, 1):
         return x.op("Softmax", axis=1)
     name = kind.kind if isinstance(kind.kind, str) else kind.kind.__name__
-    raise NotInONNXError(f"a layer of the class {name}; choose an activation by name")
+    raise NotInONNXError(f"a layer of the class {name}")
 
 
 def _relu(x: Value, max_value: Any, negative_slope: Any, threshold: Any) -> Value:

@@ -10,9 +10,8 @@ import numpy as np
 from skmlp._data.table_columns import DATES, NUMBERS
 from skmlp._data.table_inputs import CLIP, CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
-from skmlp.onnx._graph import DOUBLE, FLOAT, STRING, Graph, Value
+from skmlp.onnx._graph import DOUBLE, FLOAT, STRING, Graph, NotInONNXError, Value
 from skmlp.onnx._inputs import codes, columns
-from skmlp.onnx._layers import NotInONNXError
 
 # Missing values as onnxruntime hands them over in text: of None, NaN and pandas's NA, and none
 MISSING = ("None", "nan", "<NA>", "")
