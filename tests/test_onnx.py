@@ -253,6 +253,20 @@ MODELS = {
         X,
         CLASSES,
     ),
+    "calibrated search": (
+        CalibratedClassifierCV(GridSearchCV(CLASSIFIER, {"l2": [0.1]}, cv=2), cv=2),
+        X,
+        CLASSES,
+    ),
+    "stacked decisions": (
+        StackingClassifier(
+            [("a", CLASSIFIER), ("b", make_pipeline(MinMaxScaler(), CLASSIFIER))],
+            cv=2,
+            stack_method="decision_function",
+        ),
+        X,
+        CLASSES > 0,
+    ),
     "calibrated, two classes": (CalibratedClassifierCV(CLASSIFIER, cv=2), X, CLASSES > 0),
     "search": (GridSearchCV(REGRESSOR, {"l2": [0.0, 0.1]}, cv=2), X, Y),
     "codes": (make_pipeline(MLPAutoencoder((3,), **FAST), LinearRegression()), X, Y),
@@ -396,6 +410,8 @@ def test_keras_network_of_known_layers():
 
     model = KerasClassifier(build, **FAST).fit(X, CLASSES)
     assert_same(model, X)
+    _, scores = outputs(model, X, zipmap=False, raw_scores=True)
+    np.testing.assert_allclose(scores, model.decision_function(X), atol=1e-5)
     model.y_type_, model._is_one_hot = "multilabel-indicator", True
     assert_same(model, X)
 

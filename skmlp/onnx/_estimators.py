@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from skl2onnx.common.utils_classifier import get_label_classes
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.pipeline import Pipeline
 
 from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.wide_deep import BaseWideDeep
 from skmlp.onnx._activations import ACTIVATIONS
+from skmlp.onnx._decisions import decision_function
 from skmlp.onnx._graph import INT64, Graph, NotInONNXError, Value, dtype_of
 from skmlp.onnx._inputs import chosen_columns, number_rows
 from skmlp.onnx._network import network_output, predictions
@@ -71,8 +70,8 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     classes = get_label_classes(scope, classifier)  # or their positions, with `nocl`
     write_labels(classifier, classes, predicted, label)
     options = container.get_options(classifier, {"raw_scores": False})
-    if options["raw_scores"] or _is_calibrated_in_pipeline(classifier, scope):
-        scores = raw if classifier.y_type_ != "binary" else graph.joined([-raw, raw])
+    scores = decision_function(raw, classifier, scope, asked=options["raw_scores"])
+    if scores is not None:
         scores.named(probability)
     else:
         of_all_classes(classifier, predicted).named(probability)
@@ -118,21 +117,6 @@ def keras_classifier_shapes(operator: Any) -> None:
 def convert_autoencoder(scope: Any, operator: Any, container: Any) -> None:
     graph, spec = Graph(scope, container), operator.raw_operator._state.spec
     raw_outputs(operator, graph, spec.code).named(operator.outputs[0])
-
-
-def _is_calibrated_in_pipeline(classifier: Any, scope: Any) -> bool:
-    """Whether it ends a pipeline that is calibrated.
-
-    skl2onnx would calibrate its probabilities. Of an estimator that is calibrated by itself, it
-    takes raw outputs, as scikit-learn does.
-    """
-    models = [operator.raw_operator for operator in scope.operators.values()]
-    return any(
-        isinstance(each.estimator, Pipeline) and each.estimator[-1] is classifier
-        for model in models
-        if isinstance(model, CalibratedClassifierCV)
-        for each in model.calibrated_classifiers_
-    )
 
 
 def _is_transformer(operator: Any) -> bool:
