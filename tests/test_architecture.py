@@ -25,6 +25,7 @@ ORDER = (
     "_estimators",
     "_displays",
     "model_selection",
+    "onnx",
 )
 # Folders and modules that may import TensorFlow; others may only inside functions.
 TENSORFLOW_ALLOWED = (

@@ -33,6 +33,13 @@ class ShownNetwork(ABC):
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is one."""
 
+    def __dir__(self) -> list[str]:
+        """Attributes but for `model_`, since tools that list them also take their values.
+
+        scikit-learn's own list would build it, and so would skl2onnx and debuggers.
+        """
+        return [n for n in object.__dir__(self) if n != "model_" and hasattr(self, n)]
+
     def summary(self, **options: Any) -> None:
         """Print the layers of `model_`: shapes of outputs, numbers of weights.
 
