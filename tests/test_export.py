@@ -1,21 +1,29 @@
 """Pipelines as Keras models: the same predictions, in every format."""
 
+import json
+import subprocess
+import sys
 import warnings
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from sklearn.compose import (
     ColumnTransformer,
     TransformedTargetRegressor,
+    make_column_transformer,
 )
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import VarianceThreshold
-from sklearn.impute import SimpleImputer
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    KBinsDiscretizer,
     MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
@@ -37,6 +45,7 @@ from skmlp import (
     WideDeepRegressor,
     to_keras,
 )
+from skmlp._data.tables import TableEncoder
 
 N_ROWS = 1000
 SMALL = {"hidden_layer_sizes": (8,), "epochs": 1, "batch_size": 32, "random_state": 0}
@@ -176,34 +185,49 @@ def logits(meta, n_units=8):
 FROM_LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
+@pytest.fixture(scope="module")
+def numeric(rows):
+    """A pipeline of numbers with missing values, new rows and their targets."""
+    X, new, y, _ = rows
+    names = ["age", "gain", "size"]
+    network = TabularRegressor(**TABULAR)
+    pipeline = make_pipeline(SimpleImputer(add_indicator=True), RobustScaler(), network)
+    pipeline.fit(X[names].to_numpy(), y)
+    new = new[names].to_numpy(np.float32)
+    return pipeline, new, pipeline.predict(new)
+
+
+@pytest.fixture(scope="module")
+def mixed(rows):
+    X, _, _, labels = rows
+    return make_pipeline(columns(), MLPClassifier(**SMALL)).fit(X, labels)
+
+
 class TestEstimators:
     """Each estimator, alone or in a pipeline, as a model and as a file."""
 
-    def test_columns_of_all_kinds(self, rows, tmp_path):
-        X, new, _, labels = rows
-        pipeline = make_pipeline(columns(), MLPClassifier(**SMALL)).fit(X, labels)
-        model = assert_predicts(pipeline, new, tmp_path)
+    def test_columns_of_all_kinds(self, rows, mixed, tmp_path):
+        model = assert_predicts(mixed, rows[1], tmp_path)
         kinds = {name: tensor.dtype for name, tensor in model.input.items()}
         texts = dict.fromkeys(["town", "kind", "street"], "string")
         names = ["age", "paid_in", "gain", "town", "kind", "size", "street", "flag"]
         assert kinds == {name: texts.get(name, "float32") for name in names}
-        search = GridSearchCV(pipeline, {})
-        search.best_estimator_ = pipeline
+        search = GridSearchCV(mixed, {})
+        search.best_estimator_ = mixed
         assert to_keras(search).input.keys() == kinds.keys()
 
     def test_tables(self, rows, tmp_path):
-        X, new, y, labels = rows
+        X, new, _, labels = rows
+        X, new = (one.assign(old=one["kind"].where(one["kind"] == "old")) for one in (X, new))
         assert_predicts(TabularClassifier(**TABULAR).fit(X, labels), new, tmp_path)
+
+    @pytest.mark.slow
+    def test_quantiles_and_several_targets_of_tables(self, rows):
+        X, new, y, _ = rows
         quantiles = TabularRegressor(**TABULAR, loss="quantile", quantiles=[0.1, 0.4, 0.9])
         assert_predicts(quantiles.fit(X, y), new)
-        numbers = X[["age", "gain", "size"]].to_numpy(float)
-        means = TabularRegressor(**TABULAR).fit(numbers, np.column_stack([y, 1e4 * y]))
-        assert_predicts(make_pipeline("passthrough", means), numbers)
-
-    def test_a_single_category_beside_missing_values(self, rows):
-        X, new, y, _ = rows
-        one = X[["age", "kind"]].assign(kind=X["kind"].where(X["kind"] == "old", None))
-        assert_predicts(TabularRegressor(**TABULAR).fit(one, y), new[["age", "kind"]])
+        means = TabularRegressor(**TABULAR).fit(X, np.column_stack([y, 1e4 * y]))
+        assert_predicts(make_pipeline("passthrough", means), new)
 
     def test_wide_and_deep(self, rows, tmp_path):
         X, new, y, labels = rows
@@ -328,3 +352,190 @@ class TestSteps:
             fitted = step.fit(X)
         wanted, made = fitted.transform(X), transform_by_keras(fitted, X)
         np.testing.assert_allclose(made, wanted, rtol=1e-5, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        "step",
+        [
+            OneHotEncoder(handle_unknown="ignore"),
+            OneHotEncoder(handle_unknown="ignore", drop="first"),
+            OneHotEncoder(handle_unknown="ignore", drop="if_binary"),
+            OneHotEncoder(handle_unknown="infrequent_if_exist"),
+            OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=3),
+            OneHotEncoder(
+                handle_unknown="infrequent_if_exist", min_frequency=0.3, drop="first"
+            ),
+            OneHotEncoder(handle_unknown="ignore", min_frequency=0.3),
+            sizes(),
+            sizes().set_params(min_frequency=0.3),
+            sizes().set_params(encoded_missing_value=np.nan),
+        ],
+        ids=str,
+    )
+    def test_of_categories(self, rows, step):
+        """Of texts, numbers and booleans, where some are missing or unknown."""
+        X, new, _, _ = rows
+        names = ["town", "kind", "size", "flag"]
+        fitted = step.fit(X[names])
+        wanted, made = fitted.transform(new[names]), transform_by_keras(fitted, new[names])
+        wanted = wanted.toarray() if hasattr(wanted, "toarray") else wanted
+        np.testing.assert_array_equal(made, wanted)
+
+    @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()], ids=str)
+    @pytest.mark.parametrize("strategy", ["most_frequent", "constant"])
+    def test_of_imputed_texts(self, rows, encoder, strategy):
+        """Where an encoder refuses an unknown category, the model makes NaN."""
+        X, new, _, _ = rows
+        names = ["town", "kind"]
+        imputer = SimpleImputer(strategy=strategy, fill_value="none")
+        fitted = make_pipeline(imputer, encoder).fit(X[names])
+        is_known = (new["town"] != "Rom").to_numpy()
+        made = transform_by_keras(fitted, new[names])
+        wanted = fitted.transform(new.loc[is_known, names])
+        wanted = wanted.toarray() if hasattr(wanted, "toarray") else wanted
+        np.testing.assert_array_equal(made[is_known], wanted)
+        assert np.isnan(made[~is_known]).any(axis=1).all()
+
+    def test_texts_of_arrays(self, rows):
+        X, new, _, _ = rows
+        names = ["town", "kind"]
+        X, new = X[names].fillna("none").to_numpy(object), new[names].fillna("none")
+        fitted = OneHotEncoder(handle_unknown="ignore").fit(X)
+        new = new.to_numpy(object)
+        wanted = fitted.transform(new).toarray()
+        np.testing.assert_array_equal(transform_by_keras(fitted, new), wanted)
+
+
+def tripled(X):
+    return 3 * X
+
+
+class TestRefusals:
+    """One sentence with the step's place, before anything is built."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_built(self, monkeypatch):
+        def fail(*args, **kwargs):
+            raise AssertionError("built")
+
+        monkeypatch.setattr(keras, "Input", fail)
+
+    @pytest.fixture
+    def network(self, mixed):
+        return mixed[-1]
+
+    def refuse(self, network, steps, X, message):
+        """`network` is fitted, on other columns than the steps make, which does not count."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pipeline = make_pipeline(steps.fit(X), network)
+        with pytest.raises(ValueError, match=message) as caught:
+            to_keras(pipeline)
+        assert str(caught.value).startswith("'estimator' must")
+
+    @pytest.mark.parametrize(
+        ("step", "message"),
+        [
+            (KNNImputer(), "got KNNImputer in step 'knnimputer'"),
+            (
+                make_column_transformer((make_pipeline(KBinsDiscretizer()), ["age"])),
+                "KBinsDiscretizer in step 'columntransformer.pipeline.kbinsdiscretizer'",
+            ),
+            (FunctionTransformer(tripled), "tripled.* in FunctionTransformer"),
+            (
+                FeatureUnion([("a", MinMaxScaler())], transformer_weights={"a": 2}),
+                "'transformer_weights'.* in FeatureUnion 'featureunion'",
+            ),
+        ],
+    )
+    def test_steps_of_numbers(self, network, rows, step, message):
+        self.refuse(network, step, rows[0][["age", "paid in"]].fillna(0), message)
+
+    @pytest.mark.parametrize(
+        ("step", "message"),
+        [
+            (
+                make_pipeline(SimpleImputer(missing_values="old", strategy="most_frequent")),
+                "missing_values='old' in SimpleImputer 'pipeline.simpleimputer'",
+            ),
+            (
+                ColumnTransformer(
+                    [("a", OneHotEncoder(), ["kind"]), ("b", "passthrough", ["kind"])]
+                ),
+                "column 'kind' as text",
+            ),
+        ],
+    )
+    def test_texts(self, network, rows, step, message):
+        self.refuse(network, step, rows[0][["kind"]].fillna("none"), message)
+
+    def test_empty_and_mixed_categories(self, network, rows):
+        X = rows[0][["kind"]].fillna("")
+        self.refuse(network, OneHotEncoder(), X, "the empty text as a category.*OneHotEncoder")
+        X = pd.DataFrame({"a": [0.1, 0.1 + 1e-12, 3]})
+        self.refuse(network, OneHotEncoder(), X, "that differ in single precision")
+
+    def test_last_steps(self, rows):
+        numbers = rows[0][["gain"]]
+        other = make_pipeline(StandardScaler(), LogisticRegression(max_iter=9))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other.fit(numbers, rows[3])
+        with pytest.raises(ValueError, match="got LogisticRegression in step 'logisticreg"):
+            to_keras(other)
+        with pytest.raises(ValueError, match="got LogisticRegression; replace it"):
+            to_keras(other[-1])
+        with pytest.raises(NotFittedError):
+            to_keras(MLPClassifier())
+
+    def test_dates(self):
+        X = pd.DataFrame({"when": pd.date_range("2026-01-01", periods=60)})
+        fitted = TabularRegressor()
+        fitted._encoder, fitted._members = TableEncoder.learn(X), ()
+        fitted.n_features_in_ = 1
+        with pytest.raises(ValueError, match=r"got dates in column 0 of TabularRegressor"):
+            to_keras(fitted)
+
+
+class TestFormats:
+    """Files of other programs."""
+
+    def test_saved_models(self, rows, mixed, tmp_path):
+        new = rows[1]
+        model = to_keras(mixed)
+        model.export(tmp_path / "saved", verbose=False)
+        served = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
+        inputs = {name: tf.constant(of[:, None]) for name, of in inputs_of(model, new).items()}
+        assert_same([one.numpy() for one in served(**inputs).values()], wanted_of(mixed, new))
+
+    @pytest.mark.filterwarnings("ignore")  # of TensorFlow about its converter
+    def test_litert(self, numeric):
+        litert = pytest.importorskip("ai_edge_litert.interpreter", reason="no LiteRT")
+        pipeline, new, wanted = numeric
+        content = tf.lite.TFLiteConverter.from_keras_model(to_keras(pipeline)).convert()
+        interpreter = litert.Interpreter(model_content=content)
+        (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
+        interpreter.resize_tensor_input(given["index"], new.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(given["index"], new)
+        interpreter.invoke()
+        assert_same([interpreter.get_tensor(made["index"])], [wanted])
+
+    def test_keras_files_where_skmlp_is_not_installed(self, rows, mixed, tmp_path):
+        model = to_keras(mixed)
+        model.save(tmp_path / "model.keras")
+        inputs = inputs_of(model, rows[1])
+        (tmp_path / "inputs.json").write_text(
+            json.dumps({name: values.tolist() for name, values in inputs.items()})
+        )
+        script = (
+            "import json, sys\n"
+            "sys.modules.update(skmlp=None, sklearn=None)\n"
+            "import keras, numpy as np\n"
+            "model = keras.models.load_model('model.keras')\n"
+            "rows = json.load(open('inputs.json'))\n"
+            "rows = {k: np.array(v, object if type(v[0]) is str else float) "
+            "for k, v in rows.items()}\n"
+            "np.save('made.npy', model.predict(rows, verbose=0))\n"
+        )
+        subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+        assert_same([np.load(tmp_path / "made.npy")], wanted_of(mixed, rows[1]))

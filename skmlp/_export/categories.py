@@ -139,12 +139,15 @@ def ordinal(encoder: OrdinalEncoder, columns: Sequence[Column], step: str) -> li
 
 
 def _codes(encoder: Any) -> Iterator[list[int]]:
-    """The code of each category of each column: infrequent ones share the last one."""
+    """The code of each category of each column: infrequent ones share the last one.
+
+    A missing one has no code in an OrdinalEncoder, which gives it a value.
+    """
     for i, categories in enumerate(encoder.categories_):
-        infrequent = _infrequent(encoder, i)
-        is_frequent = [not _is_among(each, infrequent) for each in categories.tolist()]
-        code = np.cumsum(is_frequent) - 1
-        yield np.where(is_frequent, code, sum(is_frequent)).tolist()
+        others = _infrequent(encoder, i)
+        others += [None] if isinstance(encoder, OrdinalEncoder) else []
+        has_own = [not _is_among(each, others) for each in categories.tolist()]
+        yield np.where(has_own, np.cumsum(has_own) - 1, sum(has_own)).tolist()
 
 
 def _infrequent(encoder: Any, i: int) -> list[Any]:
