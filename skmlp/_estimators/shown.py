@@ -33,6 +33,12 @@ class ShownNetwork(ABC):
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is one."""
 
+    def __dir__(self) -> list[str]:
+        """Attributes, without building `model_`, as scikit-learn's own list of them would."""
+        return [
+            name for name in object.__dir__(self) if name == "model_" or hasattr(self, name)
+        ]
+
     def summary(self, **options: Any) -> None:
         """Print the layers of `model_`: shapes of outputs, numbers of weights.
 

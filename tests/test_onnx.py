@@ -1,0 +1,497 @@
+"""Converted estimators predict in onnxruntime as they do here."""
+
+import importlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+
+import skmlp
+from skmlp import (
+    KerasClassifier,
+    KerasRegressor,
+    MLPAutoencoder,
+    MLPClassifier,
+    MLPRegressor,
+    WideDeepClassifier,
+    WideDeepRegressor,
+)
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators import exported
+from skmlp._network.activation_kinds import known_names, output_names
+
+skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
+pytest.importorskip("skmlp.onnx")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(1000, 4)).astype(np.float32)
+Y = X[:, 0] + np.abs(X[:, 1])
+CLASSES = np.digitize(Y, [0, 1])
+FAST = {"epochs": 1, "batch_size": 256, "random_state": 0}
+CLASSIFIER = MLPClassifier((8,), **FAST)
+REGRESSOR = MLPRegressor((8,), **FAST)
+
+
+@pytest.fixture(autouse=True)
+def no_keras_model(monkeypatch):
+    """Of each estimator skl2onnx takes all attributes, which builds `model_` and takes long."""
+    monkeypatch.setattr(exported, "compiled_model", lambda *_, **__: None)
+    monkeypatch.setattr(exported, "fitted_model", lambda *_, **__: None)
+
+
+def outputs(model, X, **options):
+    """What onnxruntime gives for rows of an array, or of a frame with an input a column."""
+    converted = skl2onnx.to_onnx(model, X[:1], options=options or None)
+    session = onnxruntime.InferenceSession(
+        converted.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    if isinstance(X, pd.DataFrame):
+        rows = {name: X[[name]].to_numpy() for name in X}
+    else:
+        rows = {session.get_inputs()[0].name: X}
+    return session.run(None, rows)
+
+
+def assert_same(model, X, **options):
+    if not is_classifier(model):
+        (predicted,) = outputs(model, X, **options)
+        expected = model.predict(X)
+        expected = expected.reshape(predicted.shape)
+        largest = np.abs(expected).max()
+        np.testing.assert_allclose(
+            predicted / largest, expected / largest, rtol=1e-5, atol=1e-6
+        )
+        return
+    label, probability = outputs(model, X, zipmap=False, **options)
+    np.testing.assert_array_equal(label, model.predict(X))
+    np.testing.assert_allclose(probability, model.predict_proba(X), rtol=0, atol=1e-5)
+
+
+def drawn(estimator, n_features=4, n_outputs=2, scaling=None):
+    """The estimator as if fitted, with weights that are drawn."""
+    rng = np.random.default_rng(0)
+    estimator.n_features_in_, estimator.n_outputs_ = n_features, n_outputs
+    if not isinstance(estimator, MLPAutoencoder):
+        mean, scale = scaling or (None, None)
+        estimator.target_mean_, estimator.target_scale_ = mean, scale
+    spec = estimator._spec()
+    weights = tuple(
+        tuple(
+            np.float32(rng.uniform(0.1, 1, array.initial.shape) * rng.choice([1, -1, 1]))
+            if array.is_trained
+            else np.float32(rng.uniform(0.5, 1, array.initial.shape))
+            for array in layer.kind.built(width).arrays(width)
+        )
+        for layer, width in spec.layers_and_widths()
+    )
+    estimator._state = FittedNetwork(spec, weights)
+    return estimator
+
+
+@pytest.mark.parametrize("name", known_names())
+def test_activations_of_hidden_layers(name):
+    assert_same(drawn(MLPRegressor((8, 8), activation=name)), X)
+
+
+@pytest.mark.parametrize("name", output_names())
+def test_activations_of_outputs(name):
+    assert_same(drawn(MLPRegressor((8,), output_activation=name)), X)
+
+
+LAYERS = {
+    "leaky": keras.layers.LeakyReLU(0.2),
+    "elu": keras.layers.ELU(0.5),
+    "relu": keras.layers.ReLU(max_value=2.0, negative_slope=0.1, threshold=0.5),
+    "prelu": keras.layers.PReLU(),
+    "softmax": keras.layers.Softmax(),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_activations_that_are_keras_layers(layer):
+    assert_same(drawn(MLPRegressor((8,), activation=LAYERS[layer])), X)
+
+
+@pytest.mark.parametrize(
+    "normalization",
+    ["batch", "layer", keras.layers.BatchNormalization(scale=False, epsilon=0.1)],
+)
+def test_normalization(normalization):
+    settings = {"normalization": normalization, "dropout": 0.1, "input_dropout": 0.1}
+    assert_same(drawn(MLPRegressor((8, 8), activation="selu", **settings)), X)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_targets_in_their_units(n_outputs):
+    scaling = np.array([1e6, -3.0])[:n_outputs], np.array([10.0, 0.5])[:n_outputs]
+    model = drawn(MLPRegressor((8,), normalize_y=True), 4, n_outputs, scaling)
+    for rows in (X, X.astype(np.float64)):
+        assert_same(model, rows)
+    (predicted,) = outputs(model, rows)
+    assert predicted.dtype == np.float64
+    restored = (predicted - scaling[0]) / scaling[1]
+    expected = (model.predict(rows).reshape(-1, n_outputs) - scaling[0]) / scaling[1]
+    np.testing.assert_allclose(restored, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{}, {"tied_weights": True, "activity_l1": 0.1}])
+def test_codes_of_an_autoencoder(settings):
+    model = drawn(MLPAutoencoder((8, 3), noise_std=0.1, masking=0.1, **settings), n_outputs=4)
+    (codes,) = outputs(model, X)
+    np.testing.assert_allclose(codes, model.transform(X), rtol=1e-5, atol=1e-6)
+
+
+# Targets of classifiers
+
+
+@pytest.fixture(scope="module")
+def classifiers():
+    """One of each sort of target, after a fit; by that sort."""
+    targets = {
+        "numbers": CLASSES + 5,
+        "text": np.array(["low", "middle", "high"])[CLASSES],
+        "two": np.array(["no", "yes"])[CLASSES % 2],
+        "booleans": CLASSES > 1,
+        "floats": CLASSES * 1.0,
+        "labels": np.eye(3, dtype=int)[CLASSES],
+        "one": np.zeros(len(X), int),
+    }
+    with pytest.warns(UserWarning, match="single class"):
+        return {name: clone(CLASSIFIER).fit(X, y) for name, y in targets.items()}
+
+
+@pytest.mark.parametrize(
+    "name", ["numbers", "text", "two", "booleans", "floats", "labels", "one"]
+)
+def test_targets_of_classifiers(classifiers, name):
+    for rows in (X, X.astype(np.float64)):
+        assert_same(classifiers[name], rows)
+
+
+def test_options_of_classifiers(classifiers):
+    text, two, rows = classifiers["text"], classifiers["two"], X[:9]
+    label, probability = outputs(text, rows)  # a dict for each row, by default
+    assert sorted(probability[0]) == ["high", "low", "middle"]
+    assert probability[0]["high"] == pytest.approx(text.predict_proba(rows)[0, 0], abs=1e-5)
+    label, *columns = outputs(text, rows, zipmap="columns")
+    np.testing.assert_allclose(np.transpose(columns), text.predict_proba(rows), atol=1e-5)
+    label, _, classes = outputs(text, rows, zipmap=False, output_class_labels=True)
+    np.testing.assert_array_equal(classes, text.classes_)
+    label, _ = outputs(text, rows, zipmap=False, nocl=True)
+    np.testing.assert_array_equal(text.classes_[label], text.predict(rows))
+    _, scores = outputs(text, rows, zipmap=False, raw_scores=True)
+    np.testing.assert_allclose(scores, text.decision_function(rows), atol=1e-5)
+    _, scores = outputs(two, rows, zipmap=False, raw_scores=True)
+    np.testing.assert_allclose(scores[:, 1], two.decision_function(rows), atol=1e-5)
+
+
+# Pipelines and meta-estimators
+
+
+def with_missing(rows):
+    return np.where(np.random.default_rng(1).random(rows.shape) < 0.1, np.nan, rows)
+
+
+FRAME = pd.DataFrame(with_missing(X[:, :3]), columns=["a", "b", "c"]).assign(
+    place=RNG.choice(["x", "y", "z"], len(X)), number=RNG.integers(0, 5, len(X))
+)
+COLUMNS = make_column_transformer(
+    (make_pipeline(SimpleImputer(), StandardScaler()), ["a", "b", "c"]),
+    (OneHotEncoder(handle_unknown="ignore"), ["place", "number"]),
+)
+ARRAYS = make_pipeline(SimpleImputer(strategy="median"), MinMaxScaler())
+MODELS = {
+    "pipeline": (make_pipeline(ARRAYS, REGRESSOR), with_missing(X), Y),
+    "pipeline of a classifier": (make_pipeline(ARRAYS, CLASSIFIER), with_missing(X), CLASSES),
+    "columns": (make_pipeline(COLUMNS, REGRESSOR), FRAME, Y),
+    "columns of a classifier": (make_pipeline(COLUMNS, CLASSIFIER), FRAME, CLASSES),
+    "voting": (
+        VotingRegressor([("a", REGRESSOR), ("b", make_pipeline(StandardScaler(), REGRESSOR))]),
+        X,
+        Y,
+    ),
+    "voting classifier": (
+        VotingClassifier(
+            [("a", CLASSIFIER), ("b", LogisticRegression())],
+            voting="soft",
+            flatten_transform=False,
+        ),
+        X,
+        CLASSES,
+    ),
+    "stacking": (
+        StackingRegressor([("a", REGRESSOR), ("b", LinearRegression())], REGRESSOR, cv=2),
+        X,
+        Y,
+    ),
+    "stacking classifier": (
+        StackingClassifier([("a", CLASSIFIER), ("b", LogisticRegression())], cv=2),
+        X,
+        CLASSES,
+    ),
+    "calibrated": (CalibratedClassifierCV(CLASSIFIER, cv=2), X, CLASSES),
+    "calibrated, two classes": (CalibratedClassifierCV(CLASSIFIER, cv=2), X, CLASSES > 0),
+    "search": (GridSearchCV(REGRESSOR, {"l2": [0.0, 0.1]}, cv=2), X, Y),
+    "codes": (make_pipeline(MLPAutoencoder((3,), **FAST), LinearRegression()), X, Y),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_pipelines_and_meta_estimators(name):
+    model, rows, y = MODELS[name]
+    model = clone(model).fit(rows, y)
+    if name == "columns":
+        rows = rows.assign(
+            place=np.where(rows["place"] == "x", "new", rows["place"]),
+            number=rows["number"] + 1,
+        )
+    assert_same(model, rows)
+
+
+TARGETS = {
+    "standard": StandardScaler(),
+    "robust": RobustScaler(),
+    "range": make_pipeline(MinMaxScaler(), MaxAbsScaler()),
+    "function": FunctionTransformer(np.log1p, np.expm1),
+    "root": FunctionTransformer(np.square, np.sqrt),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_transformed_targets(name):
+    model = TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), LinearRegression()), transformer=TARGETS[name]
+    )
+    y = 10 + np.abs(X[:, :2].astype(float))
+    assert_same(model.fit(X, y), X)
+    assert_same(model.fit(X, y[:, 0]), X)
+
+
+def test_transformed_target_of_a_network():
+    model = TransformedTargetRegressor(REGRESSOR, transformer=StandardScaler()).fit(X, 9 + Y)
+    assert_same(model, X)
+
+
+def test_transformers_of_targets_that_are_not_known():
+    model = TransformedTargetRegressor(
+        LinearRegression(), transformer=QuantileTransformer(n_quantiles=10)
+    ).fit(X, Y)
+    with pytest.raises(
+        ValueError, match=r"'transformer' of .* must be one of .*; got Quantile"
+    ):
+        outputs(model, X)
+
+
+# Wide and deep
+
+
+MIXED = pd.DataFrame(
+    {
+        "a": X[:, 0],
+        "n": RNG.integers(0, 5, len(X)),
+        "place": pd.Categorical(RNG.choice(["u", "v", "w"], len(X))),
+        "code": pd.Categorical(RNG.integers(0, 4, len(X))),
+        "b": X[:, 1],
+    }
+)
+
+
+def test_wide_and_deep_columns():
+    model = WideDeepClassifier(
+        (8,),
+        wide_features=["place", "n"],
+        wide_crosses=[("place", "code"), ("a", "place"), ("a", "b")],
+        aux_loss_weight=0.1,
+        **FAST,
+    ).fit(MIXED, CLASSES)
+    text = MIXED["place"].astype(object)
+    rows = MIXED.assign(
+        place=text.where(RNG.random(len(X)) < 0.8, None).where(RNG.random(len(X)) < 0.8, "new"),
+        code=MIXED["code"].astype(int) + 1,
+    )
+    rows["place"] = rows["place"].astype(pd.CategoricalDtype(["u", "v", "w", "new"]))
+    rows.loc[0, "place"] = "u"  # types are guessed from the first row
+    rows["code"] = rows["code"].astype("category")
+    assert_same(model, rows)
+    assert_same(model, rows[["b", "place", "code", "n", "a"]][list(MIXED)])
+
+
+def test_wide_and_deep_arrays():
+    settings = {"wide_features": [0, 1], "wide_crosses": [(0, 1)]}
+    for layers in ((8,), ()):
+        model = WideDeepRegressor(layers, **settings, normalize_y=True, **FAST)
+        assert_same(model.fit(X, np.column_stack([Y, -Y])), X)
+
+
+# Keras networks
+
+
+def several_inputs():
+    numbers, code = keras.Input((2,), name="numbers"), keras.Input((1,), name="code")
+    embedded = keras.layers.Flatten()(keras.layers.Embedding(5, 3)(code))
+    joined = keras.layers.Concatenate()([numbers, embedded])
+    hidden = keras.layers.Dense(8, activation="selu", kernel_regularizer="l2")(joined)
+    hidden = keras.layers.Add()([hidden, keras.layers.Dense(8)(hidden)])
+    return keras.Model([numbers, code], keras.layers.Dense(2)(hidden))
+
+
+def several_outputs():
+    rows = keras.Input((4,))
+    hidden = keras.layers.Dense(8, activation="relu")(keras.layers.Rescaling(2.0, 1.0)(rows))
+    return keras.Model(
+        rows,
+        [
+            keras.layers.Dense(1, activation="sigmoid", name="two")(hidden),
+            keras.layers.Dense(3, activation="softmax", name="three")(hidden),
+        ],
+    )
+
+
+def test_keras_network_of_known_layers():
+    def build(meta):
+        return keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Normalization(),
+                keras.layers.Dense(8, activation="gelu"),
+                keras.layers.BatchNormalization(),
+                keras.layers.Dropout(0.1),
+                keras.layers.Dense(meta["n_classes_"], activation="softmax"),
+            ]
+        )
+
+    model = KerasClassifier(build, **FAST).fit(X, CLASSES)
+    assert_same(model, X)
+    model.y_type_, model._is_one_hot = "multilabel-indicator", True
+    assert_same(model, X)
+
+
+def test_keras_network_of_several_inputs():
+    rows = np.column_stack([X[:, :2], RNG.integers(0, 5, len(X)), X[:, 3]]).astype(np.float32)
+    targets = np.column_stack([Y, -Y])
+    by_position = {"numbers": [0, 3], "code": [2]}
+    model = KerasRegressor(several_inputs, inputs=by_position, **FAST).fit(rows, targets)
+    assert_same(model, rows)
+    frame = pd.DataFrame(rows, columns=list("abcd"))
+    by_name = {"numbers": ["a", "d"], "code": ["c"]}
+    assert_same(model.set_params(inputs=by_name), frame)
+    with pytest.raises(ValueError, match=r"'X' must be an input for each column, to pick"):
+        outputs(model, frame[["a", "b", "d"]])
+
+
+def test_keras_network_of_several_outputs():
+    y = np.column_stack([CLASSES > 1, CLASSES + 5]).astype(int)
+    model = KerasClassifier(several_outputs, **FAST).fit(X, y)
+    label, probabilities = outputs(model, X, zipmap=False)
+    np.testing.assert_array_equal(label, model.predict(X))
+    for found, expected in zip(probabilities, model.predict_proba(X), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_keras_layers_that_are_not_known():
+    def build():
+        return keras.Sequential(
+            [keras.Input((4, 1)), keras.layers.LSTM(2, name="memory"), keras.layers.Dense(1)]
+        )
+
+    model = KerasRegressor(build, **FAST).fit(X[:, :, None], Y)
+    with pytest.raises(
+        ValueError, match=r"KerasRegressor .* the layer 'memory' of the class LSTM"
+    ):
+        outputs(model, X[:, :, None])
+
+
+# Refusals, and without the packages
+
+
+def test_refusals():
+    model = drawn(MLPRegressor((8,), activation=keras.ops.swapaxes))
+    with pytest.raises(
+        ValueError, match=r"got the activation swapaxes, a function of your own"
+    ):
+        outputs(model, X)
+    model = drawn(MLPRegressor((8,)))
+    with pytest.raises(
+        ValueError, match=r"'X' must have 4 columns, as in the fit; got 3|got 3"
+    ):
+        outputs(model, X[:, :3])
+    with pytest.raises(
+        ValueError, match=r"'X' must hold numbers; got text in the input 'place'"
+    ):
+        outputs(model, FRAME[["a", "b", "c", "place"]])
+
+
+def test_without_skl2onnx(monkeypatch):
+    monkeypatch.delitem(sys.modules, "skmlp.onnx")
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r'run `pip install "skmlp\[onnx\]"`'):
+        importlib.import_module("skmlp.onnx")
+
+
+def blocking(*names):
+    """Code that makes imports of these packages fail."""
+    return (
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] in {names!r}:\n"
+        "            raise ImportError(f'{name} is blocked')\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+    )
+
+
+def test_a_file_runs_without_the_packages_it_came_from(tmp_path):
+    model = make_pipeline(StandardScaler(), drawn(MLPRegressor((8,)))).set_params()
+    model.steps[0][1].fit(X)
+    (tmp_path / "model.onnx").write_bytes(skl2onnx.to_onnx(model, X[:1]).SerializeToString())
+    np.save(tmp_path / "rows.npy", X)
+    script = blocking("tensorflow", "keras", "sklearn", "skmlp", "scipy", "skl2onnx") + (
+        "import numpy, onnxruntime\n"
+        "session = onnxruntime.InferenceSession('model.onnx')\n"
+        "(found,) = session.run(None, {'X': numpy.load('rows.npy')})\n"
+        "numpy.save('found.npy', found)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
+    found = np.load(tmp_path / "found.npy")
+    np.testing.assert_allclose(found, model.predict(X), rtol=1e-5, atol=1e-5)
+
+
+def test_listing_attributes_builds_no_keras_model(monkeypatch):
+    """Completions by Tab list them too."""
+    model = drawn(MLPRegressor((8,)))
+    monkeypatch.setattr(exported, "compiled_model", None)
+    assert "model_" in dir(model)
+    assert "predict" in dir(model)
+
+
+def test_registration_is_complete():
+    for name in skmlp.__all__:
+        estimator = getattr(skmlp, name)
+        if hasattr(estimator, "fit"):
+            assert skl2onnx.get_model_alias(estimator) == f"Skmlp{name}"
