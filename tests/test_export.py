@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from sklearn.base import clone
 from sklearn.compose import (
     ColumnTransformer,
     TransformedTargetRegressor,
@@ -252,6 +253,7 @@ class TestEstimators:
         regressor = TransformedTargetRegressor(scaled, func=np.log1p, inverse_func=np.expm1)
         model = assert_predicts(regressor.fit(numbers, 100 * y), numbers, tmp_path)
         assert model.input_shape == (None, 2)
+        assert np.isnan(predict(model, np.array([[np.nan, 1.0]]))).all()  # not refused
         for scaler in (StandardScaler(), MinMaxScaler((1, 3)), RobustScaler()):
             regressor.set_params(transformer=scaler, func=None, inverse_func=None)
             assert_predicts(regressor.fit(numbers, 100 * y), numbers)
@@ -496,6 +498,24 @@ class TestRefusals:
             to_keras(fitted)
 
 
+def by_litert(model, X):
+    """Predictions of the model in LiteRT."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="no LiteRT")
+    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    interpreter = litert.Interpreter(model_content=content)
+    (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(given["index"], X.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], X)
+    interpreter.invoke()
+    return interpreter.get_tensor(made["index"])
+
+
+def columns_of_codes():
+    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=0.32)
+    return ColumnTransformer([("codes", encoder, [2])], remainder=StandardScaler())
+
+
 class TestFormats:
     """Files of other programs."""
 
@@ -509,16 +529,39 @@ class TestFormats:
 
     @pytest.mark.filterwarnings("ignore")  # of TensorFlow about its converter
     def test_litert(self, numeric):
-        litert = pytest.importorskip("ai_edge_litert.interpreter", reason="no LiteRT")
         pipeline, new, wanted = numeric
-        content = tf.lite.TFLiteConverter.from_keras_model(to_keras(pipeline)).convert()
-        interpreter = litert.Interpreter(model_content=content)
-        (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
-        interpreter.resize_tensor_input(given["index"], new.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(given["index"], new)
-        interpreter.invoke()
-        assert_same([interpreter.get_tensor(made["index"])], [wanted])
+        assert_same([by_litert(to_keras(pipeline), new)], [wanted])
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore")
+    @pytest.mark.parametrize(
+        "estimator",
+        [
+            MLPClassifier(**SMALL, activation="gelu", normalization="batch"),
+            MLPRegressor(**SMALL, activation="prelu"),
+            WideDeepRegressor(**SMALL, wide_features=[0], wide_crosses=[(0, 1)]),
+            WideDeepClassifier(**SMALL),
+            TabularClassifier(**TABULAR),
+            KerasClassifier(logits, loss=FROM_LOGITS, epochs=1, random_state=0),
+            make_pipeline(MLPAutoencoder((2,), epochs=1), MLPRegressor(**SMALL)),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("step", [MinMaxScaler(), columns_of_codes()], ids=str)
+    def test_each_estimator_in_each_format(self, rows, step, estimator, tmp_path):
+        """After numbers are scaled, and after codes of categories are encoded."""
+        X, new, y, labels = rows
+        names = ["age", "gain", "size"]
+        X, new = (one[names].to_numpy() for one in (X, new))
+        X, new = np.nan_to_num(X, nan=1.0), np.nan_to_num(new, nan=1.0).astype(np.float32)
+        pipeline = make_pipeline(step, clone(estimator))
+        pipeline.fit(X, labels if hasattr(estimator, "predict_proba") else y)
+        model = assert_predicts(pipeline, new, tmp_path)
+        assert_same([by_litert(model, new)], wanted_of(pipeline, new))
+        model.export(tmp_path / "saved", verbose=False)
+        served = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
+        (made,) = served(tf.constant(new)).values()
+        assert_same([made.numpy()], wanted_of(pipeline, new))
 
     def test_keras_files_where_skmlp_is_not_installed(self, rows, mixed, tmp_path):
         model = to_keras(mixed)

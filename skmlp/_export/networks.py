@@ -43,33 +43,20 @@ def called(network: keras.Model, inputs: list[Tensor]) -> Any:
 
 def of_mlp(estimator: Any, columns: Sequence[Column], step: str) -> Outputs:
     make = numbers(columns, step)
-    return lambda: as_predictions(estimator, _outputs_of_rows(estimator._state, make()))
-
-
-def hidden(estimator: Any, columns: Sequence[Column], step: str) -> list[Column]:
-    """What `transform` makes of columns: codes, or outputs of the last hidden layer."""
-    make, fitted = numbers(columns, step), estimator._state
-    spec = fitted.spec
-    if not spec.hidden_units:
-        raise ValueError(f"'estimator' must have a hidden layer to transform rows; got {step}.")
-    name = spec.code if isinstance(spec, AutoencoderSpec) else spec.hidden_outputs[-1]
-
-    def output() -> Tensor:
-        network = network_of(fitted)
-        return keras.Model(network.inputs, network.get_layer(name).output)(make())
-
-    return Block(estimator._n_features_out, output).columns()
+    return lambda: _of_rows(estimator, make())
 
 
 def of_wide_deep(estimator: Any, columns: Sequence[Column], step: str) -> Outputs:
     make = wide_and_deep_inputs(estimator, columns, step)
-    return lambda: as_predictions(estimator, _outputs_of_rows(estimator._state, make()))
+    return lambda: _of_rows(estimator, make())
 
 
-def _outputs_of_rows(fitted: FittedNetwork, rows: Tensor) -> Tensor:
-    """The main output for rows of numbers."""
+def _of_rows(estimator: Any, rows: Tensor) -> Tensor:
+    """Predictions for the rows of numbers that the network takes."""
+    fitted = estimator._state
     made = called(network_of(fitted), list(fitted.spec.inputs(rows).values()))
-    return made[0] if isinstance(made, (list, tuple)) else made
+    main = made[0] if isinstance(made, (list, tuple)) else made
+    return without_missing(rows, as_predictions(estimator, main))
 
 
 def of_tabular(estimator: Any, columns: Sequence[Column], step: str) -> Outputs:
@@ -88,15 +75,33 @@ def of_keras(estimator: BaseKeras, columns: Sequence[Column], step: str) -> Outp
     assert isinstance(spec, KerasSpec)
 
     def output() -> Any:
-        parts = spec.inputs(make())
+        rows = make()
+        parts = spec.inputs(rows)
         inputs = [
             ops.cast(ops.reshape(parts[entry.name], (-1, *entry.shape)), entry.dtype)
             for entry in spec.entries
         ]
         network = network_of(estimator._state)
-        return _of_keras_network(estimator, network, called(network, inputs))
+        made = _of_keras_network(estimator, network, called(network, inputs))
+        return without_missing(rows, made)
 
     return output
+
+
+def hidden(estimator: Any, columns: Sequence[Column], step: str) -> list[Column]:
+    """What `transform` makes of columns: codes, or outputs of the last hidden layer."""
+    make, fitted = numbers(columns, step), estimator._state
+    spec = fitted.spec
+    if not spec.hidden_units:
+        raise ValueError(f"'estimator' must have a hidden layer to transform rows; got {step}.")
+    name = spec.code if isinstance(spec, AutoencoderSpec) else spec.hidden_outputs[-1]
+
+    def output() -> Tensor:
+        network, rows = network_of(fitted), make()
+        up_to = keras.Model(network.inputs, network.get_layer(name).output)
+        return without_missing(rows, up_to(rows))
+
+    return Block(estimator._n_features_out, output).columns()
 
 
 def takes_own_inputs(estimator: Any) -> bool:
@@ -119,14 +124,8 @@ def _of_keras_network(estimator: BaseKeras, network: keras.Model, made: Any) -> 
     assert isinstance(spec, KerasSpec)
     outputs = list(made) if isinstance(made, (list, tuple)) else [made]
     if spec.heads:
-        heads = getattr(estimator, "_heads", spec.heads)
-        return as_predictions(
-            estimator,
-            [
-                _activated(one, head.activation)
-                for one, head in zip(outputs, heads, strict=True)
-            ],
-        )
+        heads = zip(outputs, getattr(estimator, "_heads", spec.heads), strict=True)
+        return as_predictions(estimator, [_activated(one, of.activation) for one, of in heads])
     (output,) = outputs
     output = ops.reshape(output, (-1, spec.n_outputs))
     if spec.target_scaling:
@@ -139,6 +138,14 @@ def _of_keras_network(estimator: BaseKeras, network: keras.Model, made: Any) -> 
 
 def _activated(output: Tensor, activation: str) -> Tensor:
     return output if activation == "linear" else keras.layers.Activation(activation)(output)
+
+
+def without_missing(rows: Tensor, made: Any) -> Any:
+    """Outputs that are NaN where a number of the row is; a ReLU may turn NaN into 0."""
+    is_missing = ops.any(ops.isnan(rows), axis=1, keepdims=True)
+    if isinstance(made, (list, tuple)):
+        return [without_missing(rows, one) for one in made]
+    return ops.where(is_missing, np.float32(np.nan), made)
 
 
 def as_predictions(estimator: Any, output: Any) -> Any:
