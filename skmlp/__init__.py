@@ -13,6 +13,7 @@ from skmlp._estimators.tabular_classifier import TabularClassifier
 from skmlp._estimators.tabular_regressor import TabularRegressor
 from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
+from skmlp._export.keras_model import to_keras
 
 __version__ = "0.1.0"
 
@@ -32,4 +33,5 @@ __all__ = [
     "__version__",
     "find_learning_rate",
     "skops_trusted_types",
+    "to_keras",
 ]

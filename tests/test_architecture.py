@@ -23,6 +23,7 @@ ORDER = (
     "_training",
     "_parameters",
     "_estimators",
+    "_export",
     "_displays",
     "model_selection",
     "onnx",
@@ -46,6 +47,7 @@ TENSORFLOW_ALLOWED = (
     "_training.reuse",
     "_training.schedules",
     "_estimators.exported",
+    "_export",
 )
 # Fitted estimators hold these, and predict where TensorFlow is missing.
 TENSORFLOW_FORBIDDEN = (
@@ -58,6 +60,7 @@ FOR_ANNOTATIONS = (  # import Keras or TensorFlow under TYPE_CHECKING
     "_estimators.fitted",
     "_estimators.keras_network",
     "_estimators.tabular_model",
+    "_export.keras_model",
     "_network.activation_kinds",
     "_network.autoencoder_kinds",
     "_network.embedding_kinds",

@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import make_column_selector
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import skmlp
 from skmlp import (
     KerasRegressor,
     MLPClassifier,
@@ -203,7 +205,8 @@ class TestSafety:
 
     def loaded(self, serialized, parameter="optimizer"):
         estimator = MLPRegressor.__new__(MLPRegressor)
-        estimator.__setstate__({parameter: KerasText("?", json.dumps(serialized))})
+        text = KerasText("?", json.dumps(serialized))
+        estimator.__setstate__({**MLPRegressor().__getstate__(), parameter: text})
         return estimator
 
     def test_no_lambda_is_made(self):
@@ -322,6 +325,54 @@ class TestPickle:
         )
         subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
         np.testing.assert_array_equal(np.load(tmp_path / "predicted.npy"), fitted.predict(X))
+
+
+class TestVersions:
+    @pytest.fixture(params=[MLPRegressor(epochs=2), TabularRegressor(epochs=2)], ids=str)
+    def estimator(self, request):
+        return request.param
+
+    def test_another_version_warns(self, estimator, monkeypatch):
+        skops_io = pytest.importorskip("skops.io", reason="skops is not installed")
+        monkeypatch.setattr(skmlp, "__version__", "0.0.1")
+        pickled, saved = pickle.dumps(estimator), skops_io.dumps(estimator)
+        monkeypatch.undo()
+        sentence = (
+            f"{type(estimator).__name__} was saved by skmlp 0.0.1 and is loaded by "
+            rf"{skmlp.__version__}, which may fail or predict something else; load it .* anew\."
+        )
+        with pytest.warns(InconsistentVersionWarning, match=f"^{sentence}$"):
+            loaded = pickle.loads(pickled)
+        assert loaded.get_params() == estimator.get_params()
+        assert not any("version" in name for name in vars(loaded))
+        with pytest.warns(InconsistentVersionWarning, match=sentence):
+            skops_io.loads(saved, trusted=skops_trusted_types())
+
+    def test_no_version_warns(self, estimator):
+        state = estimator.__getstate__()
+        del state["_skmlp_version"]
+        with pytest.warns(InconsistentVersionWarning, match="saved by skmlp before 0.1.0"):
+            clone(estimator).__setstate__(state)
+
+    def test_the_same_version_is_silent(self, estimator):
+        copy.deepcopy(pickle.loads(pickle.dumps(make_pipeline(estimator))))
+
+
+class TestSizes:
+    """Files hold little besides numbers: of the weights, and what training resumes from."""
+
+    SIZES = {"hidden_layer_sizes": (128, 128), "epochs": 1, "random_state": 0}
+
+    def test_ensembles(self, sine):
+        fitted = TabularRegressor(2, **self.SIZES).fit(*sine)
+        weights = sum(array.nbytes for each in fitted._members for array in each.arrays)
+        assert len(pickle.dumps(fitted)) <= 1.1 * weights
+
+    def test_single_networks(self, sine):
+        fitted = MLPRegressor(**self.SIZES).fit(*sine)
+        moments = fitted._state.training.optimizer
+        numbers = sum(array.nbytes for array in [*fitted._state.arrays, *moments])
+        assert len(pickle.dumps(fitted)) <= 1.1 * numbers
 
 
 class OwnSchedule(keras.optimizers.schedules.LearningRateSchedule):

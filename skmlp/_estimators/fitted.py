@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import encode_features, output_dtype
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.shown import ShownNetwork, Training
+from skmlp._estimators.versioned import VersionedEstimator
 from skmlp._keras.text import WAITING, holds_text, to_save, to_show
 from skmlp._network.inference import hidden_outputs, predictions, raw_outputs
 from skmlp._parameters.parameter import parameters_of
@@ -48,7 +49,7 @@ def names_of_parameters(cls: type[BaseEstimator]) -> tuple[str, ...]:
 
 
 class NetworkEstimator(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ShownNetwork, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ShownNetwork, VersionedEstimator
 ):
     """Outputs and weights of the network in `_state`, which a subclass trains."""
 

@@ -9,7 +9,6 @@ from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import (
     Tags,
@@ -29,6 +28,7 @@ from skmlp._engine.stopping import StopReason
 from skmlp._estimators.shown import ShownNetwork, Training
 from skmlp._estimators.tabular_jobs import HeldOut, TabularJobs, networks_by_held_out
 from skmlp._estimators.tabular_model import TabularModel
+from skmlp._estimators.versioned import VersionedEstimator
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.parallel import in_threads
 from skmlp._parameters.fit_arguments import named_as_validation, one_validation_set
@@ -44,7 +44,9 @@ SMALL = 64  # rows up to which equal ones are merged, and all make one batch
 MIN_ROWS_IN_THREADS = 512
 
 
-class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, ShownNetwork, BaseEstimator):
+class BaseTabular(
+    CallbackSupportMixin, TabularJobs, TabularModel, ShownNetwork, VersionedEstimator
+):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
 
     _learned_privately = ("_encoder", "_members", "_quantiles", "_range", "_scaling", "_seed")
@@ -221,7 +223,7 @@ class BaseTabular(CallbackSupportMixin, TabularJobs, TabularModel, ShownNetwork,
         earlier, reasons = (self.histories_, self.stop_reasons_) if kept else ([], [])
         self.histories_ = [*earlier, *(member.training.history for member in fitted)]
         self.stop_reasons_ = [*reasons, *(reason.value for reason in stop_reasons(fitted))]
-        self._members = kept + tuple(member.at_rest() for member in fitted)
+        self._members = kept + tuple(member.to_predict() for member in fitted)
         self._calibrate(networks_by_held_out(jobs, first=len(kept)))
         self.n_iter_ = min(len(history["loss"]) for history in self.histories_)
         self.history_ = {

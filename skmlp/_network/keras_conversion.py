@@ -69,7 +69,7 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
     """Made once for equal models: making one anew takes as long as training it for a while."""
     model = text.made()
     entries = _entries(model)
-    activation = None if link else _output_activation(model)
+    activation = None if link else output_activation(model)
     try:
         parts = tuple(_parts(model, entries, activation is not None))
     except UnknownLayerError:
@@ -128,7 +128,7 @@ def _output_of(layer: keras.layers.Layer) -> Any:
         return None
 
 
-def _output_activation(model: keras.Model) -> str | None:
+def output_activation(model: keras.Model) -> str | None:
     """The activation of the output, which can be taken off; None if it cannot."""
     layer: Any = _output_layer(model)
     if type(layer) not in (keras.layers.Dense, keras.layers.Activation):

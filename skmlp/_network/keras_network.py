@@ -67,9 +67,12 @@ class ModelText:
     def compile(self, model: keras.Model) -> None:
         """Compile a model in this way."""
         from skmlp._keras.tensorflow import keras
+        from skmlp._keras.text import refuse_strange
 
+        config = json.loads(self.text)
         with keras.saving.custom_object_scope(dict(self.objects)):
-            model.compile_from_config(json.loads(self.text))
+            refuse_strange(config)
+            model.compile_from_config(config)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Fitted pipelines as one Keras model: columns in, steps, networks, predictions out."""

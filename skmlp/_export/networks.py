@@ -1,0 +1,187 @@
+"""The networks of fitted estimators, and predictions from their outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators.class_targets import ClassTargets
+from skmlp._estimators.keras_classifier import KerasClassifier
+from skmlp._estimators.keras_network import BaseKeras
+from skmlp._estimators.keras_regressor import KerasRegressor
+from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
+from skmlp._estimators.mlp_classifier import MLPClassifier
+from skmlp._estimators.mlp_regressor import MLPRegressor
+from skmlp._estimators.tabular_classifier import TabularClassifier
+from skmlp._estimators.tabular_regressor import TabularRegressor, median_weights
+from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
+from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
+from skmlp._export.columns import Block, Column, Tensor, numbers, ops
+from skmlp._export.tables import encoded_table, wide_and_deep_inputs
+from skmlp._keras.tensorflow import keras
+from skmlp._network.autoencoder import AutoencoderSpec
+from skmlp._network.keras_conversion import output_activation
+from skmlp._network.keras_model import build_model, set_weights
+from skmlp._network.keras_network import KerasSpec
+
+Outputs = Callable[[], Any]
+
+
+def network_of(fitted: FittedNetwork) -> keras.Model:
+    """The Keras model of a network, with its weights."""
+    model = build_model(fitted.spec)
+    set_weights(model, fitted.spec, fitted.weights)
+    return model
+
+
+def called(network: keras.Model, inputs: list[Tensor]) -> Any:
+    return network(inputs if len(inputs) > 1 else inputs[0])
+
+
+def of_mlp(estimator: Any, columns: Sequence[Column], step: str) -> Outputs:
+    make = numbers(columns, step)
+    return lambda: _of_rows(estimator, make())
+
+
+def of_wide_deep(estimator: Any, columns: Sequence[Column], step: str) -> Outputs:
+    make = wide_and_deep_inputs(estimator, columns, step)
+    return lambda: _of_rows(estimator, make())
+
+
+def _of_rows(estimator: Any, rows: Tensor) -> Tensor:
+    """Predictions for the rows of numbers that the network takes."""
+    fitted = estimator._state
+    made = called(network_of(fitted), list(fitted.spec.inputs(rows).values()))
+    main = made[0] if isinstance(made, (list, tuple)) else made
+    return without_missing(rows, as_predictions(estimator, main))
+
+
+def of_tabular(estimator: Any, columns: Sequence[Column], step: str) -> Outputs:
+    make = encoded_table(estimator._encoder, columns, step)
+    return lambda: as_predictions(estimator, estimator.model_(make()))
+
+
+def of_keras(estimator: BaseKeras, columns: Sequence[Column], step: str) -> Outputs:
+    if estimator.inputs is not None:
+        raise ValueError(
+            "'estimator' must have a network that takes all columns of a pipeline in their "
+            f"order; got 'inputs' in {step}; order the columns by a ColumnTransformer."
+        )
+    make = numbers(columns, step)
+    spec = estimator._state.spec
+    assert isinstance(spec, KerasSpec)
+
+    def output() -> Any:
+        rows = make()
+        parts = spec.inputs(rows)
+        inputs = [
+            ops.cast(ops.reshape(parts[entry.name], (-1, *entry.shape)), entry.dtype)
+            for entry in spec.entries
+        ]
+        network = network_of(estimator._state)
+        made = _of_keras_network(estimator, network, called(network, inputs))
+        return without_missing(rows, made)
+
+    return output
+
+
+def hidden(estimator: Any, columns: Sequence[Column], step: str) -> list[Column]:
+    """What `transform` makes of columns: codes, or outputs of the last hidden layer."""
+    make, fitted = numbers(columns, step), estimator._state
+    spec = fitted.spec
+    if not spec.hidden_units:
+        raise ValueError(f"'estimator' must have a hidden layer to transform rows; got {step}.")
+    name = spec.code if isinstance(spec, AutoencoderSpec) else spec.hidden_outputs[-1]
+
+    def output() -> Tensor:
+        network, rows = network_of(fitted), make()
+        up_to = keras.Model(network.inputs, network.get_layer(name).output)
+        return without_missing(rows, up_to(rows))
+
+    return Block(estimator._n_features_out, output).columns()
+
+
+def takes_own_inputs(estimator: Any) -> bool:
+    """Whether rows are no matrix of numbers: several inputs or axes of a user's network."""
+    if not isinstance(estimator, BaseKeras):
+        return False
+    several = estimator.inputs is not None or bool(estimator.input_blocks_)
+    return several or len(estimator.X_shape_) > 2
+
+
+def own_inputs_and_outputs(estimator: BaseKeras) -> tuple[Any, Any]:
+    """Inputs as the user's network has them, and predictions."""
+    network = network_of(estimator._state)
+    return network.inputs, _of_keras_network(estimator, network, network.outputs)
+
+
+def _of_keras_network(estimator: BaseKeras, network: keras.Model, made: Any) -> Any:
+    """Predictions from what a user's network returns, which may be raw outputs."""
+    spec = estimator._state.spec
+    assert isinstance(spec, KerasSpec)
+    outputs = list(made) if isinstance(made, (list, tuple)) else [made]
+    if spec.heads:
+        heads = zip(outputs, getattr(estimator, "_heads", spec.heads), strict=True)
+        return as_predictions(estimator, [_activated(one, of.activation) for one, of in heads])
+    (output,) = outputs
+    output = ops.reshape(output, (-1, spec.n_outputs))
+    if spec.target_scaling:
+        layer = spec.target_scaling.layer().keras_layer(dtype="float32")
+        return as_predictions(estimator, layer(output))
+    if spec.output_activation != output_activation(network):
+        output = _activated(output, spec.output_activation)
+    return as_predictions(estimator, output)
+
+
+def _activated(output: Tensor, activation: str) -> Tensor:
+    return output if activation == "linear" else keras.layers.Activation(activation)(output)
+
+
+def without_missing(rows: Tensor, made: Any) -> Any:
+    """Outputs that are NaN where a number of the row is; a ReLU may turn NaN into 0."""
+    is_missing = ops.any(ops.isnan(rows), axis=1, keepdims=True)
+    if isinstance(made, (list, tuple)):
+        return [without_missing(rows, one) for one in made]
+    return ops.where(is_missing, np.float32(np.nan), made)
+
+
+def as_predictions(estimator: Any, output: Any) -> Any:
+    """What `predict_proba` of a classifier or `predict` of others returns."""
+    if isinstance(estimator, TabularRegressor):
+        return _median(estimator, output)
+    if not isinstance(estimator, ClassTargets):
+        return output
+    if isinstance(output, list):
+        return [_of_two_classes(one) if one.shape[1] == 1 else one for one in output]
+    if estimator._is_single_class():
+        return ops.ones_like(output)
+    return _of_two_classes(output) if estimator.y_type_ == "binary" else output
+
+
+def _of_two_classes(second: Tensor) -> Tensor:
+    return ops.concatenate([1 - second, second], axis=1)
+
+
+def _median(estimator: TabularRegressor, output: Tensor) -> Tensor:
+    """Medians of quantiles, (n_samples, n_outputs); means as they are."""
+    if estimator._quantiles is None:
+        return output
+    shape = (-1, estimator.n_outputs_, len(estimator._quantiles))
+    weights = median_weights(estimator._quantiles).astype(np.float32)
+    return ops.sum(ops.reshape(output, shape) * weights, axis=-1)
+
+
+NETWORKS: dict[type, Callable[..., Outputs]] = {
+    KerasClassifier: of_keras,
+    KerasRegressor: of_keras,
+    MLPAutoencoder: of_mlp,
+    MLPClassifier: of_mlp,
+    MLPRegressor: of_mlp,
+    TabularClassifier: of_tabular,
+    TabularRegressor: of_tabular,
+    WideDeepClassifier: of_wide_deep,
+    WideDeepRegressor: of_wide_deep,
+}

@@ -1,0 +1,584 @@
+"""Pipelines as Keras models: the same predictions, in every format."""
+
+import json
+import subprocess
+import sys
+import warnings
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+from sklearn.compose import (
+    ColumnTransformer,
+    TransformedTargetRegressor,
+    make_column_transformer,
+)
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+)
+
+from skmlp import (
+    KerasClassifier,
+    KerasRegressor,
+    MLPAutoencoder,
+    MLPClassifier,
+    MLPRegressor,
+    TabularClassifier,
+    TabularRegressor,
+    WideDeepClassifier,
+    WideDeepRegressor,
+    to_keras,
+)
+from skmlp._data.tables import TableEncoder
+
+N_ROWS = 1000
+SMALL = {"hidden_layer_sizes": (8,), "epochs": 1, "batch_size": 32, "random_state": 0}
+TABULAR = {
+    "n_estimators": 2,
+    "hidden_layer_sizes": (8,),
+    "epochs": 1,
+    "random_state": 0,
+}
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Found unknown categories:UserWarning",  # of the encoders
+)
+
+
+def table(seed, is_new=False):
+    """Rows of numbers, texts and booleans, some missing; new ones have unknown categories."""
+    rng = np.random.default_rng(seed)
+    towns, sizes = ["Bern", "Köln", "Oslo"], [1.0, 2.0, 5.0]
+    X = pd.DataFrame(
+        {
+            "age": rng.normal(40, 10, N_ROWS),
+            "paid in": rng.normal(1e5, 3e4, N_ROWS),
+            "gain": np.where(
+                rng.random(N_ROWS) < 0.7, 0, rng.choice([k**3 for k in range(50)], N_ROWS)
+            ),
+            "town": rng.choice(towns + ["Rom"] * is_new, N_ROWS),
+            "kind": rng.choice(["new", "old"], N_ROWS),
+            "size": rng.choice(sizes + [9.0] * is_new, N_ROWS),
+            "street": rng.choice([f"street {i}" for i in range(50)], N_ROWS),
+            "flag": rng.random(N_ROWS) > 0.5,
+        }
+    )
+    for i, name in enumerate(["age", "town", "kind", "size"]):
+        X.loc[rng.random(N_ROWS) < 0.02 * (i + 1), name] = None
+    return X
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Training rows and new ones, with targets: (X, new, y, labels)."""
+    X = table(0)
+    y = X["age"].fillna(40).to_numpy() / 10 + 2 * (X["town"] == "Bern").to_numpy()
+    return X, table(1, is_new=True), y, np.digitize(y, [4, 5.5])
+
+
+def inputs_of(model, X):
+    """Rows as the model takes them."""
+    if not isinstance(model.input, dict):
+        return X.to_numpy(np.float32) if isinstance(X, pd.DataFrame) else X
+    if isinstance(X, np.ndarray):
+        X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    names = {name.replace(" ", "_"): name for name in X}
+    return {
+        name: X[names[name]].astype(object).fillna("").to_numpy(object)
+        if tensor.dtype == "string"
+        else X[names[name]].to_numpy(np.float32)
+        for name, tensor in model.input.items()
+    }
+
+
+def wanted_of(estimator, X):
+    """What the model predicts, a list of arrays."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = getattr(estimator, "predict_proba", estimator.predict)(X)
+    return wanted if isinstance(wanted, list) else [wanted]
+
+
+def predict(model, inputs):
+    made = model.predict(inputs, verbose=0, batch_size=N_ROWS)
+    return made if isinstance(made, list) else [made]
+
+
+def assert_same(made, wanted):
+    for one, other in zip(made, wanted, strict=True):
+        other = other.reshape(len(other), *one.shape[1:])
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * max(1, np.ptp(other)))
+
+
+def assert_predicts(estimator, X, directory=None):
+    """Compare the model, and its file where a directory is given; return the model."""
+    model = to_keras(estimator)
+    inputs, wanted = inputs_of(model, X), wanted_of(estimator, X)
+    assert_same(predict(model, inputs), wanted)
+    if directory is not None:
+        model.save(directory / "model.keras")
+        loaded = keras.models.load_model(directory / "model.keras")
+        assert_same(predict(loaded, inputs), wanted)
+    return model
+
+
+def columns():
+    """Preparation of the table, with each kind of step."""
+    return ColumnTransformer(
+        [
+            (
+                "numbers",
+                make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()),
+                ["age", "paid in"],
+            ),
+            ("gain", FunctionTransformer(np.log1p), ["gain"]),
+            (
+                "texts",
+                make_pipeline(
+                    SimpleImputer(strategy="most_frequent"),
+                    OneHotEncoder(handle_unknown="ignore", drop="if_binary"),
+                ),
+                slice("town", "kind"),
+            ),
+            (
+                "street",
+                OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=20),
+                ["street"],
+            ),
+            ("size", sizes(), ["size"]),
+        ],
+        remainder="passthrough",
+    )
+
+
+def sizes():
+    return OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
+    )
+
+
+def logits(meta, n_units=8):
+    return keras.Sequential(
+        [
+            keras.Input((meta["n_features_in_"],)),
+            keras.layers.Dense(n_units, activation="tanh"),
+            keras.layers.Dense(meta["n_classes_"]),
+        ]
+    )
+
+
+FROM_LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@pytest.fixture(scope="module")
+def numeric(rows):
+    """A pipeline of numbers with missing values, new rows and their targets."""
+    X, new, y, _ = rows
+    names = ["age", "gain", "size"]
+    network = TabularRegressor(**TABULAR)
+    pipeline = make_pipeline(SimpleImputer(add_indicator=True), RobustScaler(), network)
+    pipeline.fit(X[names].to_numpy(), y)
+    new = new[names].to_numpy(np.float32)
+    return pipeline, new, pipeline.predict(new)
+
+
+@pytest.fixture(scope="module")
+def mixed(rows):
+    X, _, _, labels = rows
+    return make_pipeline(columns(), MLPClassifier(**SMALL)).fit(X, labels)
+
+
+class TestEstimators:
+    """Each estimator, alone or in a pipeline, as a model and as a file."""
+
+    def test_columns_of_all_kinds(self, rows, mixed, tmp_path):
+        model = assert_predicts(mixed, rows[1], tmp_path)
+        kinds = {name: tensor.dtype for name, tensor in model.input.items()}
+        texts = dict.fromkeys(["town", "kind", "street"], "string")
+        names = ["age", "paid_in", "gain", "town", "kind", "size", "street", "flag"]
+        assert kinds == {name: texts.get(name, "float32") for name in names}
+        search = GridSearchCV(mixed, {})
+        search.best_estimator_ = mixed
+        assert to_keras(search).input.keys() == kinds.keys()
+
+    def test_tables(self, rows, tmp_path):
+        X, new, _, labels = rows
+        X, new = (one.assign(old=one["kind"].where(one["kind"] == "old")) for one in (X, new))
+        assert_predicts(TabularClassifier(**TABULAR).fit(X, labels), new, tmp_path)
+
+    @pytest.mark.slow
+    def test_quantiles_and_several_targets_of_tables(self, rows):
+        X, new, y, _ = rows
+        quantiles = TabularRegressor(**TABULAR, loss="quantile", quantiles=[0.1, 0.4, 0.9])
+        assert_predicts(quantiles.fit(X, y), new)
+        means = TabularRegressor(**TABULAR).fit(X, np.column_stack([y, 1e4 * y]))
+        assert_predicts(make_pipeline("passthrough", means), new)
+
+    def test_wide_and_deep(self, rows, tmp_path):
+        X, new, y, labels = rows
+        names = ["age", "town", "street"]
+        X, new = X[names].fillna({"age": 40}), new[names].fillna({"age": 40})
+        kinds = dict.fromkeys(["town", "street"], "category")
+        X, new = X.astype(kinds), new.astype(kinds)
+        crossed = WideDeepClassifier(
+            **SMALL,
+            wide_features=["town", "age"],
+            wide_crosses=[("town", "street"), ("age", "town")],
+            aux_loss_weight=0.2,
+        )
+        assert_predicts(crossed.fit(X, labels), new, tmp_path)
+        numbers = X[["age"]].to_numpy()
+        assert_predicts(WideDeepRegressor(**SMALL).fit(numbers, y), numbers)
+
+    def test_targets_in_their_units(self, rows, tmp_path):
+        X, _, y, _ = rows
+        numbers = X[["gain", "paid in"]].to_numpy()
+        scaled = make_pipeline(StandardScaler(), MLPRegressor(**SMALL, normalize_y=True))
+        regressor = TransformedTargetRegressor(scaled, func=np.log1p, inverse_func=np.expm1)
+        model = assert_predicts(regressor.fit(numbers, 100 * y), numbers, tmp_path)
+        assert model.input_shape == (None, 2)
+        assert np.isnan(predict(model, np.array([[np.nan, 1.0]]))).all()  # not refused
+        for scaler in (StandardScaler(), MinMaxScaler((1, 3)), RobustScaler()):
+            regressor.set_params(transformer=scaler, func=None, inverse_func=None)
+            assert_predicts(regressor.fit(numbers, 100 * y), numbers)
+
+    def test_classes_and_labels(self, rows):
+        X, _, y, labels = rows
+        numbers = X[["gain", "paid in"]].to_numpy()
+        scaled = make_pipeline(StandardScaler(), MLPClassifier(**SMALL))
+        assert_predicts(scaled.fit(numbers, y > 4), numbers)
+        with pytest.warns(UserWarning, match="single class"):
+            scaled.fit(numbers, labels > 5)
+        assert_predicts(scaled, numbers)
+        assert_predicts(scaled.fit(numbers, labels[:, None] > [0, 1]), numbers)
+
+    def test_networks_of_users(self, rows, tmp_path):
+        X, _, y, labels = rows
+        numbers = X[["gain", "paid in"]].to_numpy()
+        settings = {"epochs": 1, "batch_size": 32, "random_state": 0}
+        raw = KerasClassifier(logits, loss=FROM_LOGITS, **settings)
+        assert_predicts(make_pipeline(StandardScaler(), raw).fit(numbers, labels), numbers)
+
+        inputs = [keras.Input((1, 2), name="left"), keras.Input((2,), name="right")]
+        both = keras.layers.Concatenate()([keras.layers.Flatten()(inputs[0]), inputs[1]])
+        outputs = [keras.layers.Dense(n, activation="softmax")(both) for n in (2, 3)]
+        several = KerasClassifier(keras.Model(inputs, outputs), **settings)
+        scaled = StandardScaler().fit_transform(numbers).astype(np.float32)
+        given = {"left": scaled[:, None], "right": scaled}
+        several.fit(given, np.column_stack([labels > 0, labels]))
+        assert_same(predict(to_keras(several), given), several.predict_proba(given))
+
+        linear = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        regressor = KerasRegressor(linear, **settings).fit(scaled, y)
+        assert_predicts(regressor, scaled, tmp_path)
+
+    def test_autoencoders(self, rows, tmp_path):
+        X, _, _, labels = rows
+        numbers = X[["gain", "paid in"]].to_numpy()
+        codes = MLPAutoencoder((3,), epochs=1, tied_weights=True, random_state=0)
+        scaled = make_pipeline(StandardScaler(), codes, MLPClassifier(**SMALL))
+        scaled.fit(numbers, labels)
+        assert_predicts(scaled, numbers)
+        autoencoder, rows = scaled[1], scaled[0].transform(numbers)
+        model = to_keras(autoencoder)
+        assert_same(predict(model, rows), [autoencoder.reconstruct(rows)])
+
+
+def transform_by_keras(step, X):
+    """What the steps of a model make of rows, without a network."""
+    from skmlp._export.columns import RawBlock, numbers
+    from skmlp._export.pipeline import raw_names, transformed
+
+    raw = RawBlock(raw_names(step))
+    make = numbers(transformed(step, raw.columns(), ""), "test")
+    made = make()
+    model = keras.Model(raw.inputs, made)
+    (output,) = predict(model, inputs_of(model, X))
+    return output
+
+
+class TestSteps:
+    """Each step alone, against its own `transform`."""
+
+    @pytest.mark.parametrize(
+        "step",
+        [
+            StandardScaler(),
+            StandardScaler(with_mean=False),
+            StandardScaler(with_std=False),
+            MinMaxScaler((-1, 2), clip=True),
+            MaxAbsScaler(),
+            RobustScaler(),
+            RobustScaler(with_centering=False),
+            Normalizer(),
+            Normalizer("l1"),
+            Normalizer("max"),
+            FunctionTransformer(),
+            FunctionTransformer(np.square),
+            VarianceThreshold(),
+            SimpleImputer(),
+            SimpleImputer(missing_values=7.0, strategy="constant", fill_value=-1),
+            SimpleImputer(add_indicator=True, keep_empty_features=True),
+            FeatureUnion([("a", StandardScaler()), ("b", "passthrough"), ("c", "drop")]),
+            ColumnTransformer([("a", MinMaxScaler(), [True, False, True, False])]),
+            ColumnTransformer([("a", MinMaxScaler(), [-1, 0])], remainder=StandardScaler()),
+        ],
+        ids=str,
+    )
+    def test_of_numbers(self, step):
+        rng = np.random.default_rng(0)
+        X = np.column_stack([rng.normal(size=99), rng.normal(50, 9, 99), np.full(99, 7.0)])
+        X = np.column_stack([X, 1e-9 * X[:, 0]])
+        X[0] = 0
+        fitted = step.fit(X)
+        if "Imputer" in str(step) and not isinstance(step.missing_values, float):
+            X[:9, 1] = np.nan
+        if isinstance(step, SimpleImputer):
+            X[3:9, 1], X[9, 2] = step.missing_values, 3.0
+            fitted = step.fit(X)
+        wanted, made = fitted.transform(X), transform_by_keras(fitted, X)
+        np.testing.assert_allclose(made, wanted, rtol=1e-5, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        "step",
+        [
+            OneHotEncoder(handle_unknown="ignore"),
+            OneHotEncoder(handle_unknown="ignore", drop="first"),
+            OneHotEncoder(handle_unknown="ignore", drop="if_binary"),
+            OneHotEncoder(handle_unknown="infrequent_if_exist"),
+            OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=3),
+            OneHotEncoder(
+                handle_unknown="infrequent_if_exist", min_frequency=0.3, drop="first"
+            ),
+            OneHotEncoder(handle_unknown="ignore", min_frequency=0.3),
+            sizes(),
+            sizes().set_params(min_frequency=0.3),
+            sizes().set_params(encoded_missing_value=np.nan),
+        ],
+        ids=str,
+    )
+    def test_of_categories(self, rows, step):
+        """Of texts, numbers and booleans, where some are missing or unknown."""
+        X, new, _, _ = rows
+        names = ["town", "kind", "size", "flag"]
+        fitted = step.fit(X[names])
+        wanted, made = fitted.transform(new[names]), transform_by_keras(fitted, new[names])
+        wanted = wanted.toarray() if hasattr(wanted, "toarray") else wanted
+        np.testing.assert_array_equal(made, wanted)
+
+    @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()], ids=str)
+    @pytest.mark.parametrize("strategy", ["most_frequent", "constant"])
+    def test_of_imputed_texts(self, rows, encoder, strategy):
+        """Where an encoder refuses an unknown category, the model makes NaN."""
+        X, new, _, _ = rows
+        names = ["town", "kind"]
+        imputer = SimpleImputer(strategy=strategy, fill_value="none")
+        fitted = make_pipeline(imputer, encoder).fit(X[names])
+        is_known = (new["town"] != "Rom").to_numpy()
+        made = transform_by_keras(fitted, new[names])
+        wanted = fitted.transform(new.loc[is_known, names])
+        wanted = wanted.toarray() if hasattr(wanted, "toarray") else wanted
+        np.testing.assert_array_equal(made[is_known], wanted)
+        assert np.isnan(made[~is_known]).any(axis=1).all()
+
+    def test_texts_of_arrays(self, rows):
+        X, new, _, _ = rows
+        names = ["town", "kind"]
+        X, new = X[names].fillna("none").to_numpy(object), new[names].fillna("none")
+        fitted = OneHotEncoder(handle_unknown="ignore").fit(X)
+        new = new.to_numpy(object)
+        wanted = fitted.transform(new).toarray()
+        np.testing.assert_array_equal(transform_by_keras(fitted, new), wanted)
+
+
+def tripled(X):
+    return 3 * X
+
+
+class TestRefusals:
+    """One sentence with the step's place, before anything is built."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_built(self, monkeypatch):
+        def fail(*args, **kwargs):
+            raise AssertionError("built")
+
+        monkeypatch.setattr(keras, "Input", fail)
+
+    @pytest.fixture
+    def network(self, mixed):
+        return mixed[-1]
+
+    def refuse(self, network, steps, X, message):
+        """`network` is fitted, on other columns than the steps make, which does not count."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pipeline = make_pipeline(steps.fit(X), network)
+        with pytest.raises(ValueError, match=message) as caught:
+            to_keras(pipeline)
+        assert str(caught.value).startswith("'estimator' must")
+
+    @pytest.mark.parametrize(
+        ("step", "message"),
+        [
+            (KNNImputer(), "got KNNImputer in step 'knnimputer'"),
+            (
+                make_column_transformer((make_pipeline(KBinsDiscretizer()), ["age"])),
+                "KBinsDiscretizer in step 'columntransformer.pipeline.kbinsdiscretizer'",
+            ),
+            (FunctionTransformer(tripled), "tripled.* in FunctionTransformer"),
+            (
+                FeatureUnion([("a", MinMaxScaler())], transformer_weights={"a": 2}),
+                "'transformer_weights'.* in FeatureUnion 'featureunion'",
+            ),
+        ],
+    )
+    def test_steps_of_numbers(self, network, rows, step, message):
+        self.refuse(network, step, rows[0][["age", "paid in"]].fillna(0), message)
+
+    @pytest.mark.parametrize(
+        ("step", "message"),
+        [
+            (
+                make_pipeline(SimpleImputer(missing_values="old", strategy="most_frequent")),
+                "missing_values='old' in SimpleImputer 'pipeline.simpleimputer'",
+            ),
+            (
+                ColumnTransformer(
+                    [("a", OneHotEncoder(), ["kind"]), ("b", "passthrough", ["kind"])]
+                ),
+                "column 'kind' as text",
+            ),
+        ],
+    )
+    def test_texts(self, network, rows, step, message):
+        self.refuse(network, step, rows[0][["kind"]].fillna("none"), message)
+
+    def test_empty_and_mixed_categories(self, network, rows):
+        X = rows[0][["kind"]].fillna("")
+        self.refuse(network, OneHotEncoder(), X, "the empty text as a category.*OneHotEncoder")
+        X = pd.DataFrame({"a": [0.1, 0.1 + 1e-12, 3]})
+        self.refuse(network, OneHotEncoder(), X, "that differ in single precision")
+
+    def test_last_steps(self, rows):
+        numbers = rows[0][["gain"]]
+        other = make_pipeline(StandardScaler(), LogisticRegression(max_iter=9))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other.fit(numbers, rows[3])
+        with pytest.raises(ValueError, match="got LogisticRegression in step 'logisticreg"):
+            to_keras(other)
+        with pytest.raises(ValueError, match="got LogisticRegression; replace it"):
+            to_keras(other[-1])
+        with pytest.raises(NotFittedError):
+            to_keras(MLPClassifier())
+
+    def test_dates(self):
+        X = pd.DataFrame({"when": pd.date_range("2026-01-01", periods=60)})
+        fitted = TabularRegressor()
+        fitted._encoder, fitted._members = TableEncoder.learn(X), ()
+        fitted.n_features_in_ = 1
+        with pytest.raises(ValueError, match=r"got dates in column 0 of TabularRegressor"):
+            to_keras(fitted)
+
+
+def by_litert(model, X):
+    """Predictions of the model in LiteRT."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="no LiteRT")
+    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    interpreter = litert.Interpreter(model_content=content)
+    (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(given["index"], X.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], X)
+    interpreter.invoke()
+    return interpreter.get_tensor(made["index"])
+
+
+def columns_of_codes():
+    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=0.32)
+    return ColumnTransformer([("codes", encoder, [2])], remainder=StandardScaler())
+
+
+class TestFormats:
+    """Files of other programs."""
+
+    def test_saved_models(self, rows, mixed, tmp_path):
+        new = rows[1]
+        model = to_keras(mixed)
+        model.export(tmp_path / "saved", verbose=False)
+        served = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
+        inputs = {name: tf.constant(of[:, None]) for name, of in inputs_of(model, new).items()}
+        assert_same([one.numpy() for one in served(**inputs).values()], wanted_of(mixed, new))
+
+    @pytest.mark.filterwarnings("ignore")  # of TensorFlow about its converter
+    def test_litert(self, numeric):
+        pipeline, new, wanted = numeric
+        assert_same([by_litert(to_keras(pipeline), new)], [wanted])
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore")
+    @pytest.mark.parametrize(
+        "estimator",
+        [
+            MLPClassifier(**SMALL, activation="gelu", normalization="batch"),
+            MLPRegressor(**SMALL, activation="prelu"),
+            WideDeepRegressor(**SMALL, wide_features=[0], wide_crosses=[(0, 1)]),
+            WideDeepClassifier(**SMALL),
+            TabularClassifier(**TABULAR),
+            KerasClassifier(logits, loss=FROM_LOGITS, epochs=1, random_state=0),
+            make_pipeline(MLPAutoencoder((2,), epochs=1), MLPRegressor(**SMALL)),
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("step", [MinMaxScaler(), columns_of_codes()], ids=str)
+    def test_each_estimator_in_each_format(self, rows, step, estimator, tmp_path):
+        """After numbers are scaled, and after codes of categories are encoded."""
+        X, new, y, labels = rows
+        names = ["age", "gain", "size"]
+        X, new = (one[names].to_numpy() for one in (X, new))
+        X, new = np.nan_to_num(X, nan=1.0), np.nan_to_num(new, nan=1.0).astype(np.float32)
+        pipeline = make_pipeline(step, clone(estimator))
+        pipeline.fit(X, labels if hasattr(estimator, "predict_proba") else y)
+        model = assert_predicts(pipeline, new, tmp_path)
+        assert_same([by_litert(model, new)], wanted_of(pipeline, new))
+        model.export(tmp_path / "saved", verbose=False)
+        served = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
+        (made,) = served(tf.constant(new)).values()
+        assert_same([made.numpy()], wanted_of(pipeline, new))
+
+    def test_keras_files_where_skmlp_is_not_installed(self, rows, mixed, tmp_path):
+        model = to_keras(mixed)
+        model.save(tmp_path / "model.keras")
+        inputs = inputs_of(model, rows[1])
+        (tmp_path / "inputs.json").write_text(
+            json.dumps({name: values.tolist() for name, values in inputs.items()})
+        )
+        script = (
+            "import json, sys\n"
+            "sys.modules.update(skmlp=None, sklearn=None)\n"
+            "import keras, numpy as np\n"
+            "model = keras.models.load_model('model.keras')\n"
+            "rows = json.load(open('inputs.json'))\n"
+            "rows = {k: np.array(v, object if type(v[0]) is str else float) "
+            "for k, v in rows.items()}\n"
+            "np.save('made.npy', model.predict(rows, verbose=0))\n"
+        )
+        subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+        assert_same([np.load(tmp_path / "made.npy")], wanted_of(mixed, rows[1]))
