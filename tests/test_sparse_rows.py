@@ -121,7 +121,7 @@ def test_products_and_gradients(lead):
     [
         {"l1": 1e-3, "l2": 1e-2, "input_dropout": 0.3, "dropout": 0.2, "ema_decay": 0.9},
         {"optimizer": "sgd", "momentum": 0.9, "normalization": "batch", "clipnorm": 0.1},
-        {"optimizer": keras.optimizers.Lamb(0.01), "early_stopping": True},
+        {"optimizer": "lamb", "learning_rate": 0.01, "early_stopping": True},
         *(
             pytest.param({"optimizer": name}, marks=pytest.mark.slow)
             for name in (*OPTIMIZERS, *OF_ALL_WEIGHTS)
