@@ -77,7 +77,8 @@ class _Loop:
         self._seconds = math.inf  # of an epoch
         self._is_seen = _is_seen(fits[0])
         if not self._is_seen:
-            program.expect(fits[0].epochs - self._epochs[0])
+            n_epochs = fits[0].epochs - self._epochs[0]
+            program.plans.expect(n_epochs, is_compiled=program.traces > 0)
 
     def run(self, should_continue: Callable[[], bool]) -> list[FittedNetwork]:
         try:
@@ -111,7 +112,7 @@ class _Loop:
         """Epochs to run in one call: several where nobody looks at the network in between, and
         patience cannot end before the last of them.
         """
-        fit, most = self._fits[0], self._program.max_epochs
+        fit, most = self._fits[0], self._program.plans.max_epochs
         if most == 1 or self._is_seen:
             return 1
         assert fit.state.patience is not None
