@@ -121,7 +121,7 @@ class _Loop:
         return max(int(min(most, left, in_time)), 1)
 
     def _run_epochs(self, n_epochs: int) -> None:
-        """Several epochs only of one fit; one that fails is the last."""
+        """Run epochs in one call: several only of one fit, whose last one may fail early."""
         self._begin_epoch()
         self._renew_numbers()
         entered = [self._entered(k) for k in range(len(self._fits))]
@@ -129,7 +129,7 @@ class _Loop:
         for reported, reached in self._train_epochs(n_epochs):
             self._after_epoch(entered, reported, reached)
             entered = list(reached)
-            if n_epochs > 1 and self._fits[0].state.reason is not None:
+            if self._fits[0].state.reason is not None:
                 break
         self._seconds = (time.perf_counter() - began) / n_epochs
 
@@ -308,9 +308,9 @@ def has_live_model(fit: Fit) -> bool:
 
 
 def _is_seen(fit: Fit) -> bool:
-    """Whether something is done with the network after each epoch."""
-    after_epoch = fit.watchers, fit.validation, fit.metrics, fit.checkpoint, fit.epoch_rate
-    return any(after_epoch)
+    """Whether anything looks at the network between two epochs, or sets its learning rate."""
+    between = fit.watchers, fit.validation, fit.metrics, fit.checkpoint, fit.epoch_rate
+    return any(between)
 
 
 def _load(program: Program, fits: Sequence[Fit]) -> None:

@@ -65,7 +65,7 @@ class Program:
         self._in_xla = not recipe.network.without_xla()
         self.plans = Plans(recipe, n_members, capacity, self._batches_in_block(), self.n_values)
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
-        self._numbers, self._rates = Constant(), Constant()
+        self._weight, self._numbers, self._rates = Constant(), Constant(), Constant()
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
 
@@ -133,7 +133,8 @@ class Program:
         y = X  # an autoencoder's targets are its rows
         if any(data.y is not data.X for data in distinct):
             y = self._placed([data.y for data in distinct], row_of_y)
-        weight = self._placed([data.unit_weight() for data in distinct], no_weight)
+        weights = [data.unit_weight() for data in distinct]
+        weight = self._weight(padded(weights, no_weight, self.capacity))
         return Rows(
             X,
             y,
