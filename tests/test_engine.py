@@ -122,7 +122,7 @@ def test_epochs_that_nobody_watches_share_calls(monkeypatch, change, n_iter):
         return run_batches(self, rows, orders, *arguments)
 
     monkeypatch.setattr(Program, "run_batches", run)
-    monkeypatch.setattr("skmlp._engine.program.EPOCHS_THAT_PAY_LATER", 100)
+    monkeypatch.setattr("skmlp._engine.plans.EPOCHS_THAT_PAY_LATER", 100)
     regressor = clone(REGRESSOR).set_params(epochs=120, warm_start=True, **change)
     fits = [clone(regressor).fit(2 * X, Y), clone(regressor).fit(2 * X, Y, verbose=1)]
     assert max(calls) > 4

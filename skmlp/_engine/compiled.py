@@ -32,8 +32,11 @@ class Compiled:
             raise
 
 
+MAX_BYTES = 2**17  # of an array that is kept
+
+
 class Constant:
-    """Makes tensors of small arrays, and returns the last one again if no bit has changed.
+    """Makes tensors, and returns the last one again if no bit of a small array has changed.
 
     Making a tensor takes longer than many a small step.
     """
@@ -43,6 +46,8 @@ class Constant:
         self._tensor: Any = None
 
     def __call__(self, array: np.ndarray) -> tf.Tensor:
+        if array.nbytes > MAX_BYTES:
+            return tf.constant(array)
         if self._array is None or not has_bits_of(self._array, array):
             self._array, self._tensor = array.copy(), tf.constant(array)
         return self._tensor

@@ -77,7 +77,8 @@ class _Loop:
         self._seconds = math.inf  # of an epoch
         self._is_seen = _is_seen(fits[0])
         if not self._is_seen:
-            program.expect(fits[0].epochs - self._epochs[0])
+            n_epochs = fits[0].epochs - self._epochs[0]
+            program.plans.expect(n_epochs, is_compiled=program.traces > 0)
 
     def run(self, should_continue: Callable[[], bool]) -> list[FittedNetwork]:
         try:
@@ -111,7 +112,7 @@ class _Loop:
         """Epochs to run in one call: several where nobody looks at the network in between, and
         patience cannot end before the last of them.
         """
-        fit, most = self._fits[0], self._program.max_epochs
+        fit, most = self._fits[0], self._program.plans.max_epochs
         if most == 1 or self._is_seen:
             return 1
         assert fit.state.patience is not None
@@ -120,7 +121,7 @@ class _Loop:
         return max(int(min(most, left, in_time)), 1)
 
     def _run_epochs(self, n_epochs: int) -> None:
-        """Several epochs only of one fit; one that fails is the last."""
+        """Run epochs in one call: several only of one fit, whose last one may fail early."""
         self._begin_epoch()
         self._renew_numbers()
         entered = [self._entered(k) for k in range(len(self._fits))]
@@ -128,7 +129,7 @@ class _Loop:
         for reported, reached in self._train_epochs(n_epochs):
             self._after_epoch(entered, reported, reached)
             entered = list(reached)
-            if n_epochs > 1 and self._fits[0].state.reason is not None:
+            if self._fits[0].state.reason is not None:
                 break
         self._seconds = (time.perf_counter() - began) / n_epochs
 
@@ -307,9 +308,9 @@ def has_live_model(fit: Fit) -> bool:
 
 
 def _is_seen(fit: Fit) -> bool:
-    """Whether something is done with the network after each epoch."""
-    after_epoch = fit.watchers, fit.validation, fit.metrics, fit.checkpoint, fit.epoch_rate
-    return any(after_epoch)
+    """Whether anything looks at the network between two epochs, or sets its learning rate."""
+    between = fit.watchers, fit.validation, fit.metrics, fit.checkpoint, fit.epoch_rate
+    return any(between)
 
 
 def _load(program: Program, fits: Sequence[Fit]) -> None:

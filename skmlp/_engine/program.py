@@ -22,6 +22,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.compiled import Compiled, Constant, has_bits_of
 from skmlp._engine.network import Network
 from skmlp._engine.optimizer import State, assign
+from skmlp._engine.plans import Counts, Plans
 from skmlp._engine.recipe import Numbers, Recipe, beside
 from skmlp._engine.rows import Rows, inputs_of, placed
 from skmlp._engine.schedules import flat_cosine
@@ -31,16 +32,6 @@ from skmlp._keras.tensorflow import keras, tf
 # Numbers of X
 NUMBERS_OF_BLOCK = 2**18
 NUMBERS_OF_SMALL_BATCH = 2**14
-N_COUNTS = 7  # see `run_batches`
-# One call trains up to so many epochs of one network, with so many numbers in all their orders
-# of rows and in the snapshots after them.
-MAX_EPOCHS = 16
-NUMBERS_OF_ORDERS = 2**15
-NUMBERS_OF_SNAPSHOTS = 2**16
-# An epoch that shares its call saves a millisecond. A program for such calls takes a tenth of a
-# second longer to compile, and half a second where one for single epochs has been compiled.
-EPOCHS_THAT_PAY = 100
-EPOCHS_THAT_PAY_LATER = 600
 
 
 class Program:
@@ -64,10 +55,9 @@ class Program:
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
         # Then rows of weight 0 fill up the last batch.
         self._in_xla = not recipe.network.without_xla()
-        self.max_epochs = 1  # in one call
-        self._n_joined = 0  # epochs that might have shared a call
+        self.plans = Plans(recipe, n_members, capacity, self._batches_in_block(), self.n_values)
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
-        self._numbers, self._rates = Constant(), Constant()
+        self._weight, self._numbers, self._rates = Constant(), Constant(), Constant()
         # A forward pass gains less from XLA than its compilation takes.
         self._measure = Compiled(self._trace_measure, with_xla=False)
 
@@ -127,7 +117,7 @@ class Program:
 
     def place(self, rows: Sequence[EncodedData]) -> Rows:
         """Put each network's rows on the device; rows that are one object, only once."""
-        return placed(list(dict.fromkeys(rows)), rows, self.capacity)
+        return placed(list(dict.fromkeys(rows)), rows, self.capacity, self._weight)
 
     # Compiled work
 
@@ -140,7 +130,8 @@ class Program:
         numbers: tf.Tensor,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Train on some batches of an epoch, from the first one up to the one after the last,
-        or on all batches of up to `max_epochs` epochs; `orders` are (epochs, networks, rows).
+        or on all batches of as many epochs as `plans` allow; `orders` are (epochs, networks,
+        rows).
 
         `spans` holds each network's first epoch and the seed of its random layers. Returns, for
         each epoch and network, the learning rate of the last step and sums over these batches
@@ -150,16 +141,18 @@ class Program:
         (first, last), n_epochs = batches, len(orders)
         begin = first * self.recipe.batch_size
         counts = [
-            [*span, n - begin, steps, first, last - first, n_epochs]
-            for span, n, steps in zip(spans, rows.n_rows, self.steps, strict=True)
+            Counts(*span, n - begin, steps, first, last - first, n_epochs)
+            for span, n, steps in zip(spans, rows.n_rows, self.steps.tolist(), strict=True)
         ]
+        shares_rows = len(set(rows.offsets)) == 1
+        plan = self.plans.made(counts, orders[..., begin:], shares_rows=shares_rows)
         self._held = None
         self._trained.keep([])
         results, *moments = self._run_batches(
             rows.X,
             rows.y,
             rows.weight,
-            tf.constant(self._plan(counts, orders[..., begin:], rows)),
+            tf.constant(plan.reshape(*self._lead, -1)),
             numbers,
             self._rates(self.learning_rates.reshape(self._lead)),
             *rows.entries,
@@ -173,52 +166,6 @@ class Program:
         sums[..., 1:][~np.isfinite(reached).all(axis=-1)] = np.nan
         self._held = reached[-1].reshape(*self._lead, -1)
         return sums, reached
-
-    def _plan(self, counts: Sequence[Any], orders: np.ndarray, rows: Rows) -> np.ndarray:
-        """Each network's counts and orders in one array: tensors take time to make.
-
-        Rows of padding make up a whole number of blocks of batches, and all epochs that a call
-        takes. Where networks share rows, orders are as wide for all numbers of rows that the
-        program takes, so that they are traced once.
-        """
-        n_members, n_rows = orders.shape[1:]
-        n_ordered = self.capacity if len(set(rows.offsets)) == 1 else n_rows
-        width = self._width(n_ordered, rows.X.shape[-1])
-        plan = np.full(
-            (n_members, N_COUNTS + self.max_epochs * width), self.capacity - 1, np.int32
-        )
-        plan[:, :N_COUNTS] = counts
-        for i, order in enumerate(orders):
-            start = N_COUNTS + i * width
-            plan[:, start : start + n_rows] = order
-        return plan.reshape(*self._lead, -1)
-
-    def _width(self, n_rows: int, n_columns: int) -> int:
-        """Length of an order of so many rows as the compiled epoch takes it."""
-        size = self.recipe.batch_size
-        width = -(-n_rows // size) * size
-        block = self._batches_in_block(n_columns) * size
-        return -(-width // block) * block if width > block else width
-
-    def expect(self, n_epochs: int) -> None:
-        """Note that a fit trains so many epochs, unseen between them; let calls train several
-        where that repays its compilation.
-        """
-        self._n_joined += n_epochs - 1
-        pays = EPOCHS_THAT_PAY_LATER if self.traces else EPOCHS_THAT_PAY
-        if self._n_joined >= pays:
-            self.max_epochs = self._most_epochs()
-
-    def _most_epochs(self) -> int:
-        """Epochs that fit into one call; epochs of many rows would gain nothing.
-
-        The user's own layers may have state that is set between epochs.
-        """
-        layers = self.recipe.network.layers()
-        if self._lead or not self._in_xla or not all(layer.kind.in_stacks for layer in layers):
-            return 1
-        of_orders = NUMBERS_OF_ORDERS // self._width(self.capacity, self._n_columns)
-        return max(min(of_orders, NUMBERS_OF_SNAPSHOTS // self.n_values, MAX_EPOCHS), 1)
 
     def measure(
         self,
@@ -246,7 +193,8 @@ class Program:
 
     def _trace_run_batches(self, X, y, weight, plan, numbers, rates, *entries):  # type: ignore[no-untyped-def]
         self.traces += 1
-        counts, orders = tf.split(plan, [N_COUNTS, plan.shape[-1] - N_COUNTS], axis=-1)
+        n_counts = len(Counts._fields)
+        counts, orders = tf.split(plan, [n_counts, plan.shape[-1] - n_counts], axis=-1)
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
         epoch, seed, n_rows, steps, first, n_batches, n_epochs = tf.unstack(counts, axis=-1)
         if self._lead:
@@ -261,7 +209,7 @@ class Program:
             )
             return tf.concat([reported, self._snapshot()], axis=-1), rates
 
-        if self.max_epochs == 1:
+        if self.plans.max_epochs == 1:
             result, _ = epoch_of(0, rates)
             return result, *self._trained.moments()
 
@@ -270,7 +218,7 @@ class Program:
             return i + 1, rates, results.write(i, result)
 
         n = 1 + self.recipe.n_losses + self.n_values
-        results = tf.TensorArray(tf.float32, self.max_epochs, element_shape=(n,))
+        results = tf.TensorArray(tf.float32, self.plans.max_epochs, element_shape=(n,))
         _, _, results = tf.while_loop(
             lambda i, *_: i < n_epochs, next_epoch, (0, rates, results)
         )
@@ -283,8 +231,8 @@ class Program:
         X, y, weight, n_rows, entries = rows
         seed, epoch, first = when
         size = self.recipe.batch_size
-        width = orders.shape[-1] // self.max_epochs
-        n_in_block = min(self._batches_in_block(X.shape[-1]), width // size)
+        width = orders.shape[-1] // self.plans.max_epochs
+        n_in_block = min(self._batches_in_block(), width // size)
         # Of a batch, roughly: entries and rows are both padded.
         n_entries = sum(columns.shape[0] for columns in entries[:1]) * size // X.shape[0]
         n_entries *= self.n_members
@@ -356,14 +304,14 @@ class Program:
         reported = tf.stack([loss, *parts], axis=-1)
         return reported * beside(n_in_batch, reported), rates
 
-    def _batches_in_block(self, n_columns: int) -> int:
+    def _batches_in_block(self) -> int:
         """Batches whose rows are gathered at once.
 
         XLA shares the gathering of each batch among threads if X is large, which takes longer
         than a small step. A large batch is gathered by itself: copying it once more out of a
         block would cost more than it saves.
         """
-        n_numbers = self.n_members * self.recipe.batch_size * n_columns
+        n_numbers = self.n_members * self.recipe.batch_size * self._n_columns
         return NUMBERS_OF_BLOCK // n_numbers if n_numbers <= NUMBERS_OF_SMALL_BATCH else 1
 
     def _slice(self, array: tf.Tensor, begin: Any, n_rows: int) -> tf.Tensor:

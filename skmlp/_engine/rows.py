@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +24,16 @@ class Rows(NamedTuple):
     entries: tuple[tf.Tensor, ...]  # of sparse rows: columns and values
 
 
-def placed(sets: Sequence[EncodedData], rows: Sequence[EncodedData], capacity: int) -> Rows:
-    """The rows of each network, of which `sets` are the distinct ones."""
+def placed(
+    sets: Sequence[EncodedData],
+    rows: Sequence[EncodedData],
+    capacity: int,
+    weight_tensor: Callable[[np.ndarray], tf.Tensor],
+) -> Rows:
+    """The rows of each network, of which `sets` are the distinct ones.
+
+    Weights mostly are those of the call before, so the program makes their tensor.
+    """
     ends = np.cumsum([data.n_rows for data in sets]).tolist()
     starts = dict(zip(sets, [0, *ends], strict=False))
     row_of_X, row_of_y, no_weight = padding_of(sets[0])
@@ -37,7 +45,7 @@ def placed(sets: Sequence[EncodedData], rows: Sequence[EncodedData], capacity: i
     return Rows(
         X,
         y,
-        tf.constant(padded(weight, no_weight, capacity)),
+        weight_tensor(padded(weight, no_weight, capacity)),
         [starts[data] for data in rows],
         [data.n_rows for data in rows],
         entries_of(sets),
