@@ -18,8 +18,12 @@ from joblib.parallel import (
 )
 from sklearn import model_selection
 from sklearn.base import is_classifier
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.model_selection import check_cv
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 
 from skmlp._estimators.base import BaseNetwork
@@ -38,6 +42,16 @@ __all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "Rand
 
 MAX_WIDTH = 128  # fits under way at the same time
 MAX_BYTES = 2**30  # of rows that these fits hold
+# They fit several networks: the first ones of all fits meet, then the second ones, and so on.
+FITTING_SEVERAL = (
+    BaggingClassifier,
+    BaggingRegressor,
+    CalibratedClassifierCV,
+    MultiOutputClassifier,
+    MultiOutputRegressor,
+    OneVsOneClassifier,
+    OneVsRestClassifier,
+)
 LOCAL_BACKENDS = (LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend)
 
 
@@ -177,13 +191,16 @@ class _StackedSearch:
 def _last_step(estimator: Any) -> tuple[Any, str]:
     """The innermost estimator, and the prefix of its `fit` arguments."""
     prefix = ""
-    while isinstance(estimator, (Pipeline, TransformedTargetRegressor)):
+    while True:
         if isinstance(estimator, Pipeline):
             name, estimator = estimator.steps[-1]
             prefix += f"{name}__"
-        else:
+        elif isinstance(estimator, TransformedTargetRegressor):
             estimator = estimator.regressor
-    return estimator, prefix
+        elif isinstance(estimator, FITTING_SEVERAL):
+            estimator = estimator.estimator
+        else:
+            return estimator, prefix
 
 
 def _width(X: Any) -> int:
@@ -212,7 +229,9 @@ class GridSearchCV(_StackedSearch, model_selection.GridSearchCV):
     ----------
     estimator : estimator
         An estimator of skmlp, alone, as the last step of a `Pipeline`, in a
-        `TransformedTargetRegressor`, or in both, nested in any order.
+        `TransformedTargetRegressor`, `CalibratedClassifierCV`, `OneVsRestClassifier`,
+        `OneVsOneClassifier`, `MultiOutputClassifier`, `MultiOutputRegressor` or bagging
+        estimator, or in several of them, nested in any order.
     param_grid : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None
