@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,12 @@ from joblib.parallel import (
 )
 from sklearn import model_selection
 from sklearn.base import is_classifier
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.model_selection import check_cv
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 
 from skmlp._estimators.base import BaseNetwork
@@ -34,10 +38,27 @@ from skmlp._training.watchers import SearchBar
 if TYPE_CHECKING:
     from skmlp._training.gathering import Gathering
 
-__all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
+__all__ = [
+    "GridSearchCV",
+    "HalvingGridSearchCV",
+    "HalvingRandomSearchCV",
+    "RandomizedSearchCV",
+    "trained_together",
+]
 
 MAX_WIDTH = 128  # fits under way at the same time
+WIDTH_OF_SENT = 32  # the same, where their rows are not known before
 MAX_BYTES = 2**30  # of rows that these fits hold
+# They fit several networks: the first ones of all fits meet, then the second ones, and so on.
+FITTING_SEVERAL = (
+    BaggingClassifier,
+    BaggingRegressor,
+    CalibratedClassifierCV,
+    MultiOutputClassifier,
+    MultiOutputRegressor,
+    OneVsOneClassifier,
+    OneVsRestClassifier,
+)
 LOCAL_BACKENDS = (LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend)
 
 
@@ -66,6 +87,69 @@ class _StackingBackend(ThreadingBackend):
 
     def _attending(self, func: Callable[[], Any]) -> Callable[[], list]:
         return self._gathering.attending(search_call(func, self._search), func)
+
+
+class _SendingBackend(_StackingBackend):
+    """Takes each call for a fit. How many there are is known when all have been sent."""
+
+    def start_call(self) -> None:
+        super().start_call()
+        self._gathering.begin_sending()
+
+    @contextmanager
+    def retrieval_context(self) -> Iterator[None]:
+        self._gathering.end_sending()
+        with super().retrieval_context():
+            yield
+
+    def _attending(self, func: Callable[[], Any]) -> Callable[[], list]:
+        return self._gathering.sent(func)
+
+
+@contextmanager
+def trained_together(n_jobs: int | None = None) -> Iterator[None]:
+    """Let scikit-learn's `cross_validate` and the like train networks together.
+
+    Inside the block, the fits of `cross_validate`, `cross_val_score`, `cross_val_predict`,
+    `learning_curve`, `validation_curve` and all else that fits clones through joblib wait for
+    each other, 32 at a time, and networks that can share a stack are trained as one. Results
+    are those without it, up to float32 rounding. Six networks and more make a stack, so it
+    pays for many folds or candidates. The functions' own `n_jobs` has no effect.
+
+    Parameters
+    ----------
+    n_jobs : int, default=None
+        Number of stacks to train at the same time, in threads.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from skmlp import MLPRegressor
+    >>> from skmlp.model_selection import trained_together
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> regressor = MLPRegressor((10,), epochs=20, random_state=0)
+    >>> with trained_together():
+    ...     scores = cross_val_score(regressor, X, y / 100, cv=10)
+    >>> len(scores)
+    10
+    """
+    from skmlp._training.gathering import Gathering  # imports TensorFlow
+
+    gathering = Gathering(WIDTH_OF_SENT, _n_workers(n_jobs))
+    try:
+        with parallel_config(backend=_SendingBackend(gathering, None)):
+            yield
+    finally:
+        gathering.close()
+
+
+def _n_workers(n_jobs: int | None) -> int:
+    """As joblib counts them, also inside `trained_together`."""
+    backend, _ = get_active_backend()
+    if isinstance(backend, _StackingBackend):
+        return ThreadingBackend().effective_n_jobs(n_jobs or 1)
+    return effective_n_jobs(n_jobs)
 
 
 class _StackedSearch:
@@ -151,7 +235,7 @@ class _StackedSearch:
         is_halving = isinstance(self, BaseSuccessiveHalving)
         return Gathering(
             width,
-            effective_n_jobs(self.n_jobs),
+            _n_workers(self.n_jobs),
             backend=None if isinstance(backend, LOCAL_BACKENDS) else backend,
             paused=PausedFits(self.resource) if is_halving else None,
             bar=SearchBar(type(self).__name__, metric) if has_bar else None,
@@ -177,13 +261,16 @@ class _StackedSearch:
 def _last_step(estimator: Any) -> tuple[Any, str]:
     """The innermost estimator, and the prefix of its `fit` arguments."""
     prefix = ""
-    while isinstance(estimator, (Pipeline, TransformedTargetRegressor)):
+    while True:
         if isinstance(estimator, Pipeline):
             name, estimator = estimator.steps[-1]
             prefix += f"{name}__"
-        else:
+        elif isinstance(estimator, TransformedTargetRegressor):
             estimator = estimator.regressor
-    return estimator, prefix
+        elif isinstance(estimator, FITTING_SEVERAL):
+            estimator = estimator.estimator
+        else:
+            return estimator, prefix
 
 
 def _width(X: Any) -> int:
@@ -212,7 +299,9 @@ class GridSearchCV(_StackedSearch, model_selection.GridSearchCV):
     ----------
     estimator : estimator
         An estimator of skmlp, alone, as the last step of a `Pipeline`, in a
-        `TransformedTargetRegressor`, or in both, nested in any order.
+        `TransformedTargetRegressor`, `CalibratedClassifierCV`, `OneVsRestClassifier`,
+        `OneVsOneClassifier`, `MultiOutputClassifier`, `MultiOutputRegressor` or bagging
+        estimator, or in several of them, nested in any order.
     param_grid : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None

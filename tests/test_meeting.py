@@ -321,3 +321,18 @@ def test_meeting_needs_no_tensorflow():
         "assert 'skmlp._engine.program' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_attendants_may_be_announced_one_by_one():
+    squares = Squares()
+    meeting = Meeting(squares, 1, 10)  # the one that announces them
+    with Attendants(3) as attendants:
+        sent = []
+        for item in range(3):
+            meeting.expect(1)
+            sent.append(attendants.send(meeting, item))
+        wait_until(lambda: len(meeting._waiting) == 3)
+        assert squares.batches == []
+        meeting.expect(-1)
+        assert outcomes(sent) == [[0], [1], [4]]
+    assert sorted(squares.batches[0]) == [0, 1, 2]

@@ -16,7 +16,7 @@ from joblib import cpu_count
 
 from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._training.calls import SearchCall
+from skmlp._training.calls import SearchCall, Task
 from skmlp._training.halving import PausedFits, key_of
 from skmlp._training.job import Job
 from skmlp._training.meeting import Meeting, Processors
@@ -46,6 +46,7 @@ class Gathering:
         self._processors = Processors(min(n_workers, cpu_count()))
         self._paused = paused
         self._bar = bar
+        self._n_sent = 0
         self._meeting: Meeting[ReadyFit, FittedNetwork] | None = None  # of the round
 
     def end_round(self) -> None:
@@ -63,6 +64,24 @@ class Gathering:
         if self._meeting is None:
             self._meeting = self._new_round(call)
         return partial(self._run, self._meeting, call, function)
+
+    def begin_sending(self) -> None:
+        """Begin a round of fits whose number is known once `end_sending` is called."""
+        self.end_round()
+        self._meeting = Meeting(self.trainer.train, 1, self.width)
+
+    def sent(self, function: Callable[[], list]) -> Callable[[], list]:
+        """One more function of the round, to be run in a thread."""
+        assert self._meeting is not None
+        self._meeting.expect(1)
+        self._n_sent += 1
+        call = SearchCall(Task(self._n_sent, 0), 1, 1, {})
+        return partial(self._run, self._meeting, call, function)
+
+    def end_sending(self) -> None:
+        """Let the fits of the round be trained."""
+        assert self._meeting is not None
+        self._meeting.expect(-1)
 
     def close(self) -> None:
         """Cancel all fits that have not ended, and wait until they have."""

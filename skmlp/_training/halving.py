@@ -41,15 +41,27 @@ class PausedFits:
     ) -> FittedNetwork | None:
         """Set the fit to where the last round left it, if it is one of more epochs.
 
-        Returns the network if it had ended by its own rules.
+        Returns the network if it had ended by its own rules. A result is resumed once: equal
+        networks of one candidate and fold, as in bagging, resume in their order.
         """
-        for earlier, network in self._last.get(key, []):
-            state = network.training.copy()
-            if self._is_same(earlier, candidate) and state.epochs <= fit.epochs:
-                if state.reason is StopReason.EPOCHS and state.epochs < fit.epochs:
-                    state.reason = None
-                fit.state = state
-                return replace(network, training=state) if state.reason else None
+        network = self._take(key, candidate, fit.epochs)
+        if network is None:
+            return None
+        state = network.training.copy()
+        if state.reason is StopReason.EPOCHS and state.epochs < fit.epochs:
+            state.reason = None
+        fit.state = state
+        return replace(network, training=state) if state.reason else None
+
+    def _take(
+        self, key: Hashable, candidate: Mapping[str, Any], epochs: int
+    ) -> FittedNetwork | None:
+        with self._lock:
+            kept = self._last.get(key, [])
+            for i, (earlier, network) in enumerate(kept):
+                if self._is_same(earlier, candidate) and network.training.epochs <= epochs:
+                    del kept[i]
+                    return network
         return None
 
     def keep(self, key: Hashable, candidate: Mapping[str, Any], network: FittedNetwork) -> None:

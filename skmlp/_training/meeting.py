@@ -71,6 +71,12 @@ class Meeting(Generic[Item, Result]):
                 self._n_remaining -= 1
                 self._changed.notify_all()
 
+    def expect(self, n: int) -> None:
+        """So many more attendants will come; or, below zero, fewer."""
+        with self._changed:
+            self._n_remaining += n
+            self._changed.notify_all()
+
     def arrive(self, item: Item) -> Result:
         """Bring an item, inside the block of `attend`; wait for its result and return it."""
         own = Arrival(item)
