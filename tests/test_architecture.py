@@ -26,6 +26,7 @@ ORDER = (
     "_export",
     "_displays",
     "model_selection",
+    "onnx",
 )
 # Folders and modules that may import TensorFlow; others may only inside functions.
 TENSORFLOW_ALLOWED = (

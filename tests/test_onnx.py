@@ -42,7 +42,6 @@ from skmlp import (
     WideDeepRegressor,
 )
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._estimators import exported
 from skmlp._network.activation_kinds import known_names, output_names
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
@@ -56,13 +55,6 @@ CLASSES = np.digitize(Y, [0, 1])
 FAST = {"epochs": 1, "batch_size": 256, "random_state": 0}
 CLASSIFIER = MLPClassifier((8,), **FAST)
 REGRESSOR = MLPRegressor((8,), **FAST)
-
-
-@pytest.fixture(autouse=True)
-def no_keras_model(monkeypatch):
-    """Of each estimator skl2onnx takes all attributes, which builds `model_` and takes long."""
-    monkeypatch.setattr(exported, "compiled_model", lambda *_, **__: None)
-    monkeypatch.setattr(exported, "fitted_model", lambda *_, **__: None)
 
 
 def outputs(model, X, **options):
@@ -256,6 +248,25 @@ MODELS = {
         CLASSES,
     ),
     "calibrated": (CalibratedClassifierCV(CLASSIFIER, cv=2), X, CLASSES),
+    "calibrated pipeline": (
+        CalibratedClassifierCV(make_pipeline(MinMaxScaler(), CLASSIFIER), cv=2),
+        X,
+        CLASSES,
+    ),
+    "calibrated search": (
+        CalibratedClassifierCV(GridSearchCV(CLASSIFIER, {"l2": [0.1]}, cv=2), cv=2),
+        X,
+        CLASSES,
+    ),
+    "stacked decisions": (
+        StackingClassifier(
+            [("a", CLASSIFIER), ("b", make_pipeline(MinMaxScaler(), CLASSIFIER))],
+            cv=2,
+            stack_method="decision_function",
+        ),
+        X,
+        CLASSES > 0,
+    ),
     "calibrated, two classes": (CalibratedClassifierCV(CLASSIFIER, cv=2), X, CLASSES > 0),
     "search": (GridSearchCV(REGRESSOR, {"l2": [0.0, 0.1]}, cv=2), X, Y),
     "codes": (make_pipeline(MLPAutoencoder((3,), **FAST), LinearRegression()), X, Y),
@@ -272,6 +283,17 @@ def test_pipelines_and_meta_estimators(name):
             number=rows["number"] + 1,
         )
     assert_same(model, rows)
+
+
+def test_hidden_units_as_features():
+    """Of a regressor before the last step; a classifier is refused there."""
+    model = make_pipeline(StandardScaler(), clone(REGRESSOR), LinearRegression()).fit(X, Y)
+    assert_same(model, X)
+    union = make_column_transformer((clone(REGRESSOR), [0, 1]), ("passthrough", [2, 3]))
+    assert_same(make_pipeline(union, LinearRegression()).fit(X, Y), X)
+    model = make_pipeline(clone(CLASSIFIER), LinearRegression()).fit(X, CLASSES)
+    with pytest.raises(ValueError, match="'steps' must end with MLPClassifier"):
+        outputs(model, X, zipmap=False)
 
 
 TARGETS = {
@@ -388,6 +410,8 @@ def test_keras_network_of_known_layers():
 
     model = KerasClassifier(build, **FAST).fit(X, CLASSES)
     assert_same(model, X)
+    _, scores = outputs(model, X, zipmap=False, raw_scores=True)
+    np.testing.assert_allclose(scores, model.decision_function(X), atol=1e-5)
     model.y_type_, model._is_one_hot = "multilabel-indicator", True
     assert_same(model, X)
 
@@ -414,17 +438,44 @@ def test_keras_network_of_several_outputs():
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_keras_layers_that_are_not_known():
-    def build():
+def convolutions():
+    return keras.Sequential(
+        [
+            keras.Input((2, 2, 1)),
+            keras.layers.Conv2D(3, 2, padding="same", name="pixels"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(1),
+        ]
+    )
+
+
+def test_keras_layers_that_are_not_known(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    rows = X.reshape(-1, 2, 2, 1)
+    model = KerasRegressor(convolutions, **FAST).fit(rows, Y)
+    message = (
+        r"KerasRegressor .* got the layer 'pixels' of the class Conv2D .*; install tf2onnx"
+    )
+    with pytest.raises(ValueError, match=message):
+        outputs(model, rows)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of tf2onnx
+def test_any_keras_network_through_its_exporter():
+    pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
+    rows = X.reshape(-1, 2, 2, 1)
+    assert_same(KerasRegressor(convolutions, **FAST).fit(rows, Y), rows)
+
+    def recurrent():
         return keras.Sequential(
             [keras.Input((4, 1)), keras.layers.LSTM(2, name="memory"), keras.layers.Dense(1)]
         )
 
-    model = KerasRegressor(build, **FAST).fit(X[:, :, None], Y)
-    with pytest.raises(
-        ValueError, match=r"KerasRegressor .* the layer 'memory' of the class LSTM"
-    ):
-        outputs(model, X[:, :, None])
+    rows = X[:, :, None]
+    model = KerasRegressor(recurrent, **FAST).fit(rows, Y)
+    with pytest.raises(ValueError, match=r"got the layer 'memory' .* nodes of the types LSTM"):
+        outputs(model, rows)
 
 
 # Refusals, and without the packages
@@ -433,10 +484,12 @@ def test_keras_layers_that_are_not_known():
 def test_refusals():
     model = drawn(MLPRegressor((8,), activation=keras.ops.swapaxes))
     with pytest.raises(
-        ValueError, match=r"got the activation swapaxes, a function of your own"
+        ValueError, match=r"got the function swapaxes as an activation; choose one by name"
     ):
         outputs(model, X)
     model = drawn(MLPRegressor((8,)))
+    with pytest.raises(ValueError, match=r"'target_opset' must be at least 13, .*; got 12"):
+        skl2onnx.to_onnx(model, X[:1], target_opset=12)
     with pytest.raises(
         ValueError, match=r"'X' must have 4 columns, as in the fit; got 3|got 3"
     ):
@@ -483,11 +536,11 @@ def test_a_file_runs_without_the_packages_it_came_from(tmp_path):
 
 
 def test_listing_attributes_builds_no_keras_model(monkeypatch):
-    """Completions by Tab list them too."""
+    """skl2onnx lists them, and takes their values, to find estimators inside."""
     model = drawn(MLPRegressor((8,)))
-    monkeypatch.setattr(exported, "compiled_model", None)
-    assert "model_" in dir(model)
-    assert "predict" in dir(model)
+    monkeypatch.setattr(type(model), "model_", property(lambda _: 1 / 0))
+    assert {"coefs_", "predict"} <= set(dir(model))
+    skl2onnx.to_onnx(model, X[:1], options={})
 
 
 def test_registration_is_complete():

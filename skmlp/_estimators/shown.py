@@ -34,10 +34,11 @@ class ShownNetwork(ABC):
         """Whether there is one."""
 
     def __dir__(self) -> list[str]:
-        """Attributes, without building `model_`, as scikit-learn's own list of them would."""
-        return [
-            name for name in object.__dir__(self) if name == "model_" or hasattr(self, name)
-        ]
+        """Attributes but for `model_`, since tools that list them also take their values.
+
+        scikit-learn's own list would build it, and so would skl2onnx and debuggers.
+        """
+        return [n for n in object.__dir__(self) if n != "model_" and hasattr(self, n)]
 
     def summary(self, **options: Any) -> None:
         """Print the layers of `model_`: shapes of outputs, numbers of weights.

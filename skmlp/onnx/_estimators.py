@@ -9,9 +9,9 @@ from skl2onnx.common.utils_classifier import get_label_classes
 from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.wide_deep import BaseWideDeep
 from skmlp.onnx._activations import ACTIVATIONS
-from skmlp.onnx._graph import INT64, Graph, Value, dtype_of
+from skmlp.onnx._decisions import decision_function
+from skmlp.onnx._graph import INT64, Graph, NotInONNXError, Value, dtype_of
 from skmlp.onnx._inputs import chosen_columns, number_rows
-from skmlp.onnx._layers import NotInONNXError
 from skmlp.onnx._network import network_output, predictions
 from skmlp.onnx._outputs import (
     label_constant,
@@ -24,6 +24,9 @@ from skmlp.onnx._wide_deep import wide_deep_rows
 
 
 def regressor_shapes(operator: Any) -> None:
+    if _is_transformer(operator):
+        transformer_shapes(operator)
+        return
     n_rows = operator.inputs[0].get_first_dimension()
     set_numbers(operator.outputs[0], n_rows, operator.raw_operator.n_outputs_)
 
@@ -45,12 +48,21 @@ def transformer_shapes(operator: Any) -> None:
 def convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     regressor, graph = operator.raw_operator, Graph(scope, container)
     state, (output,) = regressor._state, operator.outputs
+    if _is_transformer(operator):
+        raw_outputs(operator, graph, state.spec.hidden_outputs[-1]).named(output)
+        return
     raw = raw_outputs(operator, graph)
     predictions(state.spec, raw, dtype_of(output)).named(output)
 
 
 def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     classifier, graph = operator.raw_operator, Graph(scope, container)
+    if _is_transformer(operator):
+        raise NotInONNXError(
+            f"'steps' must end with {type(classifier).__name__}, to be converted, as skl2onnx "
+            "takes a classifier's predictions, where scikit-learn takes its hidden units; got "
+            "steps after it; use an MLPAutoencoder or a regressor there."
+        )
     label, probability = operator.outputs[:2]
     raw = raw_outputs(operator, graph)
     dtype = dtype_of(probability)
@@ -58,8 +70,8 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     classes = get_label_classes(scope, classifier)  # or their positions, with `nocl`
     write_labels(classifier, classes, predicted, label)
     options = container.get_options(classifier, {"raw_scores": False})
-    if options["raw_scores"]:
-        scores = raw if classifier.y_type_ != "binary" else graph.joined([-raw, raw])
+    scores = decision_function(raw, classifier, scope, asked=options["raw_scores"])
+    if scores is not None:
         scores.named(probability)
     else:
         of_all_classes(classifier, predicted).named(probability)
@@ -107,6 +119,16 @@ def convert_autoencoder(scope: Any, operator: Any, container: Any) -> None:
     raw_outputs(operator, graph, spec.code).named(operator.outputs[0])
 
 
+def _is_transformer(operator: Any) -> bool:
+    """Whether the estimator is a step before others, which take its hidden units."""
+    return any(
+        follower.raw_operator is not None
+        or follower.type in ("SklearnConcat", "SklearnMultiply")
+        for variable in operator.outputs
+        for follower in variable.operators_inputs_
+    )
+
+
 def raw_outputs(operator: Any, graph: Graph, layer: str = "") -> Value:
     """Raw outputs of an estimator's network, or those of the layer of this name."""
     estimator = operator.raw_operator
@@ -115,8 +137,8 @@ def raw_outputs(operator: Any, graph: Graph, layer: str = "") -> Value:
         return network_output(state.spec, state.weights, rows, layer)
     except NotInONNXError as error:
         raise NotInONNXError(
-            f"{type(estimator).__name__} must hold layers that ONNX nodes are known for, to be "
-            f"converted; got {error}; export `model_` with Keras instead."
+            f"{type(estimator).__name__} must be made of layers that ONNX nodes are known for, "
+            f"to be converted; got {error}."
         ) from error
 
 

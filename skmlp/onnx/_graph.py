@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx.helper import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
-from onnx.numpy_helper import from_array
+from onnx.helper import (
+    get_attribute_value,
+    np_dtype_to_tensor_dtype,
+    tensor_dtype_to_np_dtype,
+)
+from onnx.numpy_helper import from_array, to_array
 
 FLOAT, DOUBLE, INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 STRING = np.dtype(object)
+MIN_OPSET = 13  # of which `ReduceSum` takes its axes as an input
+
+
+class NotInONNXError(ValueError):
+    """Raised for a layer or a column that cannot be written."""
 
 
 def dtype_of(variable: Any) -> np.dtype:
@@ -22,6 +31,12 @@ class Graph:
     """The graph that skl2onnx is writing."""
 
     def __init__(self, scope: Any, container: Any) -> None:
+        self.opset = container.target_opset_any_domain("")
+        if self.opset < MIN_OPSET:
+            raise ValueError(
+                f"'target_opset' must be at least {MIN_OPSET}, to convert estimators of skmlp; "
+                f"got {self.opset}."
+            )
         self._scope, self._container = scope, container
         self._constants: dict[tuple, Value] = {}
 
@@ -77,6 +92,21 @@ class Graph:
         if len(values) == 1:
             return values[0]
         return self.node("Concat", *values, axis=axis)
+
+    def add(self, part: Any) -> None:
+        """Take over the nodes and constants of a graph whose names are free here."""
+        for constant in part.initializer:
+            array = to_array(constant)
+            self._container.add_initializer(
+                constant.name, constant.data_type, list(array.shape), from_array(array)
+            )
+        for node in part.node:
+            attributes = {one.name: get_attribute_value(one) for one in node.attribute}
+            self._add(node.op_type, [*node.input], [*node.output], node.domain, attributes)
+
+    def unique_name(self, seed: str) -> str:
+        """A name that no other value has."""
+        return self._scope.get_unique_variable_name(seed)
 
     def _add(
         self, op_type: str, inputs: list[str], outputs: list[str], domain: str, attributes: dict

@@ -10,8 +10,16 @@ from typing import Any
 import numpy as np
 
 from skmlp._sklearn import column_indices
-from skmlp.onnx._graph import DOUBLE, FLOAT, INT64, STRING, Graph, Value, dtype_of
-from skmlp.onnx._layers import NotInONNXError
+from skmlp.onnx._graph import (
+    DOUBLE,
+    FLOAT,
+    INT64,
+    STRING,
+    Graph,
+    NotInONNXError,
+    Value,
+    dtype_of,
+)
 
 
 def number_rows(operator: Any, graph: Graph) -> Value:
@@ -68,7 +76,7 @@ def codes(value: Value, categories: Sequence[Any], name: str, first: int) -> Val
         raise NotInONNXError(
             f"'X' must hold text in {name}, as in fit; got an input of {value.dtype.name}."
         )
-    is_whole = value.dtype.kind in "iub" and all(one == int(one) for one in position_of)
+    is_whole = value.dtype.kind in "iub" and all(float(one).is_integer() for one in position_of)
     kind = INT64 if is_whole else DOUBLE
     known = value.graph.constant([list(position_of)], kind)
     positions = np.array([*position_of.values()], np.float32)[:, None]

@@ -5,15 +5,16 @@ Values of several axes are flat, (rows, numbers), as the rows of the estimators 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skmlp._network.keras_network import KerasNetwork
+from skmlp._network.keras_network import KerasNetwork, finalize
 from skmlp._network.kinds import Kind
 from skmlp._network.spec import Layer, flow
-from skmlp.onnx._graph import INT64, Value
-from skmlp.onnx._layers import Arrays, NotInONNXError, layer_output
+from skmlp.onnx._exported import exported_outputs
+from skmlp.onnx._graph import INT64, NotInONNXError, Value
+from skmlp.onnx._layers import Arrays, layer_output
 
 SEVERAL_AXES = ("Embedding", "Flatten", "Reshape")  # layers that may have them
 
@@ -34,14 +35,30 @@ def _keras_network(kind: KerasNetwork, arrays: Arrays, *inputs: Value) -> Value:
     """The outputs of the network side by side."""
     network = kind.model.made()
     network.set_weights(list(arrays))
+    finalize(network)
     names = [entry.name for entry in kind.entries]
-    layers, arrays_of, outputs = _parts(network, names)
+    try:
+        layers, arrays_of, outputs = _parts(network, names)
+    except NotInONNXError as error:
+        return _by_keras(kind, network, inputs, str(error))
 
     def run(layer: Layer, *values: Value) -> Value:
         return layer_output(layer.kind, arrays_of[layer.name], *values)
 
     values = flow(layers, dict(zip(names, inputs, strict=True)), run)
     return inputs[0].graph.joined([values[name] for name in outputs])
+
+
+def _by_keras(kind: KerasNetwork, network: Any, inputs: Sequence[Value], reason: str) -> Value:
+    """The same by Keras's exporter, for a network with a layer that is not known."""
+    try:
+        return inputs[0].graph.joined(exported_outputs(network, kind.entries, inputs))
+    except ImportError as error:
+        raise NotInONNXError(f"{reason}; install tf2onnx, by which Keras exports it") from error
+    except NotInONNXError as error:
+        raise NotInONNXError(f"{reason}, of which Keras's exporter makes {error}") from error
+    except Exception as error:  # of tf2onnx, for an operation that it does not know
+        raise NotInONNXError(f"{reason}, and Keras's exporter failed: {error}") from error
 
 
 def _parts(network: Any, inputs: list[str]) -> tuple[list[Layer], dict[str, Arrays], list[str]]:

@@ -39,16 +39,12 @@ from skmlp._network.kinds import (
 )
 from skmlp._network.tabular_kinds import ParametricActivation, Scaling
 from skmlp.onnx._activations import ACTIVATIONS, leaky_relu
-from skmlp.onnx._graph import INT64, Value
+from skmlp.onnx._graph import INT64, NotInONNXError, Value
 
 # Their output on tensors uses operators alone, or is the input.
 PLAIN = (Dense, Add, Dropout, GaussianNoise, ActivityPenalty, Rescaling, Scaling)
 
 Arrays = Sequence[np.ndarray]
-
-
-class NotInONNXError(ValueError):
-    """Raised for a layer or column that the export does not write."""
 
 
 @singledispatch
@@ -89,7 +85,7 @@ def _activation(kind: Activation, arrays: Arrays, x: Value) -> Value:
     function = kind.function
     if not isinstance(function, str):
         name = getattr(function, "__name__", repr(function))
-        raise NotInONNXError(f"the activation {name}, a function of your own")
+        raise NotInONNXError(f"the function {name} as an activation; choose one by name")
     return ACTIVATIONS[function](x)
 
 

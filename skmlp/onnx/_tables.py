@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
-from skmlp._data.table_columns import NUMBERS
+from skmlp._data.table_columns import DATES, NUMBERS
 from skmlp._data.table_inputs import CLIP, CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
-from skmlp.onnx._graph import DOUBLE, FLOAT, STRING, Graph, Value
+from skmlp.onnx._graph import DOUBLE, FLOAT, STRING, Graph, NotInONNXError, Value
 from skmlp.onnx._inputs import codes, columns
-from skmlp.onnx._layers import NotInONNXError
 
 # Missing values as onnxruntime hands them over in text: of None, NaN and pandas's NA, and none
 MISSING = ("None", "nan", "<NA>", "")
@@ -38,20 +38,53 @@ def _write_numbers(
     indicators: list[Value],
     levels: list[Value],
 ) -> None:
-    if learned.kind != NUMBERS:
-        raise NotInONNXError(
-            f"'X' must hold numbers, booleans or text to be converted, since ONNX has no type "
-            f"for other columns; got {learned.kind} in {name}; turn them into numbers before "
-            "fit, for example days since the first."
-        )
     if value.dtype == STRING:
-        raise NotInONNXError(f"'X' must hold numbers in {name}, as in fit; got text.")
+        wanted = "as in fit" if learned.kind == NUMBERS else f"seconds for the {learned.kind}"
+        raise NotInONNXError(f"'X' must hold numbers in {name}, {wanted}; got text.")
     value = value.cast(DOUBLE)
-    numeric.append(_scaled(learned.scales["value"], value).cast(FLOAT))
+    parts = _date_parts(value, learned.scales) if learned.kind == DATES else {"value": value}
+    for part, scale in learned.scales.items():
+        numeric.append(_scaled(scale, parts[part]).cast(FLOAT))
     if learned.has_indicator:
         indicators.append(value.op("IsNaN", dtype=np.dtype(bool)).cast(FLOAT))
     if learned.n_codes:
         levels.append(codes(value.cast(FLOAT).cast(DOUBLE), learned.amounts, name, first=1))
+
+
+def _date_parts(seconds: Value, wanted: Collection[str]) -> dict[str, Value]:
+    """The numbers that `Column.date_parts` makes, of seconds since the beginning of 1970."""
+    days = (seconds / 86400).op("Floor")
+    parts = {
+        "seconds": lambda: seconds,
+        "weekday": lambda: _remainder(days + 3, 7),
+        "hour": lambda: (_remainder(seconds, 86400) / 3600).op("Floor"),
+        "month": lambda: _month_and_day(days)[0],
+        "day": lambda: _month_and_day(days)[1],
+    }
+    return {part: parts[part]() for part in wanted}
+
+
+def _month_and_day(days: Value) -> tuple[Value, Value]:
+    """Of days since the beginning of 1970, in the Gregorian calendar.
+
+    The algorithm is `civil_from_days` of https://howardhinnant.github.io/date_algorithms.html:
+    years begin in March, and 400 of them have 146,097 days.
+    """
+
+    def whole(x: Value) -> Value:
+        return x.op("Floor")
+
+    day_of_era = _remainder(days + 719_468, 146_097)
+    leap_days = whole(day_of_era / 1460) - whole(day_of_era / 36_524)
+    year = whole((day_of_era - leap_days - whole(day_of_era / 146_096)) / 365)
+    day_of_year = day_of_era - (year * 365 + whole(year / 4) - whole(year / 100))
+    month = whole((day_of_year * 5 + 2) / 153)  # 0 is March
+    day = day_of_year - whole((month * 153 + 2) / 5) + 1
+    return _remainder(month + 2, 12) + 1, day
+
+
+def _remainder(x: Value, divisor: float) -> Value:
+    return x - (x / divisor).op("Floor") * divisor
 
 
 def _scaled(scale: Scale, value: Value) -> Value:

@@ -16,8 +16,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from skmlp.onnx._graph import Graph, Value
-from skmlp.onnx._layers import NotInONNXError
+from skmlp.onnx._graph import Graph, NotInONNXError, Value
 from skmlp.onnx._outputs import set_numbers
 
 # The inverse of a transformer, by its class

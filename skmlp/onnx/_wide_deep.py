@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from skmlp._data.columns import NUMBER
-from skmlp.onnx._graph import FLOAT, STRING, Graph, Value
+from skmlp.onnx._graph import FLOAT, STRING, Graph, NotInONNXError, Value
 from skmlp.onnx._inputs import codes, columns, number_rows
-from skmlp.onnx._layers import NotInONNXError
 
 
 def wide_deep_rows(operator: Any, graph: Graph) -> Value:

@@ -1,0 +1,60 @@
+"""Raw outputs of a classifier in place of its probabilities.
+
+scikit-learn calibrates what `decision_function` gives, and stacks it if it is asked to.
+skl2onnx asks an estimator for it by the option `raw_scores`, but not inside a pipeline or
+a search, where it would take probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier
+from sklearn.pipeline import Pipeline
+
+from skmlp._estimators.keras_network import BaseKeras
+from skmlp.onnx._graph import Value
+
+
+def decision_function(raw: Value, classifier: Any, scope: Any, *, asked: bool) -> Value | None:
+    """Raw outputs, if they are asked for or an estimator around the classifier takes them.
+
+    Two classes have a column each, as of skl2onnx's own classifiers, but in a stack, where
+    scikit-learn's final estimator was fitted on one.
+    """
+    models = [operator.raw_operator for operator in scope.operators.values()]
+    is_stacked = any(each is classifier for model in models for each in _stacked(model))
+    is_calibrated = any(each is classifier for model in models for each in _calibrated(model))
+    if not (asked or is_stacked or is_calibrated):
+        return None
+    if (
+        isinstance(classifier, BaseKeras)
+        and classifier._state.spec.output_activation == "linear"
+    ):
+        odds = raw if classifier.y_type_ == "multiclass" else raw / (1 - raw)
+        raw = odds.op("Log")  # the outputs are probabilities
+    has_one = classifier.y_type_ == "binary" and not is_stacked
+    return raw.graph.joined([-raw, raw]) if has_one else raw
+
+
+def _calibrated(model: Any) -> Iterator[Any]:
+    """The classifiers whose decisions a model calibrates."""
+    if isinstance(model, CalibratedClassifierCV):
+        yield from (_last(each.estimator) for each in model.calibrated_classifiers_)
+
+
+def _stacked(model: Any) -> Iterator[Any]:
+    """The classifiers whose decisions a model stacks."""
+    if isinstance(model, StackingClassifier):
+        for estimator, method in zip(model.estimators_, model.stack_method_, strict=False):
+            if method == "decision_function":
+                yield _last(estimator)
+
+
+def _last(model: Any) -> Any:
+    """The estimator at the end of a pipeline, and the best one of a search."""
+    while isinstance(model, Pipeline) or hasattr(model, "best_estimator_"):
+        model = model[-1] if isinstance(model, Pipeline) else model.best_estimator_
+    return model
