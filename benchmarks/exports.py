@@ -1,7 +1,7 @@
 """Sizes and latencies of a saved pipeline in each format, as docs/saving.md shows them.
 
-A pipeline of a standard scaler and a perceptron, and one of a scaler and a tabular ensemble, are
-fitted on California housing, saved in every format, and asked for one row and for 10,000.
+Two pipelines, of a standard scaler with a perceptron and with a tabular ensemble, are fitted on
+California housing, saved in every format, and asked for one row and for 10,000.
 Latencies are medians, beside ratios to `predict`, since a busy machine slows all alike. All
 outputs are compared with `predict`. Formats whose packages are missing are left out.
 

@@ -234,9 +234,9 @@ def test_memory_of_a_stack_is_bounded(monkeypatch):
     chunks = []
     measure = Program.measure
 
-    def noted(program, chunk, numbers):
+    def noted(program, chunk, *others):
         chunks.append(chunk[0].shape[1])
-        return measure(program, chunk, numbers)
+        return measure(program, chunk, *others)
 
     estimators = several(clone(REGRESSOR).set_params(epochs=2))
     whole = fit_together([clone(one) for one in estimators], X, Y, X_val=X[:47], y_val=Y[:47])

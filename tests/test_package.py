@@ -43,6 +43,7 @@ def test_version_and_public_names():
         "__version__",
         "find_learning_rate",
         "skops_trusted_types",
+        "to_keras",
     }
 
 

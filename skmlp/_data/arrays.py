@@ -123,7 +123,7 @@ def side_by_side(columns: Any) -> np.ndarray:
 def encode_weight(sample_weight: Any, X: np.ndarray) -> np.ndarray:
     """Weights of the rows, finite and not negative; (n_samples,) float64."""
     if sample_weight is None:
-        return np.ones(len(X))
+        return np.ones(X.shape[0])
     return check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
