@@ -146,7 +146,7 @@ print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 # ---------
 # The service starts in a process of its own.
 
-command = [sys.executable, __file__, "--file", str(file)]
+command = [sys.executable, sys.argv[0], "--file", str(file)]
 process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 address = process.stdout.readline().strip()
 connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)

@@ -375,7 +375,10 @@ def test_wide_and_deep_arrays():
 
 
 def several_inputs():
-    numbers, code = keras.Input((2,), name="numbers"), keras.Input((1,), name="code")
+    numbers, code = (
+        keras.Input((2,), name="numbers"),
+        keras.Input((1,), name="code", dtype="int32"),
+    )
     embedded = keras.layers.Flatten()(keras.layers.Embedding(5, 3)(code))
     joined = keras.layers.Concatenate()([numbers, embedded])
     hidden = keras.layers.Dense(8, activation="selu", kernel_regularizer="l2")(joined)

@@ -29,14 +29,11 @@ def decision_function(raw: Value, classifier: Any, scope: Any, *, asked: bool) -
     is_calibrated = any(each is classifier for model in models for each in _calibrated(model))
     if not (asked or is_stacked or is_calibrated):
         return None
-    if (
-        isinstance(classifier, BaseKeras)
-        and classifier._state.spec.output_activation == "linear"
-    ):
-        odds = raw if classifier.y_type_ == "multiclass" else raw / (1 - raw)
-        raw = odds.op("Log")  # the outputs are probabilities
-    has_one = classifier.y_type_ == "binary" and not is_stacked
-    return raw.graph.joined([-raw, raw]) if has_one else raw
+    is_linear = classifier._state.spec.output_activation == "linear"
+    if is_linear and isinstance(classifier, BaseKeras):  # the outputs are probabilities
+        raw = (raw if classifier.y_type_ == "multiclass" else raw / (1 - raw)).op("Log")
+    has_two_columns = classifier.y_type_ == "binary" and not is_stacked
+    return raw.graph.joined([-raw, raw]) if has_two_columns else raw
 
 
 def _calibrated(model: Any) -> Iterator[Any]:

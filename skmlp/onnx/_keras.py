@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from skmlp._network.keras_network import KerasNetwork, finalize
 from skmlp._network.kinds import Kind
 from skmlp._network.spec import Layer, flow
 from skmlp.onnx._exported import exported_outputs
-from skmlp.onnx._graph import INT64, NotInONNXError, Value
+from skmlp.onnx._graph import FLOAT, INT64, NotInONNXError, Value
 from skmlp.onnx._layers import Arrays, layer_output
 
 SEVERAL_AXES = ("Embedding", "Flatten", "Reshape")  # layers that may have them
@@ -45,7 +47,11 @@ def _keras_network(kind: KerasNetwork, arrays: Arrays, *inputs: Value) -> Value:
     def run(layer: Layer, *values: Value) -> Value:
         return layer_output(layer.kind, arrays_of[layer.name], *values)
 
-    values = flow(layers, dict(zip(names, inputs, strict=True)), run)
+    typed = [
+        x if entry.dtype == "float32" else x.cast(np.dtype(entry.dtype)).cast(FLOAT)
+        for x, entry in zip(inputs, kind.entries, strict=True)
+    ]
+    values = flow(layers, dict(zip(names, typed, strict=True)), run)
     return inputs[0].graph.joined([values[name] for name in outputs])
 
 

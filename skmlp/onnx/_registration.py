@@ -9,7 +9,7 @@ from skl2onnx._parse import _parse_sklearn_classifier, _parse_sklearn_multi_outp
 from sklearn.compose import TransformedTargetRegressor
 
 import skmlp
-import skmlp.onnx._keras
+import skmlp.onnx._keras  # its kinds of layer
 from skmlp.onnx._estimators import (
     classifier_shapes,
     convert_autoencoder,
@@ -39,7 +39,6 @@ def register() -> None:
             f"Skmlp{classifier.__name__}",
             classifier_shapes,
             convert_classifier,
-            convert_keras_classifier,
             options=OF_CLASSIFIERS,
         )
     update_registered_converter(
