@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ from skmlp._keras.text import results_to_show
 from skmlp._sklearn import BaseSuccessiveHalving
 from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
 from skmlp._sklearn import HalvingRandomSearchCV as HalvingRandomSearch
-from skmlp._training.calls import search_call
+from skmlp._training.backends import SendingBackend, StackingBackend, n_workers
 from skmlp._training.watchers import SearchBar
 
 if TYPE_CHECKING:
@@ -60,50 +60,6 @@ FITTING_SEVERAL = (
     OneVsRestClassifier,
 )
 LOCAL_BACKENDS = (LokyBackend, MultiprocessingBackend, SequentialBackend, ThreadingBackend)
-
-
-class _StackingBackend(ThreadingBackend):
-    """Runs each fit in a thread of its own, whatever `n_jobs` is: most threads wait."""
-
-    def __init__(self, gathering: Gathering, search: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._gathering = gathering
-        self._search = search
-
-    def effective_n_jobs(self, n_jobs: int) -> int:
-        return self._gathering.width
-
-    def start_call(self) -> None:
-        """End the previous round: scikit-learn calls joblib once per round."""
-        super().start_call()
-        self._gathering.end_round()
-
-    def submit(self, func: Callable[[], Any], callback: Any = None) -> Any:
-        return super().submit(self._attending(func), callback)
-
-    def apply_async(self, func: Callable[[], Any], callback: Any = None) -> Any:
-        """The name of `submit` in joblib < 1.5."""
-        return super().apply_async(self._attending(func), callback)
-
-    def _attending(self, func: Callable[[], Any]) -> Callable[[], list]:
-        return self._gathering.attending(search_call(func, self._search), func)
-
-
-class _SendingBackend(_StackingBackend):
-    """Takes each call for a fit. How many there are is known when all have been sent."""
-
-    def start_call(self) -> None:
-        super().start_call()
-        self._gathering.begin_sending()
-
-    @contextmanager
-    def retrieval_context(self) -> Iterator[None]:
-        self._gathering.end_sending()
-        with super().retrieval_context():
-            yield
-
-    def _attending(self, func: Callable[[], Any]) -> Callable[[], list]:
-        return self._gathering.sent(func)
 
 
 @contextmanager
@@ -136,20 +92,12 @@ def trained_together(n_jobs: int | None = None) -> Iterator[None]:
     """
     from skmlp._training.gathering import Gathering  # imports TensorFlow
 
-    gathering = Gathering(WIDTH_OF_SENT, _n_workers(n_jobs))
+    gathering = Gathering(WIDTH_OF_SENT, n_workers(n_jobs))
     try:
-        with parallel_config(backend=_SendingBackend(gathering, None)):
+        with parallel_config(backend=SendingBackend(gathering, None)):
             yield
     finally:
         gathering.close()
-
-
-def _n_workers(n_jobs: int | None) -> int:
-    """As joblib counts them, also inside `trained_together`."""
-    backend, _ = get_active_backend()
-    if isinstance(backend, _StackingBackend):
-        return ThreadingBackend().effective_n_jobs(n_jobs or 1)
-    return effective_n_jobs(n_jobs)
 
 
 class _StackedSearch:
@@ -200,7 +148,7 @@ class _StackedSearch:
         self.cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         gathering = self._gathering_for(X)
         try:
-            with parallel_config(backend=_StackingBackend(gathering, self)):
+            with parallel_config(backend=StackingBackend(gathering, self)):
                 super().fit(X, y, **params)  # type: ignore[misc]
         finally:
             gathering.close()
@@ -235,7 +183,7 @@ class _StackedSearch:
         is_halving = isinstance(self, BaseSuccessiveHalving)
         return Gathering(
             width,
-            _n_workers(self.n_jobs),
+            n_workers(self.n_jobs),
             backend=None if isinstance(backend, LOCAL_BACKENDS) else backend,
             paused=PausedFits(self.resource) if is_halving else None,
             bar=SearchBar(type(self).__name__, metric) if has_bar else None,

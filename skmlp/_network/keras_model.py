@@ -147,11 +147,13 @@ def _drawn(
 ) -> list[np.ndarray]:
     """Kernel and bias of a dense layer, from their own seeds."""
     of_both = _initializers(initializer, shape, activation, output_activation, seeds)
-    shapes = shape, shape[1:]
-    return [
-        np.asarray(draw(*pair, dtype="float32"))
-        for draw, *pair in zip(of_both, shapes, strict=True)
+    drawn = [
+        np.array(draw(of, dtype="float32"))
+        for draw, of in zip(of_both, (shape, shape[1:]), strict=True)
     ]
+    for array in drawn:
+        array.setflags(write=False)  # others may get the same one
+    return drawn
 
 
 # In a search most candidates have one seed, and Keras takes long to draw a few numbers.
