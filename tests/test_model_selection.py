@@ -530,7 +530,7 @@ def test_calls_that_are_not_understood_are_trained_alone(n_jobs, monkeypatch):
                 under_way -= 1
 
     monkeypatch.setattr("skmlp._training.gathering.train_alone", counted)
-    monkeypatch.setattr("skmlp.model_selection.search_call", lambda call, search: None)
+    monkeypatch.setattr("skmlp._training.backends.search_call", lambda call, search: None)
     estimator = clone(REGRESSOR).set_params(epochs=1)
     ours = GridSearchCV(estimator, RATES, cv=2, n_jobs=n_jobs)
     assert_same_search(ours, model_selection.GridSearchCV(estimator, RATES, cv=2), X, Y)

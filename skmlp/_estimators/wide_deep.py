@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from skmlp._data.arrays import encode_features, output_dtype
 from skmlp._data.columns import (
@@ -19,7 +20,7 @@ from skmlp._data.columns import (
     values,
     with_codes,
 )
-from skmlp._data.sparse_rows import Matrix, side_by_side
+from skmlp._data.sparse_rows import Matrix, dense_if_full, side_by_side
 from skmlp._estimators.mlp import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.mlp import MLPSpec
@@ -47,7 +48,8 @@ class BaseWideDeep(BaseMLP):
         return self._network_inputs(rows), y
 
     def _encode_features(self, X: Any) -> Matrix:
-        return self._network_inputs(encode_features(self, with_codes(X, self.categories_)))
+        rows = encode_features(self, with_codes(X, self.categories_))
+        return self._network_inputs(dense_if_full(rows) if sparse.issparse(rows) else rows)
 
     def _learn_inputs(self, X: Any, rows: Any, categories: Categories, reset: bool) -> None:
         """Choose the inputs; without `reset`, refuse a choice unlike the learned one."""
