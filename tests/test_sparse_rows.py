@@ -18,6 +18,7 @@ from skmlp import (
 from skmlp._data import arrays, columns, sparse_rows
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.store import STORE
+from skmlp._network import inference
 from skmlp._network.sparse_inputs import SparseInputs
 from skmlp.model_selection import GridSearchCV
 
@@ -341,6 +342,10 @@ def test_many_crosses_are_sparse(units, table, monkeypatch):
     inputs = ours._encode_features(table[0])
     assert isinstance(inputs, sparse_rows.Joined if units else sparse.csr_array)
     assert_equal_networks(ours, dense)
+    np.testing.assert_allclose(ours.predict(table[0]), predicted, atol=1e-5)
+    monkeypatch.setattr(inference, "CHUNK_VALUES", 1)
+    monkeypatch.setattr(inference, "MIN_CHUNK_ROWS", 16)
+    assert len(table[0]) > 16
     np.testing.assert_allclose(ours.predict(table[0]), predicted, atol=1e-5)
 
 

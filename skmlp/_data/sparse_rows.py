@@ -74,8 +74,8 @@ class Joined:
             start = end
         return sum(products[1:], products[0])
 
-    def astype(self, dtype: DTypeLike) -> Joined:
-        return Joined([part.astype(dtype) for part in self.parts])
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> Joined:
+        return Joined([part.astype(dtype, copy=copy) for part in self.parts])
 
 
 # A dense array, a CSR array, or a CSR part and a dense one that are `Joined`.
