@@ -108,7 +108,7 @@ def inputs_of(model, X):
 
 
 def wanted_of(estimator, X):
-    """What the model predicts, a list of arrays."""
+    """Predictions of the model, a list of arrays."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         wanted = getattr(estimator, "predict_proba", estimator.predict)(X)
@@ -301,7 +301,7 @@ class TestEstimators:
 
 
 def transform_by_keras(step, X):
-    """What the steps of a model make of rows, without a network."""
+    """The rows after the steps of a model, without a network."""
     from skmlp._export.columns import RawBlock, numbers
     from skmlp._export.pipeline import raw_names, transformed
 

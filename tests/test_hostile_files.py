@@ -18,7 +18,7 @@ import skmlp.layers
 from skmlp import KerasRegressor, MLPClassifier, skops_trusted_types
 
 N_MUTANTS = 100
-# What an attacker would put in the place of a class: (module, name)
+# Names that an attacker would put in the place of a class: (module, name)
 STRANGE = [
     ("os", "system"),
     ("posix", "system"),
@@ -106,7 +106,7 @@ def renamed(data, rng):
     elif kind == 1:
         del contents[one]
     else:
-        contents[["../", "/tmp/"][kind - 2] + one] = contents.pop(one)
+        contents[["../", "/absent/"][kind - 2] + one] = contents.pop(one)
     return zipped(contents)
 
 

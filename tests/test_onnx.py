@@ -58,7 +58,7 @@ REGRESSOR = MLPRegressor((8,), **FAST)
 
 
 def outputs(model, X, **options):
-    """What onnxruntime gives for rows of an array, or of a frame with an input a column."""
+    """Outputs of onnxruntime for rows of an array, or of a frame with an input a column."""
     converted = skl2onnx.to_onnx(model, X[:1], options=options or None)
     session = onnxruntime.InferenceSession(
         converted.SerializeToString(), providers=["CPUExecutionProvider"]

@@ -182,7 +182,7 @@ def test_inputs_in_another_order_and_of_other_types():
 
 
 def test_text_that_stands_for_missing_values():
-    """What onnxruntime makes of None, NaN and pandas's NA, and an empty text."""
+    """The text that onnxruntime makes of None, NaN and pandas's NA, and an empty text."""
     frame = pd.DataFrame({"single": ["z", None] * 20, "number": np.arange(40.0)})
     model = drawn(TabularRegressor(), frame, TableEncoder.learn(frame))
     missing = frame.iloc[[1] * 6].assign(number=0.0)

@@ -32,9 +32,10 @@ def in_order(rows: Any) -> sparse.csr_array:
     return rows
 
 
-def dense_if_full(rows: sparse.csr_array) -> np.ndarray | sparse.csr_array:
-    """The rows in the form in which they are trained on faster."""
-    return rows.toarray() if is_full(rows.nnz, rows.shape) else rows
+def dense_if_full(rows: Any) -> np.ndarray | sparse.csr_array:
+    """Dense or CSR rows in the form in which they are trained on faster."""
+    makes_dense = sparse.issparse(rows) and is_full(rows.nnz, rows.shape)
+    return rows.toarray() if makes_dense else rows
 
 
 def is_full(n_entries: int, shape: tuple[int, int]) -> bool:

@@ -18,6 +18,7 @@ MIN_WORDS = 6
 # Rows, on average, of each value of a number whose values get a vector each, as categories do
 MIN_ROWS_OF_AMOUNT = 16
 CLIP = 3  # scaled numbers lie between -3 and 3
+FURTHEST = 1e9  # scaled numbers before that; squares of others might overflow
 QUARTILES = np.array([0.25, 0.5, 0.75])
 
 
@@ -53,7 +54,7 @@ class Scale:
         z = values / 2
         z -= self.half_median
         z[np.isnan(z)] = 0
-        limit = 1e9 * self.half_spread  # further out, squares might overflow
+        limit = FURTHEST * self.half_spread
         np.clip(z, -limit, limit, out=z)
         z /= self.half_spread
         root = z / CLIP

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from skmlp._data.arrays import encode_features, output_dtype
 from skmlp._data.columns import (
@@ -49,7 +48,7 @@ class BaseWideDeep(BaseMLP):
 
     def _encode_features(self, X: Any) -> Matrix:
         rows = encode_features(self, with_codes(X, self.categories_))
-        return self._network_inputs(dense_if_full(rows) if sparse.issparse(rows) else rows)
+        return self._network_inputs(dense_if_full(rows))
 
     def _learn_inputs(self, X: Any, rows: Any, categories: Categories, reset: bool) -> None:
         """Choose the inputs; without `reset`, refuse a choice unlike the learned one."""

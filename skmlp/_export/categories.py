@@ -25,7 +25,7 @@ def looked_up(
     unknown: float,
     missing: float | None = None,
 ) -> Callable[[], Tensor]:
-    """What makes the value of each row's category, (n_samples, 1).
+    """A function that makes the value of each row's category, (n_samples, 1).
 
     A missing category may be one of the categories; otherwise it has the value `missing`, or
     else that of an unknown one.

@@ -109,7 +109,7 @@ class Column(NamedTuple):
 
 
 def numbers(columns: Sequence[Column], step: str) -> Callable[[], Tensor]:
-    """What makes one matrix of columns of numbers."""
+    """A function that makes one matrix of columns of numbers."""
     for column in columns:
         column.use(NUMBERS, step)
 

@@ -89,7 +89,7 @@ def of_keras(estimator: BaseKeras, columns: Sequence[Column], step: str) -> Outp
 
 
 def hidden(estimator: Any, columns: Sequence[Column], step: str) -> list[Column]:
-    """What `transform` makes of columns: codes, or outputs of the last hidden layer."""
+    """The columns that `transform` makes of others: codes, or outputs of the last hidden layer."""
     make, fitted = numbers(columns, step), estimator._state
     spec = fitted.spec
     if not spec.hidden_units:
@@ -149,7 +149,7 @@ def without_missing(rows: Tensor, made: Any) -> Any:
 
 
 def as_predictions(estimator: Any, output: Any) -> Any:
-    """What `predict_proba` of a classifier or `predict` of others returns."""
+    """The output as `predict_proba` of a classifier or `predict` of others returns it."""
     if isinstance(estimator, TabularRegressor):
         return _median(estimator, output)
     if not isinstance(estimator, ClassTargets):

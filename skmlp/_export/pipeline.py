@@ -58,7 +58,7 @@ def raw_names(estimator: Any) -> list[str]:
 
 
 def outputs(estimator: Any, columns: Sequence[Column], path: str) -> Outputs:
-    """What makes the predictions of an estimator for columns."""
+    """A function that makes the predictions of an estimator for columns."""
     if type(estimator) is Pipeline:
         *steps, (name, last) = estimator.steps
         for each, step in steps:
@@ -82,7 +82,7 @@ def is_invertible(transformer: Any) -> bool:
 
 
 def transformed(step: Any, columns: Sequence[Column], path: str) -> list[Column]:
-    """What a step makes of columns."""
+    """The columns that a step makes of others."""
     if step is None or isinstance(step, str):  # "passthrough" or "drop"
         return [] if step == "drop" else list(columns)
     if isinstance(step, SelectorMixin):
@@ -98,7 +98,7 @@ def in_turn(pipeline: Pipeline, columns: Sequence[Column], path: str) -> list[Co
     return list(columns)
 
 
-def side_by_side(union: FeatureUnion, columns: Sequence[Column], path: str) -> list[Column]:
+def of_union(union: FeatureUnion, columns: Sequence[Column], path: str) -> list[Column]:
     check_weights(union, path)
     return [
         made
@@ -151,7 +151,7 @@ def of_place(convert: Callable[..., list[Column]]) -> Callable[..., list[Column]
 
 STEPS: dict[type, Callable[[Any, Sequence[Column], str], list[Column]]] = {
     Pipeline: in_turn,
-    FeatureUnion: side_by_side,
+    FeatureUnion: of_union,
     ColumnTransformer: by_columns,
     FunctionTransformer: of_place(computed),
     Normalizer: of_place(normalized),

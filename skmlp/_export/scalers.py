@@ -73,7 +73,7 @@ def standardised(x: Tensor, center: Any, scale: Any) -> Tensor:
 
 
 def restored(scaler: Any, y: Tensor) -> Tensor:
-    """What `inverse_transform` of a scaler or function makes of predictions."""
+    """Predictions after `inverse_transform` of a scaler or function."""
     if isinstance(scaler, FunctionTransformer):
         return FUNCTIONS[scaler.inverse_func](y)
     center, scale, term = linear_terms(scaler)

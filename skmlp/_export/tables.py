@@ -1,4 +1,4 @@
-"""What the tabular and the wide & deep estimators make of columns before their networks."""
+"""The inputs that tabular and wide & deep estimators make of columns for their networks."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import numpy as np
 
 from skmlp._data.columns import NUMBER
 from skmlp._data.table_columns import BOOLEANS, NUMBERS
-from skmlp._data.table_inputs import CLIP, CategoryInputs, NumberInputs, Scale
+from skmlp._data.table_inputs import CLIP, FURTHEST, CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
 from skmlp._export.categories import looked_up
 from skmlp._export.columns import Column, Tensor, numbers, ops, side_by_side
 
 Make = Callable[[], Tensor]
-FURTHEST = 1e9  # scaled numbers, whose squares do not overflow
 
 
 def encoded_table(encoder: TableEncoder, columns: Sequence[Column], step: str) -> Make:
-    """What makes the inputs of the tabular networks, as `TableEncoder.encode`."""
+    """A function that makes the inputs of the tabular networks, as `TableEncoder.encode`."""
     scaled: list[tuple[Column, Scale]] = []
     indicators: list[Make] = []
     codes: list[Make] = []
@@ -55,7 +54,7 @@ def _scale(inputs: NumberInputs, place: str) -> Scale:
 
 
 def _scaled(x: Tensor, scales: Sequence[Scale]) -> Tensor:
-    """What `Scale.scaled` makes of each column.
+    """Each column as `Scale.scaled` makes it.
 
     Near the limit CLIP, bins of piecewise linear embeddings may be so narrow that the last bit
     counts. There z / sqrt(1 + q) with q = (z / CLIP)² is CLIP minus a small term, CLIP / (r
@@ -97,7 +96,7 @@ def _categories(inputs: CategoryInputs, column: Column, place: str) -> list[Make
 
 
 def wide_and_deep_inputs(estimator: Any, columns: Sequence[Column], step: str) -> Make:
-    """What makes wide inputs, crosses and deep inputs, side by side."""
+    """A function that makes wide inputs, crosses and deep inputs, side by side."""
     names = list(getattr(estimator, "feature_names_in_", range(len(columns))))
     makers = []
     for column, name in zip(columns, names, strict=True):

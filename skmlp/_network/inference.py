@@ -17,7 +17,7 @@ from skmlp._data.sparse_rows import Matrix, dense, is_sparse
 from skmlp._network.activation_kinds import Activation, LeakyReLU
 from skmlp._network.activations import numpy_activation
 from skmlp._network.kinds import Dropout, Kind, Weights
-from skmlp._network.spec import Layer, NetworkSpec
+from skmlp._network.spec import Layer, NetworkSpec, needed_layers
 
 # Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.
 CHUNK_VALUES = 300_000
@@ -146,18 +146,16 @@ def _values_of_row(spec: NetworkSpec) -> dict[str, int]:
 
 @lru_cache(maxsize=128)
 def _steps(spec: NetworkSpec, name: str, given: str) -> list[tuple[Layer, list[str]]]:
-    """The layers that the named layer depends on after `given`, itself included, in order.
+    """The layers that the named one depends on after `given`, itself included, in order.
 
     Beside each are those of its sources that no later one has.
     """
-    wanted, steps = {name}, []
+    steps: list[tuple[Layer, list[str]]] = []
     used: set[str] = set()
-    for layer in reversed(spec.layers()):
-        if layer.name in wanted and layer.name != given:
-            wanted.update(layer.sources)
-            sources = dict.fromkeys(layer.sources)  # some may be there twice
-            steps.append((layer, [source for source in sources if source not in used]))
-            used.update(layer.sources)
+    for layer in reversed(needed_layers(spec.layers(), name, given)):
+        sources = dict.fromkeys(layer.sources)  # some may be there twice
+        steps.append((layer, [source for source in sources if source not in used]))
+        used.update(layer.sources)
     return steps[::-1]
 
 

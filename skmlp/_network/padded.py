@@ -42,7 +42,7 @@ class PaddedSpec(MLPSpec):
     real_units: tuple[int, ...] = ()
 
     def _hidden_layers(self) -> Iterator[tuple[str, Kind]]:
-        """The layers, and at the end of each hidden layer's block what its real units are."""
+        """The layers, and at the end of each hidden layer's block a `RealUnits`."""
         n_hidden = 0
         for name, kind in super()._hidden_layers():
             if isinstance(kind, Dense):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -46,6 +46,16 @@ def flow(
     for layer in layers:
         values[layer.name] = run(layer, *(values[source] for source in layer.sources))
     return values
+
+
+def needed_layers(layers: Sequence[Layer], name: str, given: str = "") -> list[Layer]:
+    """The layers that the named one depends on after `given`, itself included, in order."""
+    wanted, found = {name}, []
+    for layer in reversed(layers):
+        if layer.name in wanted and layer.name != given:
+            wanted.update(layer.sources)
+            found.append(layer)
+    return found[::-1]
 
 
 @dataclass(frozen=True)

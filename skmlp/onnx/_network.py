@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from skmlp._network.kinds import Weights
-from skmlp._network.spec import Layer, NetworkSpec, flow
+from skmlp._network.spec import Layer, NetworkSpec, flow, needed_layers
 from skmlp.onnx._activations import ACTIVATIONS
 from skmlp.onnx._graph import Value
 from skmlp.onnx._layers import layer_output
@@ -22,7 +20,7 @@ def network_output(spec: NetworkSpec, weights: Weights, X: Value, name: str = ""
     def run(layer: Layer, *inputs: Value) -> Value:
         return layer_output(layer.kind, arrays[layer.arrays_of], *inputs)
 
-    return flow(_needed(layers, name), spec.inputs(X), run)[name]
+    return flow(needed_layers(layers, name), spec.inputs(X), run)[name]
 
 
 def predictions(spec: NetworkSpec, raw: Value, dtype: np.dtype) -> Value:
@@ -30,13 +28,3 @@ def predictions(spec: NetworkSpec, raw: Value, dtype: np.dtype) -> Value:
     if spec.target_scaling:
         return layer_output(spec.target_scaling.layer(), (), raw.cast(dtype))
     return ACTIVATIONS[spec.output_activation](raw).cast(dtype)
-
-
-def _needed(layers: Iterable[Layer], name: str) -> list[Layer]:
-    """The layers that the named one depends on, itself included, in order."""
-    wanted, found = {name}, []
-    for layer in reversed(tuple(layers)):
-        if layer.name in wanted:
-            wanted.update(layer.sources)
-            found.append(layer)
-    return found[::-1]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._data.table_columns import DATES, NUMBERS
-from skmlp._data.table_inputs import CLIP, CategoryInputs, NumberInputs, Scale
+from skmlp._data.table_inputs import CLIP, FURTHEST, CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
 from skmlp.onnx._graph import DOUBLE, FLOAT, STRING, Graph, NotInONNXError, Value
 from skmlp.onnx._inputs import codes, columns
@@ -91,7 +91,7 @@ def _scaled(scale: Scale, value: Value) -> Value:
     """See `Scale.scaled`."""
     z = value / 2 - scale.half_median
     z = z.op("IsNaN", dtype=np.dtype(bool)).where(0, z)
-    limit = min(1e9 * scale.half_spread, np.finfo(np.float64).max)
+    limit = min(FURTHEST * scale.half_spread, np.finfo(np.float64).max)
     z = z.op("Max", -limit).op("Min", limit) / scale.half_spread
     root = z / CLIP
     return z / (root * root + 1).op("Sqrt")
