@@ -25,6 +25,7 @@ ORDER = (
     "_estimators",
     "_export",
     "_displays",
+    "_stacked_search",
     "model_selection",
     "onnx",
 )

@@ -89,7 +89,7 @@ def of_keras(estimator: BaseKeras, columns: Sequence[Column], step: str) -> Outp
 
 
 def hidden(estimator: Any, columns: Sequence[Column], step: str) -> list[Column]:
-    """The columns that `transform` makes of others: codes, or outputs of the last hidden layer."""
+    """The columns that `transform` makes: codes, or outputs of the last hidden layer."""
     make, fitted = numbers(columns, step), estimator._state
     spec = fitted.spec
     if not spec.hidden_units:
