@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from sklearn.base import clone
 from sklearn.compose import (
     ColumnTransformer,
     TransformedTargetRegressor,
@@ -511,11 +510,6 @@ def by_litert(model, X):
     return interpreter.get_tensor(made["index"])
 
 
-def columns_of_codes():
-    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=0.32)
-    return ColumnTransformer([("codes", encoder, [2])], remainder=StandardScaler())
-
-
 class TestFormats:
     """Files of other programs."""
 
@@ -531,37 +525,6 @@ class TestFormats:
     def test_litert(self, numeric):
         pipeline, new, wanted = numeric
         assert_same([by_litert(to_keras(pipeline), new)], [wanted])
-
-    @pytest.mark.slow
-    @pytest.mark.filterwarnings("ignore")
-    @pytest.mark.parametrize(
-        "estimator",
-        [
-            MLPClassifier(**SMALL, activation="gelu", normalization="batch"),
-            MLPRegressor(**SMALL, activation="prelu"),
-            WideDeepRegressor(**SMALL, wide_features=[0], wide_crosses=[(0, 1)]),
-            WideDeepClassifier(**SMALL),
-            TabularClassifier(**TABULAR),
-            KerasClassifier(logits, loss=FROM_LOGITS, epochs=1, random_state=0),
-            make_pipeline(MLPAutoencoder((2,), epochs=1), MLPRegressor(**SMALL)),
-        ],
-        ids=str,
-    )
-    @pytest.mark.parametrize("step", [MinMaxScaler(), columns_of_codes()], ids=str)
-    def test_each_estimator_in_each_format(self, rows, step, estimator, tmp_path):
-        """After numbers are scaled, and after codes of categories are encoded."""
-        X, new, y, labels = rows
-        names = ["age", "gain", "size"]
-        X, new = (one[names].to_numpy() for one in (X, new))
-        X, new = np.nan_to_num(X, nan=1.0), np.nan_to_num(new, nan=1.0).astype(np.float32)
-        pipeline = make_pipeline(step, clone(estimator))
-        pipeline.fit(X, labels if hasattr(estimator, "predict_proba") else y)
-        model = assert_predicts(pipeline, new, tmp_path)
-        assert_same([by_litert(model, new)], wanted_of(pipeline, new))
-        model.export(tmp_path / "saved", verbose=False)
-        served = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
-        (made,) = served(tf.constant(new)).values()
-        assert_same([made.numpy()], wanted_of(pipeline, new))
 
     def test_keras_files_where_skmlp_is_not_installed(self, rows, mixed, tmp_path):
         model = to_keras(mixed)

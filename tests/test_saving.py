@@ -14,6 +14,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.compose import make_column_selector
 from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -179,9 +180,16 @@ class TestSkops:
     def test_the_trusted_types_are_few_and_only_hold_values(self):
         types = skops_trusted_types()
         assert types == sorted(set(types))
-        assert len(types) <= 43
+        assert len(types) <= 44
         others = [name for name in types if not name.startswith("skmlp.")]
-        assert others == ["sklearn.compose._column_transformer.make_column_selector"]
+        selector = "sklearn.compose._column_transformer.make_column_selector"
+        assert others == ["numpy.dtype", selector]
+
+    def test_a_pipeline_with_an_imputer(self, sine):
+        """The imputer holds a dtype."""
+        skops_io = pytest.importorskip("skops.io", reason="skops is not installed")
+        fitted = make_pipeline(SimpleImputer(), StandardScaler()).fit(sine[0])
+        skops_io.loads(skops_io.dumps(fitted), trusted=skops_trusted_types())
 
     def test_a_users_network(self, sine):
         """The function that built it is not needed to predict, and is left out here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.compose import make_column_selector
 
 from skmlp._data.table_inputs import CategoryInputs, NumberInputs, Scale
@@ -84,8 +85,10 @@ SAVED_TYPES = (
     # Text, from which Keras makes objects in its safe mode when they are used.
     KerasLayer,
     KerasText,
-    # scikit-learn's selector of columns by name and dtype, for `wide_features`.
+    # scikit-learn's selector of columns by name and dtype, for `wide_features`
     make_column_selector,
+    # Of scikit-learn's imputers
+    np.dtype,
 )
 
 
@@ -106,6 +109,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    43
+    44
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)
