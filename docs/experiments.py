@@ -202,11 +202,12 @@ NOTES = {
     "C3": "0.001 short, which is ten images; one seed.",
     "C4": "0.0013 short of 0.98 after 200 epochs, which are 400 steps; one seed.",
     "C6": "The 500 epochs take more than an hour and have yet to be run.",
-    "C9": "0.236 short with the penalty of 0.1, which holds the network back as it does in Keras: "
-    "`keras.Model.fit` reached 0.734 after 7 epochs of the same network. With 0.0001 it is above "
-    "the published figure.",
-    "C11": "0.006 short with batch normalisation and 0.007 better without; one seed. The machine had "
-    "other work to do during the first run, which took ten times the seconds of the other.",
+    "C9": "0.236 short with the penalty of 0.1, which holds the network back in Keras too: "
+    "`keras.Model.fit` reached 0.734 after 7 epochs of the same network. With 0.0001 it is "
+    "above the published figure.",
+    "C11": "0.006 short with batch normalisation and 0.007 better without; one seed. The "
+    "machine had other work during the first run, which took ten times the seconds of the "
+    "other.",
     "D1": "The median test accuracy is one of the 10,000 images short, and within the range of "
     "three runs in Keras. Validation accuracy and test loss are better.",
     "D3": "0.019 above D2, whose rate is 0.01; here it is 0.003 for all networks. D2's network "
