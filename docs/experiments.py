@@ -203,7 +203,7 @@ NOTES = {
     "C4": "0.0013 short of 0.98 after 200 epochs, which are 400 steps; one seed.",
     "C6": "The 500 epochs take more than an hour and have yet to be run.",
     "C9": "0.236 short with the penalty of 0.1, which holds the network back in Keras too: "
-    "`keras.Model.fit` reached 0.734 after 7 epochs of the same network. With 0.0001 it is "
+    "`keras.Model.fit` reached 0.727 in the same 10 epochs. With 0.0001 it is "
     "above the published figure.",
     "C11": "0.006 short with batch normalisation and 0.007 better without; one seed. The "
     "machine had other work during the first run, which took ten times the seconds of the "
