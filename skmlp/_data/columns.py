@@ -17,6 +17,7 @@ from scipy import sparse
 from skmlp._data.sparse_rows import is_full
 from skmlp._sklearn import column_indices
 
+TERM = np.int32  # crosses take more memory than their weights
 NUMBER = -1  # code of a term that takes the column's value
 NOWHERE = -1  # column of an entry that is left out
 Entries = tuple[np.ndarray, np.ndarray]  # columns, int32, and values, float32
@@ -76,7 +77,7 @@ def categories_of(X: Any) -> Categories:
                 "'X' must give each column of categories a name of its own; got "
                 f"{list(X.columns).count(name)} columns {name!r}; rename them."
             )
-    return {name: in_order(_known(X[name]).tolist()) for name in names}
+    return {name: in_order(_seen(X[name])) for name in names}
 
 
 def with_codes(X: Any, categories: Categories) -> Any:
@@ -92,12 +93,33 @@ def with_codes(X: Any, categories: Categories) -> Any:
     return X.assign(**codes) if hasattr(X, "assign") else X.with_columns(**codes)
 
 
+def _seen(column: Any) -> list:
+    """Categories of a column that some row has."""
+    if not _is_coded(column):
+        return _known(column).tolist()
+    codes = np.unique(column.cat.codes)
+    own = _own_categories(column)
+    return [own[code] for code in codes[codes >= 0]]
+
+
 def _codes(column: Any, categories: list) -> np.ndarray:
-    codes = np.full(len(column), -1.0)
     code_of = {category: code for code, category in enumerate(categories)}
+    if _is_coded(column):
+        of_own = [code_of.get(category, -1) for category in _own_categories(column)]
+        return np.array([*of_own, -1.0])[column.cat.codes]
+    codes = np.full(len(column), -1.0)
     known = _known(column).tolist()
     codes[~_is_missing(column)] = [code_of.get(category, -1) for category in known]
     return codes
+
+
+def _is_coded(column: Any) -> bool:
+    """Whether pandas holds the column as codes of its categories, -1 where it is missing."""
+    return hasattr(getattr(column, "cat", None), "codes")
+
+
+def _own_categories(column: Any) -> list:
+    return np.asarray(column.cat.categories, dtype=object).tolist()
 
 
 def in_order(values: Iterable) -> list:
@@ -129,7 +151,7 @@ def terms(columns: Sequence[int] | np.ndarray, n_categories: dict[int, int]) -> 
     pairs = [
         (column, code) for column, each in zip(columns, codes, strict=True) for code in each
     ]
-    return np.array(pairs, dtype=int).reshape(-1, 2)
+    return np.array(pairs, dtype=TERM).reshape(-1, 2)
 
 
 def crossed_terms(rows: Any, pair: np.ndarray, n_categories: dict[int, int]) -> np.ndarray:
@@ -143,7 +165,7 @@ def crossed_terms(rows: Any, pair: np.ndarray, n_categories: dict[int, int]) -> 
         a, b = rows[:, left].astype(int), rows[:, right].astype(int)
         keys = np.unique((a * n_categories[right] + b)[(a >= 0) & (b >= 0)])
         codes = np.column_stack(np.divmod(keys, max(n_categories[right], 1)))
-        return np.stack([np.broadcast_to(pair, codes.shape), codes], axis=2)
+        return np.stack([np.broadcast_to(pair, codes.shape), codes], axis=2, dtype=TERM)
     a, b = terms([left], n_categories), terms([right], n_categories)
     return np.stack([np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1))], axis=1)
 

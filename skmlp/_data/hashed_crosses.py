@@ -16,6 +16,7 @@ from sklearn.utils import murmurhash3_32
 from skmlp._data.columns import (
     NOWHERE,
     NUMBER,
+    TERM,
     Entries,
     as_csr,
     crossed_terms,
@@ -38,7 +39,7 @@ def crossed_inputs(
 
     A pair of more crosses than `n_buckets` is hashed; None hashes none.
     """
-    none = np.empty((0, 2, 2), dtype=int)
+    none = np.empty((0, 2, 2), dtype=TERM)
     exact, hashed = [none], [none]
     for pair in pairs:
         crosses = crossed_terms(rows, pair, n_categories)
@@ -46,7 +47,7 @@ def crossed_inputs(
             exact.append(crosses)
         else:
             buckets = [n_buckets if column in n_categories else NUMBER for column in pair]
-            hashed.append(np.column_stack([pair, buckets])[None])
+            hashed.append(np.array([pair, buckets]).T[None])
     return np.concatenate(exact), np.concatenate(hashed)
 
 
