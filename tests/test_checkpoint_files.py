@@ -293,6 +293,7 @@ class TestDamage:
             (MLPClassifier, "y_type_", "multiclass"),
             (WideDeepRegressor, "wide_inputs_", {"array": ["<i8", [1, 2], "09" * 16]}),
             (WideDeepRegressor, "cross_inputs_", {"array": ["<i8", [0, 2], ""]}),
+            (WideDeepRegressor, "hashed_crosses_", {"array": ["<i8", [1, 2, 2], "00" * 32]}),
             (WideDeepRegressor, "categories_", {"dict": [["a"], [1]]}),
         ],
     )

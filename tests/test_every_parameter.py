@@ -135,6 +135,7 @@ CASES = {
     "wide crosses": {
         "wide_features": slice(1, 3),
         "wide_crosses": [(0, 1), (2, 2)],
+        "wide_hash_buckets": 1,
         "wide_l2": 0.01,
         "wide_optimizer": keras.optimizers.Adagrad(0.01),
         "aux_loss_weight": 0.2,

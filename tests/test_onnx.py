@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from itertools import combinations
 
 import keras
 import numpy as np
@@ -348,7 +349,8 @@ def test_wide_and_deep_columns():
     model = WideDeepClassifier(
         (8,),
         wide_features=["place", "n"],
-        wide_crosses=[("place", "code"), ("a", "place"), ("a", "b")],
+        wide_crosses=[*combinations(["a", "place", "code", "b"], 2), ("place", "place")],
+        wide_hash_buckets=3,  # fewer than codes, as many as places
         aux_loss_weight=0.1,
         **FAST,
     ).fit(MIXED, CLASSES)
@@ -360,6 +362,7 @@ def test_wide_and_deep_columns():
     rows["place"] = rows["place"].astype(pd.CategoricalDtype(["u", "v", "w", "new"]))
     rows.loc[0, "place"] = "u"  # types are guessed from the first row
     rows["code"] = rows["code"].astype("category")
+    assert model.hashed_crosses_[:, :, 1].tolist() == [[-1, 3], [3, 3], [3, -1]]
     assert_same(model, rows)
     assert_same(model, rows[["b", "place", "code", "n", "a"]][list(MIXED)])
 

@@ -75,6 +75,7 @@ def problem(request, sine, iris, multilabel):
     """(unfitted estimator, X, y) for each kind."""
     X, y = sine
     crossed = {"wide_features": make_column_selector("k|s"), "wide_crosses": [("kind", "size")]}
+    crossed |= {"wide_hash_buckets": 2}
     return {
         "regression": (make_pipeline(StandardScaler(), MLPRegressor(**SMALL)), X, y),
         "binary": (MLPClassifier(**SMALL), X, np.where(y > 0, "up", "down")),

@@ -11,8 +11,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils import murmurhash3_32
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp._data.hashed_crosses import crossed_inputs, hashes, wide_values
+from skmlp._data.sparse_rows import dense
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(75, 8))  # with batches of 32 the last batch has 11 rows
@@ -321,6 +324,95 @@ class TestCrosses:
             fitted.predict(X[:, :4])
 
 
+@pytest.fixture(scope="module")
+def hashed():
+    cls = TestHashedCrosses
+    return clone(cls.ESTIMATOR).fit(cls.FRAME, cls.TARGET)
+
+
+class TestHashedCrosses:
+    BUCKETS = 4  # of 6 combinations
+    FRAME, TARGET = next(TestCrosses().frames()), TestCrosses.TARGET
+    ESTIMATOR = clone(REGRESSOR).set_params(
+        wide_features=["x"],
+        deep_features=["x", "y"],
+        wide_crosses=[("fruit", "size"), ("x", "size"), ("fruit", "x")],
+        wide_hash_buckets=BUCKETS,
+    )
+
+    def test_as_many_combinations_as_buckets_stay_exact(self):
+        rows = np.array([[0, 0], [1, 1], [0, 1], [0, 1], [-1, 0]])
+        pairs, sizes = [np.array([0, 1]), np.array([1, 0])], {0: 2, 1: 2}
+        exact, hashed = crossed_inputs(rows, pairs, sizes, 3)
+        np.testing.assert_array_equal(exact, crossed_inputs(rows, pairs, sizes, None)[0])
+        assert exact.shape == (6, 2, 2)
+        assert hashed.shape == (0, 2, 2)
+
+    def test_more_combinations_share_buckets(self, hashed):
+        assert hashed.hashed_crosses_.tolist() == [[[0, self.BUCKETS], [2, self.BUCKETS]]]
+        assert len(hashed.cross_inputs_) == 2 + 3  # of a number with categories
+        assert hashed.coefs_[-1].shape == (1 + 5 + self.BUCKETS + 5, 1)
+        buckets = hashed._encode_features(self.FRAME)[:, 6:-2]
+        assert (buckets.sum(axis=1) == 1).all()
+        of_pair = self.FRAME.assign(bucket=buckets.argmax(axis=1)).groupby(
+            ["fruit", "size"], observed=True
+        )["bucket"]
+        assert (of_pair.nunique() == 1).all()
+        assert of_pair.first().nunique() > 1
+
+    def test_a_combination_that_fit_did_not_see_has_a_bucket(self, hashed):
+        is_new = (self.FRAME["fruit"] == "plum") & (self.FRAME["size"] == "small")
+        seen, new = self.FRAME[~is_new], self.FRAME[is_new]
+        fitted = clone(self.ESTIMATOR).fit(seen, self.TARGET[~is_new])
+        np.testing.assert_array_equal(
+            fitted._encode_features(new), hashed._encode_features(new)
+        )
+        unknown = dense(fitted._encode_features(new.assign(fruit="cherry")))
+        np.testing.assert_array_equal(unknown[:, 6:-2], 0)
+
+    def test_numbers_and_many_buckets(self):
+        """Against one hash at a time; sparse where most buckets are empty."""
+        rng = np.random.RandomState(0)
+        codes = rng.randint(-1, 30, (200, 2))
+        rows = np.column_stack([rng.randn(200), codes]).astype(np.float32)
+        crosses = np.array([[[1, 500], [2, 500]], [[0, -1], [2, 9]], [[1, 7], [0, -1]]])
+
+        def key(code, side):
+            hashed = murmurhash3_32(int(code), seed=side, positive=True)
+            return hashed % (2**31 - 2) + 1
+
+        expected = np.zeros((200, 516), np.float32)
+        for row, (value, left, right) in zip(expected, rows, strict=True):
+            if left >= 0 and right >= 0:
+                row[key(left, 0) * key(right, 1) % (2**31 - 1) % 500] = 1
+            if right >= 0:
+                row[500 + key(right, 1) % 9] = value
+            if left >= 0:
+                row[509 + key(left, 0) % 7] = value
+        none = np.empty((0, 2), int), np.empty((0, 2, 2), int)
+        found = wide_values(rows, *none, crosses)
+        np.testing.assert_array_equal(found.toarray(), expected)
+        found = wide_values(rows, *none, crosses[1:])
+        np.testing.assert_array_equal(found, expected[:, 500:])
+
+    def test_hashes_are_those_of_all_processes_and_releases(self):
+        assert hashes(np.arange(-1, 3), 0).tolist() == [0, 593689055, 2079408173, 1085422464]
+        assert hashes(np.arange(-1, 3), 1).tolist() == [0, 2028806446, 1578231157, 1536851599]
+
+    def test_resuming(self, hashed):
+        parts = clone(self.ESTIMATOR).set_params(epochs=1, warm_start=True)
+        for _ in range(3):
+            parts.fit(self.FRAME, self.TARGET)
+        for ours, whole in zip(parts._state.arrays, hashed._state.arrays, strict=True):
+            np.testing.assert_array_equal(ours, whole)
+        few = self.FRAME[:4]  # of two combinations
+        assert parts.partial_fit(few, self.TARGET[:4]).coefs_[-1].shape == (15, 1)
+        for other in (None, self.BUCKETS + 1, 2):
+            parts.set_params(wide_hash_buckets=other)
+            with pytest.raises(ValueError, match="'wide_hash_buckets' must stay as it was"):
+                parts.fit(self.FRAME, self.TARGET)
+
+
 class TestAuxiliaryOutput:
     def test_predict_gives_the_main_output(self):
         fitted = clone(REGRESSOR).set_params(aux_loss_weight=0.1).fit(X, Y)
@@ -369,6 +461,7 @@ class TestAuxiliaryOutput:
     def test_checkpoints_hold_the_columns(self, tmp_path):
         frame = next(TestCrosses().frames())
         params = {"aux_loss_weight": 0.1, "wide_crosses": [("fruit", "size")]}
+        params |= {"wide_hash_buckets": 4}
         saving = clone(REGRESSOR).set_params(**params, checkpoint_dir=tmp_path)
         fitted = clone(saving).fit(frame, Y)
         np.testing.assert_array_equal(

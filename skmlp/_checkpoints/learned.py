@@ -104,11 +104,18 @@ def check_learned(values: Mapping[str, Any], known: Sequence[str]) -> None:
         "classes_" not in values or _are_targets(values, n_outputs),
         all(isinstance(name, str) and type(of) is list for name, of in categories.items()),
     ]
-    sizes = [n_features, max(map(len, categories.values()), default=0)]
-    for name, shape in (("wide_inputs_", ()), ("deep_inputs_", ()), ("cross_inputs_", (2,))):
+    n_categories = max(map(len, categories.values()), default=0)
+    for name, shape, n_codes in (
+        ("wide_inputs_", (), n_categories),
+        ("deep_inputs_", (), n_categories),
+        ("cross_inputs_", (2,), n_categories),
+        ("hashed_crosses_", (2,), np.inf),
+    ):
         terms = values.get(name, np.empty((0, *shape, 2), dtype=int))
         rules += [terms.dtype.kind == "i", terms.shape[1:] == (*shape, 2)]
-        rules += [bool(((terms >= [0, -1]) & (terms < sizes)).all())]
+        rules += [bool(((terms >= [0, -1]) & (terms < [n_features, n_codes])).all())]
+        if name == "hashed_crosses_":
+            rules += [bool((terms[:, :, 1].max(axis=1) > 0).all())]
     if not all(rules):
         raise ValueError("attributes that no fit sets")
 

@@ -17,7 +17,10 @@ from scipy import sparse
 from skmlp._data.sparse_rows import is_full
 from skmlp._sklearn import column_indices
 
+TERM = np.int32  # crosses take more memory than their weights
 NUMBER = -1  # code of a term that takes the column's value
+NOWHERE = -1  # column of an entry that is left out
+Entries = tuple[np.ndarray, np.ndarray]  # columns, int32, and values, float32
 Categories = dict[str, list]  # column name -> its categories in fit, sorted
 
 
@@ -74,7 +77,7 @@ def categories_of(X: Any) -> Categories:
                 "'X' must give each column of categories a name of its own; got "
                 f"{list(X.columns).count(name)} columns {name!r}; rename them."
             )
-    return {name: in_order(_known(X[name]).tolist()) for name in names}
+    return {name: in_order(_seen(X[name])) for name in names}
 
 
 def with_codes(X: Any, categories: Categories) -> Any:
@@ -90,12 +93,33 @@ def with_codes(X: Any, categories: Categories) -> Any:
     return X.assign(**codes) if hasattr(X, "assign") else X.with_columns(**codes)
 
 
+def _seen(column: Any) -> list:
+    """Categories of a column that some row has."""
+    if not _is_coded(column):
+        return _known(column).tolist()
+    codes = np.unique(column.cat.codes)
+    own = _own_categories(column)
+    return [own[code] for code in codes[codes >= 0]]
+
+
 def _codes(column: Any, categories: list) -> np.ndarray:
-    codes = np.full(len(column), -1.0)
     code_of = {category: code for code, category in enumerate(categories)}
+    if _is_coded(column):
+        of_own = [code_of.get(category, -1) for category in _own_categories(column)]
+        return np.array([*of_own, -1.0])[column.cat.codes]
+    codes = np.full(len(column), -1.0)
     known = _known(column).tolist()
     codes[~_is_missing(column)] = [code_of.get(category, -1) for category in known]
     return codes
+
+
+def _is_coded(column: Any) -> bool:
+    """Whether pandas holds the column as codes of its categories, -1 where it is missing."""
+    return hasattr(getattr(column, "cat", None), "codes")
+
+
+def _own_categories(column: Any) -> list:
+    return np.asarray(column.cat.categories, dtype=object).tolist()
 
 
 def in_order(values: Iterable) -> list:
@@ -127,30 +151,23 @@ def terms(columns: Sequence[int] | np.ndarray, n_categories: dict[int, int]) -> 
     pairs = [
         (column, code) for column, each in zip(columns, codes, strict=True) for code in each
     ]
-    return np.array(pairs, dtype=int).reshape(-1, 2)
+    return np.array(pairs, dtype=TERM).reshape(-1, 2)
 
 
-def crossed_terms(
-    rows: Any, pairs: Sequence[np.ndarray], n_categories: dict[int, int]
-) -> np.ndarray:
+def crossed_terms(rows: Any, pair: np.ndarray, n_categories: dict[int, int]) -> np.ndarray:
     """Inputs that are products of two columns, (n_inputs, 2, 2): two terms each.
 
     Two categories are crossed only if some row has both; otherwise the weight of their cross
     would never be trained.
     """
-    found = [np.empty((0, 2, 2), dtype=int)]
-    for left, right in pairs:
-        if left in n_categories and right in n_categories:
-            a, b = rows[:, left].astype(int), rows[:, right].astype(int)
-            keys = np.unique((a * n_categories[right] + b)[(a >= 0) & (b >= 0)])
-            codes = np.column_stack(np.divmod(keys, max(n_categories[right], 1)))
-            columns = np.broadcast_to([left, right], codes.shape)
-            found.append(np.stack([columns, codes], axis=2))
-        else:
-            a, b = terms([left], n_categories), terms([right], n_categories)
-            crossed = [np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1))]
-            found.append(np.stack(crossed, axis=1))
-    return np.concatenate(found)
+    left, right = pair
+    if left in n_categories and right in n_categories:
+        a, b = rows[:, left].astype(int), rows[:, right].astype(int)
+        keys = np.unique((a * n_categories[right] + b)[(a >= 0) & (b >= 0)])
+        codes = np.column_stack(np.divmod(keys, max(n_categories[right], 1)))
+        return np.stack([np.broadcast_to(pair, codes.shape), codes], axis=2, dtype=TERM)
+    a, b = terms([left], n_categories), terms([right], n_categories)
+    return np.stack([np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1))], axis=1)
 
 
 def column_pairs(crosses: np.ndarray) -> np.ndarray:
@@ -164,14 +181,22 @@ def values(rows: Any, inputs: np.ndarray) -> np.ndarray | sparse.csr_array:
     `inputs` are terms, (n_inputs, 2), or products of terms, (n_inputs, n_factors, 2). The
     values are sparse for sparse rows, and where most of them are zero.
     """
-    factors = inputs if inputs.ndim == 3 else inputs[:, None]
+    factors = _factors(inputs)
     if sparse.issparse(rows):
         columns = factors[:, :, 0].T
         return reduce(lambda a, b: a.multiply(b), (rows[:, column] for column in columns))
-    products = _of_equal_columns(factors)  # a row has one value of each
-    if is_full(len(products) * len(rows), (len(rows), len(inputs))):
+    if is_full(n_entries(inputs) * len(rows), (len(rows), len(inputs))):
         return reduce(np.multiply, (_dense_values(rows, of) for of in factors.swapaxes(0, 1)))
-    return _sparse_values(rows, factors, products)
+    return as_csr([entries(rows, inputs)], len(inputs))
+
+
+def n_entries(inputs: np.ndarray) -> int:
+    """Inputs that are not zero in a row, at most: one of each column or product of columns."""
+    return len(_of_equal_columns(_factors(inputs)))
+
+
+def _factors(inputs: np.ndarray) -> np.ndarray:
+    return inputs if inputs.ndim == 3 else inputs[:, None]
 
 
 def _of_equal_columns(factors: np.ndarray) -> list[slice]:
@@ -179,39 +204,43 @@ def _of_equal_columns(factors: np.ndarray) -> list[slice]:
     columns = factors[:, :, 0]
     is_new = (columns[1:] != columns[:-1]).any(axis=1)
     bounds = [0, *(np.flatnonzero(is_new) + 1).tolist(), len(factors)]
-    return [slice(*pair) for pair in pairwise(bounds)]
+    return [slice(*pair) for pair in pairwise(bounds)] if len(factors) else []
 
 
 def _dense_values(rows: np.ndarray, inputs: np.ndarray) -> np.ndarray:
     """Values of terms, (n_samples, n_inputs)."""
     columns, codes = inputs.T
     found = rows[:, columns]
-    indicators = codes != NUMBER
-    if indicators.any():
-        found[:, indicators] = found[:, indicators] == codes[indicators]
-    return found
+    return np.equal(found, codes, out=found, where=codes != NUMBER, casting="unsafe")
 
 
-def _sparse_values(
-    rows: np.ndarray, factors: np.ndarray, products: Sequence[slice]
-) -> sparse.csr_array:
-    """Values of products of terms, (n_samples, n_inputs)."""
-    found = []
-    for inputs in products:
-        columns, codes = factors[inputs.start, :, 0], factors[inputs, :, 1]
+def entries(rows: np.ndarray, inputs: np.ndarray, first: int = 0) -> Entries:
+    """The inputs that are not zero, (n_samples, `n_entries`), from column `first` on."""
+    factors = _factors(inputs)
+    products = _of_equal_columns(factors)
+    found = np.empty((len(rows), len(products)), np.int32)
+    value = np.empty(found.shape, np.float32)
+    for i, of in enumerate(products):
+        columns, codes = factors[of.start, :, 0], factors[of, :, 1]
         is_number = codes[0] == NUMBER
-        value = rows[:, columns[is_number]].prod(axis=1)
+        value[:, i] = rows[:, columns[is_number]].prod(axis=1)
         keys, wanted = _keys(
             codes[:, ~is_number], rows[:, columns[~is_number]].astype(np.int64)
         )
         order = np.argsort(keys)
         places = np.searchsorted(keys, wanted, sorter=order)
         places = order[np.minimum(places, len(keys) - 1)]
-        row = np.flatnonzero((keys[places] == wanted) & (value != 0))
-        found.append((row, inputs.start + places[row], value[row]))
-    row, column, value = map(np.concatenate, zip(*found, strict=True))
-    shape = len(rows), len(factors)
-    return sparse.csr_array((value, (row, column)), shape, dtype=np.float32)
+        found[:, i] = np.where(keys[places] == wanted, first + of.start + places, NOWHERE)
+    return found, value
+
+
+def as_csr(sets: Sequence[Entries], width: int) -> sparse.csr_array:
+    """Sparse rows of entries whose columns increase along a row."""
+    columns, values = map(np.hstack, zip(*sets, strict=True))
+    is_entry = (columns != NOWHERE) & (values != 0)
+    ends = np.concatenate([[0], is_entry.sum(axis=1).cumsum()])
+    arrays = values[is_entry], columns[is_entry], ends
+    return sparse.csr_array(arrays, (len(columns), width))
 
 
 def _keys(*sets: np.ndarray) -> list[np.ndarray]:

@@ -88,20 +88,15 @@ def is_sparse(rows: Any) -> bool:
     return sparse.issparse(rows) or isinstance(rows, Joined)
 
 
-def side_by_side(wide: Sequence[Any], deep: Any) -> Matrix:
-    """Columns to train on: all of `wide`, and those of `deep`, each dense or sparse."""
-    sides = [_in_one(wide), _in_one([deep])]
-    if not sides[1].shape[1]:
-        return sides[0]
-    if sparse.issparse(sides[1]):
-        return sparse.hstack(sides, format="csr")
-    return Joined(sides) if sparse.issparse(sides[0]) else np.hstack(sides)
-
-
-def _in_one(parts: Sequence[Any]) -> np.ndarray | sparse.csr_array:
-    if not any(map(sparse.issparse, parts)):
-        return np.hstack(parts)
-    return in_order(sparse.hstack(parts, format="csr"))
+def side_by_side(wide: Any, deep: Any) -> Matrix:
+    """Columns to train on, each side dense or sparse."""
+    if sparse.issparse(wide):
+        wide = in_order(wide)
+    if not deep.shape[1]:
+        return wide
+    if sparse.issparse(deep):
+        return in_order(sparse.hstack([wide, deep], format="csr"))
+    return Joined([wide, deep]) if sparse.issparse(wide) else np.hstack([wide, deep])
 
 
 def dense(rows: Any) -> np.ndarray:

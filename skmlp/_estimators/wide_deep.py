@@ -14,17 +14,17 @@ from skmlp._data.columns import (
     chosen,
     chosen_pairs,
     column_pairs,
-    crossed_terms,
     terms,
     values,
     with_codes,
 )
+from skmlp._data.hashed_crosses import bucket_counts, crossed_inputs, wide_values
 from skmlp._data.sparse_rows import Matrix, dense_if_full, side_by_side
 from skmlp._estimators.mlp import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.mlp import MLPSpec
 
-LEARNED = ("wide_inputs_", "cross_inputs_", "deep_inputs_", "categories_")
+LEARNED = ("wide_inputs_", "cross_inputs_", "hashed_crosses_", "deep_inputs_", "categories_")
 
 
 class BaseWideDeep(BaseMLP):
@@ -32,6 +32,7 @@ class BaseWideDeep(BaseMLP):
 
     wide_inputs_: np.ndarray
     cross_inputs_: np.ndarray
+    hashed_crosses_: np.ndarray
     deep_inputs_: np.ndarray
     categories_: Categories
 
@@ -62,19 +63,33 @@ class BaseWideDeep(BaseMLP):
         wide_inputs, deep_inputs = terms(wide, n_categories), terms(deep, n_categories)
         if not self._hidden_units():
             deep_inputs = deep_inputs[:0]
-        crosses = crossed_terms(rows, pairs, n_categories)
+        crosses = crossed_inputs(rows, pairs, n_categories, self.wide_hash_buckets)
         if reset:
             self.categories_ = categories
             self.wide_inputs_, self.deep_inputs_ = wide_inputs, deep_inputs
-            self.cross_inputs_ = crosses
+            self.cross_inputs_, self.hashed_crosses_ = crosses
             return
-        learned = self.wide_inputs_, self.deep_inputs_, column_pairs(self.cross_inputs_)
-        now = wide_inputs, deep_inputs, column_pairs(crosses)
+        before = self.cross_inputs_, self.hashed_crosses_
+        learned = self.wide_inputs_, self.deep_inputs_, column_pairs(np.concatenate(before))
+        now = wide_inputs, deep_inputs, column_pairs(np.concatenate(crosses))
         if not all(map(np.array_equal, learned, now)):
             raise ValueError(
                 "'wide_features', 'deep_features' and 'wide_crosses' must pick the columns "
                 "they picked before to resume training; got others; set warm_start=False to "
                 "start afresh."
+            )
+        self._check_buckets()
+
+    def _check_buckets(self) -> None:
+        """Refuse to resume where the parameter asks for other buckets than there are."""
+        n_buckets, counts = self.wide_hash_buckets, bucket_counts(self.hashed_crosses_)
+        _, exact = np.unique(self.cross_inputs_[:, :, 0], axis=0, return_counts=True)
+        is_exceeded = n_buckets is not None and max(exact, default=0) > n_buckets
+        if is_exceeded or not {n_buckets}.issuperset(counts.tolist()):
+            raise ValueError(
+                "'wide_hash_buckets' must stay as it was to resume training; got "
+                f"{n_buckets} for crosses of {max(*counts, *exact)} inputs; set "
+                "warm_start=False to start afresh."
             )
 
     def _check_columns(
@@ -97,16 +112,16 @@ class BaseWideDeep(BaseMLP):
             )
 
     def _network_inputs(self, rows: Any) -> Matrix:
-        """Wide inputs, crosses and deep inputs, side by side."""
-        inputs = self.wide_inputs_, self.cross_inputs_, self.deep_inputs_
-        wide, crosses, deep = (values(rows, of) for of in inputs)
-        return side_by_side([wide, crosses], deep)
+        """Wide inputs, crosses, buckets of crosses and deep inputs, side by side."""
+        wide = self.wide_inputs_, self.cross_inputs_, self.hashed_crosses_
+        return side_by_side(wide_values(rows, *wide), values(rows, self.deep_inputs_))
 
     def _spec(self) -> MLPSpec:
+        n_buckets = int(bucket_counts(self.hashed_crosses_).sum())
         return replace(
             super()._spec(),
             n_features=len(self.deep_inputs_),
-            n_wide=len(self.wide_inputs_) + len(self.cross_inputs_),
+            n_wide=len(self.wide_inputs_) + len(self.cross_inputs_) + n_buckets,
             has_auxiliary=self.aux_loss_weight > 0,
         )
 

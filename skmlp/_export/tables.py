@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._data.columns import NUMBER
+from skmlp._data.hashed_crosses import PRIME, hashes_of_column
 from skmlp._data.table_columns import BOOLEANS, NUMBERS
 from skmlp._data.table_inputs import CLIP, FURTHEST, CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
@@ -96,7 +97,7 @@ def _categories(inputs: CategoryInputs, column: Column, place: str) -> list[Make
 
 
 def wide_and_deep_inputs(estimator: Any, columns: Sequence[Column], step: str) -> Make:
-    """A function that makes wide inputs, crosses and deep inputs, side by side."""
+    """A function that makes wide inputs, crosses, buckets of crosses and deep inputs."""
     names = list(getattr(estimator, "feature_names_in_", range(len(columns))))
     makers = []
     for column, name in zip(columns, names, strict=True):
@@ -112,6 +113,7 @@ def wide_and_deep_inputs(estimator: Any, columns: Sequence[Column], step: str) -
         parts = [_values(rows, estimator.wide_inputs_)] if len(estimator.wide_inputs_) else []
         if len(left):
             parts.append(_values(rows, left) * _values(rows, right))
+        parts += [_buckets(rows, hashed, estimator) for hashed in estimator.hashed_crosses_]
         if len(estimator.deep_inputs_):
             parts.append(_values(rows, estimator.deep_inputs_))
         return side_by_side(parts)
@@ -128,3 +130,19 @@ def _values(rows: Tensor, terms: np.ndarray) -> Tensor:
         return found
     indicators = ops.cast(ops.equal(found, codes.astype(np.float32)), "float32")
     return ops.where(is_number, found, indicators)
+
+
+def _buckets(rows: Tensor, factors: np.ndarray, estimator: Any) -> Tensor:
+    """Values of a hashed cross, as `skmlp._data.hashed_crosses.bucket_values`."""
+    key, number = np.ones((1, 1), np.int64), np.float32(1)
+    for side, (column, n_buckets) in enumerate(factors):
+        value = rows[:, column : column + 1]
+        if n_buckets == NUMBER:
+            number = value
+        else:
+            table = hashes_of_column(estimator, column, side)
+            hashes = ops.take(table, ops.cast(value + 1, "int32"), axis=0)
+            key = ops.mod(hashes * key, np.int64(PRIME))
+    count = int(factors[:, 1].max())
+    bucket = ops.where(key > 0, ops.mod(key, np.int64(count)), np.int64(-1))
+    return ops.cast(ops.equal(bucket, np.arange(count)), "float32") * number

@@ -69,7 +69,11 @@ wide_inputs_, deep_inputs_ : ndarray of int, of shape (n_inputs, 2)
     otherwise the input is 1 where the column has the k-th of its `categories_`, else 0.
 cross_inputs_ : ndarray of int, of shape (n_crosses, 2, 2)
     The two factors of each cross, as rows of `wide_inputs_`. The wide path's inputs are
-    `wide_inputs_`, then the crosses.
+    `wide_inputs_`, then the crosses, then the buckets of each hashed cross.
+hashed_crosses_ : ndarray of int, of shape (n_hashed_crosses, 2, 2)
+    The two factors of each cross that `wide_hash_buckets` bounds, a row (column of X, k) per
+    factor: k is -1 for the column's value; otherwise the column's categories are hashed into
+    k buckets.
 categories_ : dict of lists
     Categories of each column of categorical dtype, by the column's name."""
 
@@ -136,7 +140,9 @@ References
 
 WIDE_DEEP_REFERENCE = """\
 .. [10] Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems",
-   https://arxiv.org/abs/1606.07792"""
+   https://arxiv.org/abs/1606.07792
+.. [11] Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning",
+   https://arxiv.org/abs/0902.2206"""
 
 SHARED = {
     "{objective}": OBJECTIVE,

@@ -4,7 +4,7 @@ from typing import Any
 
 from skmlp._parameters.architecture import HiddenLayerSizes
 from skmlp._parameters.parameter import parameter, with_parameters
-from skmlp._parameters.ranges import NOT_NEGATIVE, SHARE
+from skmlp._parameters.ranges import COUNT, NOT_NEGATIVE, SHARE
 from skmlp._sklearn import HasMethods
 
 
@@ -41,6 +41,18 @@ class WideDeepParameters(HiddenLayerSizes):
         Further wide inputs: for each pair, given by names or positions, the product of the
         two columns; for columns of categorical dtype, an indicator for each combination of
         categories seen in fit.
+        """,
+    )
+    wide_hash_buckets: int | None = parameter(
+        default=None,
+        rule=[COUNT, None],
+        types="int",
+        text="""
+        If set, the most inputs that a pair of `wide_crosses` may have. A pair with more
+        combinations of categories in fit gets this number of inputs: each is a bucket of
+        combinations, chosen by a hash of the two categories, that share a weight [11]_. A
+        combination not seen in fit has a bucket too, and so the weight of others. In
+        `partial_fit` the first call decides which pairs are hashed.
         """,
     )
     wide_l1: float = parameter(
