@@ -100,14 +100,13 @@ def _sparse_to_train_on(X: Any) -> Matrix:
     return dense_if_full(rows)
 
 
-def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
-    """Dense float32 X, after scikit-learn's checks."""
+def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> Matrix:
+    """Float32 X, dense or CSR, after scikit-learn's checks."""
     with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
-        return dense(
-            validate_data(
-                estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset
-            )
+        X = validate_data(
+            estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset
         )
+    return _sparse_to_train_on(X) if sparse.issparse(X) else X
 
 
 def side_by_side(columns: Any) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sklearn.compose import make_column_selector
 
+from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.table_inputs import CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
@@ -61,6 +62,7 @@ SAVED_TYPES = (
     ModelText,
     NumberInputs,
     Scale,
+    SparseEncoder,
     StackedLayer,
     TableEncoder,
     TabularSpec,
@@ -106,6 +108,6 @@ def skops_trusted_types() -> list[str]:
     --------
     >>> from skmlp import skops_trusted_types
     >>> len(skops_trusted_types())
-    43
+    44
     """
     return sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in SAVED_TYPES)

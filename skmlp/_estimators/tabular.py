@@ -9,6 +9,7 @@ from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import (
     Tags,
@@ -21,6 +22,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import check_total_weight, check_validation_rows, encode_weight
 from skmlp._data.encoded import EncodedData
+from skmlp._data.sparse_rows import Matrix
+from skmlp._data.sparse_tables import MAX_COLUMNS, SparseEncoder
 from skmlp._data.table_columns import as_table, frame_of
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
@@ -165,10 +168,8 @@ class BaseTabular(
                 f"'y' must be given, since {name} requires y to be passed, but the target y is "
                 "None."
             )
-        X = frame_of(X)
-        self._check_table(X, reset=reset)
+        X = self._table(X, reset=reset)
         y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
-        X = as_table(X)
         check_consistent_length(X, y)
         weight = self._row_weight(encode_weight(sample_weight, X), y)
         check_total_weight(weight)
@@ -177,7 +178,8 @@ class BaseTabular(
             X, y, weight = safe_indexing(X, kept), y[kept], weight[kept]
         target = self._encode_target(y, reset=reset)
         if reset:
-            self._encoder = TableEncoder.learn(X, self.categorical_features, weight)
+            encoder = SparseEncoder if issparse(X) else TableEncoder
+            self._encoder = encoder.learn(X, self.categorical_features, weight)
             if not self._encoder.n_inputs:
                 raise ValueError(
                     "'X' must have a column of numbers or of several categories; got "
@@ -185,18 +187,33 @@ class BaseTabular(
                 )
         return EncodedData(self._encoder.encode(X), target, weight)
 
-    def _encode_features(self, X: Any) -> np.ndarray:
-        X = frame_of(X)
-        self._check_table(X, reset=False)
-        return self._encoder.encode(X)
+    def _encode_features(self, X: Any) -> Matrix:
+        return self._encoder.encode(self._table(X, reset=False))
 
-    def _check_table(self, X: Any, *, reset: bool) -> None:
+    def _table(self, X: Any, *, reset: bool) -> Any:
+        """A checked frame or array, or CSR rows for a `SparseEncoder`."""
+        X = frame_of(X)
+        if reset:
+            is_sparse = issparse(X) and X.shape[1] > MAX_COLUMNS
+        else:
+            is_sparse = isinstance(self._encoder, SparseEncoder)
+        if is_sparse or issparse(X):
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                ensure_all_finite="allow-nan",
+            )
+            return csr_array(X) if is_sparse else X.toarray()
         if hasattr(X, "columns"):
             if not X.shape[0]:
                 raise ValueError("'X' must have at least one row; got 0 sample(s).")
             validate_data(self, X, reset=reset, skip_check_array=True)
         else:
             validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
+        return as_table(X)
 
     def _train(
         self,
@@ -254,7 +271,7 @@ class BaseTabular(
                 stacklevel=5,
             )
 
-    def _raw_outputs(self, members: Sequence[FittedNetwork], rows: np.ndarray) -> np.ndarray:
+    def _raw_outputs(self, members: Sequence[FittedNetwork], rows: Matrix) -> np.ndarray:
         """Raw outputs of networks for encoded rows, (n_members, n_samples, n_units).
 
         They are float64, since targets may be far from 0.
@@ -263,7 +280,7 @@ class BaseTabular(
         def of_member(member: FittedNetwork) -> np.ndarray:
             return raw_outputs(member.spec, member.weights, rows, np.float32)
 
-        apply = in_threads if len(rows) >= MIN_ROWS_IN_THREADS else map
+        apply = in_threads if rows.shape[0] >= MIN_ROWS_IN_THREADS else map
         return np.array(list(apply(of_member, members)), dtype=np.float64)
 
     def _held_out_outputs(self, held_out: HeldOut) -> list[np.ndarray]:
@@ -291,6 +308,7 @@ class BaseTabular(
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags

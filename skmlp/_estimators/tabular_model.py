@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skmlp._data.sparse_rows import Matrix, dense
 from skmlp._estimators.fitted import model_needs_tensorflow
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class TabularModel(ABC):
     """The Keras model of a fitted ensemble, and the rows that it takes."""
 
     @abstractmethod
-    def _encode_features(self, X: Any) -> np.ndarray:
+    def _encode_features(self, X: Any) -> Matrix:
         """Rows as inputs of the networks."""
 
     @abstractmethod
@@ -42,7 +43,7 @@ class TabularModel(ABC):
             Float32, without missing values.
         """
         check_is_fitted(self)
-        return self._encode_features(X)
+        return dense(self._encode_features(X))
 
     @property
     def model_(self) -> keras.Model:
