@@ -392,15 +392,17 @@ def test_frozen_layers_beside_a_wide_path(table, monkeypatch):
 
 # Autoencoders
 
-AUTOENCODER = MLPAutoencoder(**SETTINGS | {"hidden_layer_sizes": (8, 3)})
+AUTOENCODER = MLPAutoencoder(
+    **SETTINGS | {"hidden_layer_sizes": (8, 3)}, tied_weights=True, masking=0.2, l2=1e-3
+)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [
-        {"tied_weights": True, "masking": 0.2, "l2": 1e-3},
-        pytest.param({"noise_std": 0.1}, marks=pytest.mark.slow),
-        pytest.param({"greedy": True, "activity_l1": 0.01}, marks=pytest.mark.slow),
+        {"tied_weights": False, "noise_std": 0.1, "early_stopping": True},
+        {"greedy": True, "activity_l1": 0.01},
     ],
     ids=str,
 )

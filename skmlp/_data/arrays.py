@@ -92,12 +92,16 @@ def encode_features_and_target(
 def _sparse_to_train_on(X: Any) -> Matrix:
     rows = in_order(X)
     assert_all_finite(rows.data, input_name="X")  # sums of duplicates
+    check_n_entries(rows, "train on parts of it with partial_fit")
+    return dense_if_full(rows)
+
+
+def check_n_entries(rows: Any, remedy: str) -> None:
     if rows.nnz > MAX_ENTRIES:
         raise ValueError(
             f"'X' must have at most {MAX_ENTRIES:,} values that are not zero; got "
-            f"{rows.nnz:,}; train on parts of it with partial_fit."
+            f"{rows.nnz:,}; {remedy}."
         )
-    return dense_if_full(rows)
 
 
 def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> Matrix:

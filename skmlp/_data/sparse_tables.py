@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 
 from skmlp._data.sparse_rows import Matrix, dense_if_full, in_order, side_by_side
 from skmlp._data.table_inputs import FURTHEST, squashed
@@ -20,18 +21,15 @@ FULL = 0.5  # share of values that are not zero
 class SparseEncoder:
     """How sparse columns become the inputs of a network, learned in fit.
 
-    A column that is mostly zero is divided by the median size of its other values, so that an
-    indicator stays 0 or 1, and clipped smoothly as the numbers of a table. Like those it is
-    centred at its median: zero. A missing value counts as that. The spread of values among
-    themselves would tell nothing of their distance from zero, and their largest would make all
-    others small. A column without values has no input. Fuller columns are those of a table.
+    A column that is mostly zero is divided by the median size of its other values, and clipped
+    smoothly as numbers of a table are. Its own median, at which those are centred, is zero, and
+    a missing value counts as zero. The spread of the values among themselves would tell nothing
+    of their distance from zero, and one large value as the divisor would make all others small.
+    A column without values has no input. Fuller columns are treated as in a table.
     """
 
     columns: np.ndarray  # (n_sparse,) positions of the columns that are mostly zero
     spreads: np.ndarray  # (n_sparse,) float64
-    # The first layer divides by the root of its inputs' number, as if they were of size 1. Of
-    # the sparse ones most are zero, so the others are that much larger.
-    size: float
     full: np.ndarray  # (n_full,) positions of the fuller columns
     table: TableEncoder  # of the fuller columns
 
@@ -45,7 +43,7 @@ class SparseEncoder:
                 f"than {MAX_COLUMNS} columns; got {categorical_features!r}; encode categories "
                 "by a OneHotEncoder."
             )
-        X = in_order(X)
+        X = _checked(X)
         share = np.bincount(X.indices, weight[_row_of_entry(X)], X.shape[1]) / weight.sum()
         full = np.flatnonzero(share > FULL)
         spreads = _medians_of_sizes(_without_nan(X), weight)
@@ -55,11 +53,7 @@ class SparseEncoder:
                 f"'X' must have a value that is not zero; got {X.shape[1]} columns without one."
             )
         table = TableEncoder.learn(X[:, full].toarray(), None, weight)
-        encoder = cls(columns, spreads[columns], 1.0, full, table)
-        values = encoder._sparse_values(X)
-        squares = weight[_row_of_entry(values)] @ np.square(values.data.astype(np.float64))
-        size = np.sqrt(len(columns) * weight.sum() / squares) if values.nnz else 1.0
-        return cls(columns, spreads[columns], float(size), full, table)
+        return cls(columns, spreads[columns], full, table)
 
     @property
     def n_sparse(self) -> int:
@@ -87,7 +81,7 @@ class SparseEncoder:
 
         The sparse ones stay sparse, unless many of their values are not zero.
         """
-        X = in_order(X)
+        X = _checked(X)
         table = self.table.encode(X[:, self.full].toarray())
         return side_by_side([dense_if_full(self._sparse_values(X))], table)
 
@@ -95,7 +89,7 @@ class SparseEncoder:
         values = _without_nan(X)[:, self.columns].astype(np.float64)
         with np.errstate(over="ignore"):
             values.data /= self.spreads[values.indices]
-        values.data = self.size * squashed(values.data.clip(-FURTHEST, FURTHEST))
+        values.data = squashed(values.data.clip(-FURTHEST, FURTHEST))
         return values.astype(np.float32)
 
 
@@ -106,6 +100,12 @@ def not_exported(encoder: SparseEncoder) -> str:
         f"{MAX_COLUMNS} columns; got one with {encoder.n_sparse} sparse columns; export an MLP "
         "estimator, whose exports take the same rows as dense ones."
     )
+
+
+def _checked(X: Any) -> sparse.csr_array:
+    X = in_order(X)
+    assert_all_finite(X.data, allow_nan=True, input_name="X")  # sums of duplicates
+    return X
 
 
 def _row_of_entry(X: Any) -> np.ndarray:

@@ -20,7 +20,12 @@ from sklearn.utils import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmlp._checkpoints.learned import all_or_nothing
-from skmlp._data.arrays import check_total_weight, check_validation_rows, encode_weight
+from skmlp._data.arrays import (
+    check_n_entries,
+    check_total_weight,
+    check_validation_rows,
+    encode_weight,
+)
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import Matrix
 from skmlp._data.sparse_tables import MAX_COLUMNS, SparseEncoder
@@ -99,15 +104,16 @@ class BaseTabular(
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
             Training rows: numbers, booleans, categories, text labels and dates, with missing
-            values anywhere.
+            values anywhere. A sparse X of more than 100 columns stays sparse; its columns
+            that are mostly zero are scaled, but not centred or embedded.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets: numbers for a regressor; labels of any type, or a binary indicator
             matrix for several labels at once, for a classifier.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative.
-        X_val : DataFrame or array-like of shape (n_val, n_features), default=None
+        X_val : DataFrame, array-like or sparse matrix of shape (n_val, n_features), default=None
             Validation rows, which take the place of held-out ones.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of `X_val`.
@@ -178,6 +184,8 @@ class BaseTabular(
             X, y, weight = safe_indexing(X, kept), y[kept], weight[kept]
         target = self._encode_target(y, reset=reset)
         if reset:
+            if issparse(X):
+                check_n_entries(X, "train on fewer rows")
             encoder = SparseEncoder if issparse(X) else TableEncoder
             self._encoder = encoder.learn(X, self.categorical_features, weight)
             if not self._encoder.n_inputs:

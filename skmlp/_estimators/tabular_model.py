@@ -34,7 +34,7 @@ class TabularModel(ABC):
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
             Rows.
 
         Returns
