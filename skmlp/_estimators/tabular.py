@@ -9,7 +9,7 @@ from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import (
     Tags,
@@ -17,7 +17,7 @@ from sklearn.utils import (
     check_consistent_length,
     check_random_state,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import (
@@ -28,8 +28,7 @@ from skmlp._data.arrays import (
 )
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import Matrix
-from skmlp._data.sparse_tables import MAX_COLUMNS, SparseEncoder
-from skmlp._data.table_columns import as_table, frame_of
+from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.stopping import StopReason
@@ -113,7 +112,7 @@ class BaseTabular(
             matrix for several labels at once, for a classifier.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative.
-        X_val : DataFrame, array-like or sparse matrix of shape (n_val, n_features), default=None
+        X_val : DataFrame, array-like or sparse matrix, (n_val, n_features), default=None
             Validation rows, which take the place of held-out ones.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of `X_val`.
@@ -194,34 +193,6 @@ class BaseTabular(
                     f"{self.n_features_in_} of one category each."
                 )
         return EncodedData(self._encoder.encode(X), target, weight)
-
-    def _encode_features(self, X: Any) -> Matrix:
-        return self._encoder.encode(self._table(X, reset=False))
-
-    def _table(self, X: Any, *, reset: bool) -> Any:
-        """A checked frame or array, or CSR rows for a `SparseEncoder`."""
-        X = frame_of(X)
-        if reset:
-            is_sparse = issparse(X) and X.shape[1] > MAX_COLUMNS
-        else:
-            is_sparse = isinstance(self._encoder, SparseEncoder)
-        if is_sparse or issparse(X):
-            X = validate_data(
-                self,
-                X,
-                reset=reset,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                ensure_all_finite="allow-nan",
-            )
-            return csr_array(X) if is_sparse else X.toarray()
-        if hasattr(X, "columns"):
-            if not X.shape[0]:
-                raise ValueError("'X' must have at least one row; got 0 sample(s).")
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        else:
-            validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
-        return as_table(X)
 
     def _train(
         self,

@@ -1,4 +1,4 @@
-"""`encode` and `model_` of the tabular estimators."""
+"""Rows of the tabular estimators, checked and encoded, and their `model_`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from scipy.sparse import csr_array, issparse
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmlp._data.sparse_rows import Matrix, dense
+from skmlp._data.sparse_tables import MAX_COLUMNS, SparseEncoder
+from skmlp._data.table_columns import as_table, frame_of
+from skmlp._data.tables import TableEncoder
 from skmlp._estimators.fitted import model_needs_tensorflow
 
 if TYPE_CHECKING:
@@ -18,9 +22,7 @@ if TYPE_CHECKING:
 class TabularModel(ABC):
     """The Keras model of a fitted ensemble, and the rows that it takes."""
 
-    @abstractmethod
-    def _encode_features(self, X: Any) -> Matrix:
-        """Rows as inputs of the networks."""
+    _encoder: TableEncoder | SparseEncoder
 
     @abstractmethod
     def _keras_model(self) -> keras.Model:
@@ -58,3 +60,32 @@ class TabularModel(ABC):
         check_is_fitted(self)
         with model_needs_tensorflow():
             return self._keras_model()
+
+    def _encode_features(self, X: Any) -> Matrix:
+        """Rows as inputs of the networks."""
+        return self._encoder.encode(self._table(X, reset=False))
+
+    def _table(self, X: Any, *, reset: bool) -> Any:
+        """A checked frame or array, or CSR rows for a `SparseEncoder`."""
+        X = frame_of(X)
+        if reset:
+            is_sparse = issparse(X) and X.shape[1] > MAX_COLUMNS
+        else:
+            is_sparse = isinstance(self._encoder, SparseEncoder)
+        if is_sparse or issparse(X):
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                ensure_all_finite="allow-nan",
+            )
+            return csr_array(X) if is_sparse else X.toarray()
+        if hasattr(X, "columns"):
+            if not X.shape[0]:
+                raise ValueError("'X' must have at least one row; got 0 sample(s).")
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        else:
+            validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
+        return as_table(X)
