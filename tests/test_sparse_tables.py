@@ -91,10 +91,12 @@ def test_model_and_pickle(rows, fitted):
 
 def test_few_columns_are_a_table(rows, y):
     few = rows[:, :MAX_COLUMNS]
-    ours, dense = (
-        TabularRegressor()._encode(form, y, None, reset=True).X for form in (few, few.toarray())
-    )
-    np.testing.assert_array_equal(ours, dense)
+    for table in (few, few != 0):
+        ours, dense = (
+            TabularRegressor()._encode(form, y, None, reset=True).X
+            for form in (table, table.toarray())
+        )
+        np.testing.assert_array_equal(ours, dense)
 
 
 class TestEncoder:

@@ -32,7 +32,8 @@ class TabularModel(ABC):
         """Rows as numbers, the inputs of `model_`.
 
         Columns of numbers come first, standardised, then indicators of categories and of
-        missing values, then the codes of columns with more than 40 categories.
+        missing values, then the codes of columns with more than 40 categories. After a fit on
+        sparse rows of more than 100 columns, those that are mostly zero come before them.
 
         Parameters
         ----------
@@ -69,7 +70,7 @@ class TabularModel(ABC):
         """A checked frame or array, or CSR rows for a `SparseEncoder`."""
         X = frame_of(X)
         if reset:
-            is_sparse = issparse(X) and X.shape[1] > MAX_COLUMNS
+            is_sparse = issparse(X) and X.shape[-1] > MAX_COLUMNS
         else:
             is_sparse = isinstance(self._encoder, SparseEncoder)
         if is_sparse or issparse(X):
@@ -78,7 +79,7 @@ class TabularModel(ABC):
                 X,
                 reset=reset,
                 accept_sparse="csr",
-                dtype=[np.float64, np.float32],
+                dtype=[np.float64, np.float32] if is_sparse else None,
                 ensure_all_finite="allow-nan",
             )
             return csr_array(X) if is_sparse else X.toarray()
