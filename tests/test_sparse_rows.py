@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from skmlp import (
     KerasClassifier,
+    MLPAutoencoder,
     MLPClassifier,
     MLPRegressor,
     WideDeepClassifier,
@@ -17,7 +18,9 @@ from skmlp import (
 )
 from skmlp._data import arrays, columns, sparse_rows
 from skmlp._data.encoded import EncodedData
+from skmlp._engine import validation
 from skmlp._engine.store import STORE
+from skmlp._estimators import mlp_autoencoder
 from skmlp._network import inference
 from skmlp._network.sparse_inputs import SparseInputs
 from skmlp.model_selection import GridSearchCV
@@ -387,3 +390,63 @@ def test_frozen_layers_beside_a_wide_path(table, monkeypatch):
     ours = clone(reusing).fit(*table)
     np.testing.assert_array_equal(ours.coefs_[0], first.coefs_[0])
     assert_equal_networks(ours, dense)
+
+
+# Autoencoders
+
+AUTOENCODER = MLPAutoencoder(
+    **SETTINGS | {"hidden_layer_sizes": (8, 3)}, tied_weights=True, masking=0.2, l2=1e-3
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"tied_weights": False, "noise_std": 0.1, "early_stopping": True},
+        {"greedy": True, "activity_l1": 0.01},
+    ],
+    ids=str,
+)
+def test_autoencoders(params, rows):
+    weight = np.random.RandomState(0).randint(0, 3, 80)
+    check_against_dense(
+        clone(AUTOENCODER).set_params(**params), rows, None, sample_weight=weight
+    )
+
+
+@pytest.fixture(scope="module")
+def autoencoder(rows):
+    return clone(AUTOENCODER).fit(rows)
+
+
+def test_an_autoencoder_makes_few_rows_dense_at_once(rows, monkeypatch):
+    dense = clone(AUTOENCODER).fit(rows.toarray(), X_val=rows[:40].toarray())
+    toarray = sparse.csr_array.toarray
+
+    def of_few_rows(self, *args, **kwargs):
+        assert self.shape[0] <= 16
+        return toarray(self, *args, **kwargs)
+
+    for module in (validation, mlp_autoencoder):
+        monkeypatch.setattr(module, "MAX_VALUES", 16 * N_COLUMNS)
+    monkeypatch.setattr(sparse.csr_array, "toarray", of_few_rows)
+    ours = clone(AUTOENCODER).fit(rows, X_val=rows[:40])
+    scores = ours.score_samples(rows)
+    codes = ours.transform(rows)
+    monkeypatch.undo()
+    assert_equal_networks(ours, dense)
+    np.testing.assert_allclose(ours.validation_scores_, dense.validation_scores_, rtol=1e-5)
+    np.testing.assert_allclose(scores, dense.score_samples(rows.toarray()), rtol=1e-5)
+    np.testing.assert_allclose(codes, dense.transform(rows.toarray()), rtol=1e-3, atol=1e-5)
+
+
+def test_forms_of_rows_of_an_autoencoder(rows, autoencoder):
+    other = clone(AUTOENCODER).fit(reordered(rows))
+    np.testing.assert_array_equal(other.coefs_[0], autoencoder.coefs_[0])
+
+
+def test_targets_of_merged_rows(rows):
+    merged = EncodedData(rows, rows, np.ones(80)).merged()
+    assert merged.y is merged.X
+    assert merged.n_rows == 79

@@ -92,22 +92,25 @@ def encode_features_and_target(
 def _sparse_to_train_on(X: Any) -> Matrix:
     rows = in_order(X)
     assert_all_finite(rows.data, input_name="X")  # sums of duplicates
-    if rows.nnz > MAX_ENTRIES:
-        raise ValueError(
-            f"'X' must have at most {MAX_ENTRIES:,} values that are not zero; got "
-            f"{rows.nnz:,}; train on parts of it with partial_fit."
-        )
+    check_n_entries(rows, "train on parts of it with partial_fit")
     return dense_if_full(rows)
 
 
-def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
-    """Dense float32 X, after scikit-learn's checks."""
-    with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
-        return dense(
-            validate_data(
-                estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset
-            )
+def check_n_entries(rows: Any, remedy: str) -> None:
+    if rows.nnz > MAX_ENTRIES:
+        raise ValueError(
+            f"'X' must have at most {MAX_ENTRIES:,} values that are not zero; got "
+            f"{rows.nnz:,}; {remedy}."
         )
+
+
+def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> Matrix:
+    """Float32 X, dense or CSR, after scikit-learn's checks."""
+    with named_columns(X), np.errstate(over="ignore", invalid="ignore"):
+        X = validate_data(
+            estimator, X, accept_sparse="csr", dtype=np.float32, order="C", reset=reset
+        )
+    return _sparse_to_train_on(X) if sparse.issparse(X) else X
 
 
 def side_by_side(columns: Any) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +15,8 @@ class EncodedData:
     """Rows that the engine can train on or measure."""
 
     X: Matrix  # (n_samples, n_features) float32
-    y: np.ndarray  # (n_samples, n_outputs) float32, or (n_samples,) int32 class indices
+    # (n_samples, n_outputs) float32, or (n_samples,) int32 class indices; of an autoencoder, X
+    y: Matrix
     weight: np.ndarray  # (n_samples,) float64, not negative, at least one positive
 
     @property
@@ -29,7 +30,7 @@ class EncodedData:
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All arrays, to be compared or hashed."""
-        return *arrays_of(self.X), self.y, self.weight
+        return *arrays_of(self.X), *arrays_of(self.y), self.weight
 
     @property
     def weighted_rows(self) -> Matrix:
@@ -47,7 +48,7 @@ class EncodedData:
 
     def rows(self, index: np.ndarray) -> EncodedData:
         X = self.X[index]
-        y = X if self.y is self.X else self.y[index]  # an autoencoder's targets are its rows
+        y = X if self.y is self.X else self.y[index]
         return EncodedData(X, y, self.weight[index])
 
     def merged(self) -> EncodedData:
@@ -60,18 +61,19 @@ class EncodedData:
         order, is_first = kept._grouped()
         first = order[is_first]
         summed = np.add.reduceat(kept.weight[order], np.flatnonzero(is_first))
-        return EncodedData(kept.X[first], kept.y[first], summed)
+        return replace(kept.rows(first), weight=summed)
 
     def _grouped(self) -> tuple[np.ndarray, np.ndarray]:
         """An order in which equal rows follow each other, and where the first of each is."""
-        y = self.y.reshape(self.n_rows, -1)
         if self.is_sparse:
-            rows = zip(bytes_of_rows(self.X), bytes_of_rows(y), strict=True)
-            keys = [b"".join(parts) for parts in rows]
+            keys = bytes_of_rows(self.X)
+            if self.y is not self.X:
+                rows = zip(keys, bytes_of_rows(self.y), strict=True)
+                keys = [b"".join(parts) for parts in rows]
             order = np.array(sorted(range(len(keys)), key=keys.__getitem__))
             is_new = [keys[i] != keys[j] for i, j in pairwise(order)]
             return order, np.array([True, *is_new])
-        columns = np.hstack([self.X, y])
+        columns = np.hstack([self.X, self.y.reshape(self.n_rows, -1)])
         # np.unique(axis=0) does the same and takes three times as long for few rows.
         order = np.lexsort(columns.T[::-1])
         ordered = columns[order]

@@ -55,16 +55,18 @@ class Joined:
         return *self.parts[0].shape[:-1], sum(part.shape[-1] for part in self.parts)
 
     def __getitem__(self, key: Any) -> Any:
-        """Some rows; or a part, by its columns, as `[..., start:end]`."""
+        """Some rows; or a part or some of its columns, as `[..., start:end]`."""
         if not isinstance(key, tuple):
             return Joined([part[key] for part in self.parts])
-        starts = accumulate((part.shape[-1] for part in self.parts), initial=0)
-        (found,) = (
-            part
-            for part, start in zip(self.parts, starts, strict=False)
-            if slice(start, start + part.shape[-1]) == key[1]
+        start, end = key[1].start, key[1].stop
+        ends = list(accumulate(part.shape[-1] for part in self.parts))
+        part, last = next(
+            (part, last) for part, last in zip(self.parts, ends, strict=True) if end <= last
         )
-        return found
+        first = last - part.shape[-1]
+        assert start >= first
+        is_whole = (start, end) == (first, last)
+        return part if is_whole else part[..., start - first : end - first]
 
     def __matmul__(self, kernel: Any) -> Any:
         """The product with a kernel, (..., columns, units)."""

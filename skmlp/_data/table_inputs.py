@@ -57,11 +57,16 @@ class Scale:
         limit = FURTHEST * self.half_spread
         np.clip(z, -limit, limit, out=z)
         z /= self.half_spread
-        root = z / CLIP
-        root *= root
-        root += 1
-        z /= np.sqrt(root, out=root)
-        return z
+        return squashed(z)
+
+
+def squashed(z: np.ndarray) -> np.ndarray:
+    """Numbers clipped smoothly, z / sqrt(1 + (z / 3)²), in the memory of z."""
+    root = z / CLIP
+    root *= root
+    root += 1
+    z /= np.sqrt(root, out=root)
+    return z
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ class TableEncoder:
 
     columns: tuple[NumberInputs | CategoryInputs, ...]
 
+    n_sparse = 0  # as of a `SparseEncoder`
+
     @classmethod
     def learn(
         cls, X: Any, categorical_features: Any = "from_dtype", weight: np.ndarray | None = None

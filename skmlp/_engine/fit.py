@@ -25,6 +25,23 @@ Measure = Callable[[EncodedData, np.ndarray], float]
 JointMeasure = Callable[[EncodedData, np.ndarray], float]
 
 
+@dataclass(frozen=True)
+class MeanOfRows:
+    """The weighted mean of a value of each row, so that raw outputs need not be kept.
+
+    Those of an autoencoder are as large as dense rows.
+    """
+
+    of_rows: Callable[[EncodedData, np.ndarray], np.ndarray]  # (rows, raw outputs) -> (n_rows,)
+
+    def __call__(self, rows: EncodedData, raw: np.ndarray) -> float:
+        return self.mean(rows, self.of_rows(rows, raw))
+
+    @staticmethod
+    def mean(rows: EncodedData, values: np.ndarray) -> float:
+        return float(np.average(values, weights=rows.weight))
+
+
 class Watcher(Protocol):
     """Sees training go by, and may ask it to stop."""
 
@@ -101,6 +118,29 @@ class Fit:
     def measured(self, rows: EncodedData, raw: np.ndarray) -> dict[str, float]:
         """The metrics of rows, given their raw outputs."""
         return {name: measure(rows, raw) for name, measure in self.metrics.items()}
+
+    @property
+    def keeps_raw(self) -> bool:
+        """Whether its measures need the raw outputs of all validation rows at once."""
+        is_by_rows = self.score is None or isinstance(self.score, MeanOfRows)
+        return bool(self.metrics or self.joint_score) or not is_by_rows
+
+    def kept(self, rows: EncodedData, raw: np.ndarray) -> np.ndarray:
+        """All that its measures need of the raw outputs of some validation rows."""
+        if self.keeps_raw:
+            return raw
+        if isinstance(self.score, MeanOfRows):
+            return self.score.of_rows(rows, raw)
+        return np.zeros(len(raw))
+
+    def validation_score(self, kept: np.ndarray, loss: float) -> float:
+        """The score of all validation rows, given what was kept of their raw outputs."""
+        assert self.validation is not None
+        if self.score is None:
+            return -loss
+        if isinstance(self.score, MeanOfRows) and not self.keeps_raw:
+            return self.score.mean(self.validation, kept)
+        return self.score(self.validation, kept)
 
     def rate(self, epoch: int) -> float | None:
         """Learning rate of an epoch of this call; None keeps the last one."""

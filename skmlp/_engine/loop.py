@@ -253,7 +253,7 @@ class _Loop:
         if not self._validation:
             return {}
         scores = {}
-        losses, raw = self._validation.measure(self._numbers, self._watchers)
+        losses, kept = self._validation.measure(self._numbers, self._watchers)
         for k in self._going():
             fit, logs = self._fits[k], self._logs[k]
             logs["val_loss"] = loss = float(losses[k, 0])
@@ -261,10 +261,10 @@ class _Loop:
             logs.update({f"val_{name}": value for name, value in of_outputs.items()})
             if math.isfinite(loss):
                 assert fit.validation is not None
-                metrics = fit.measured(fit.validation, raw[k])
+                metrics = fit.measured(fit.validation, kept[k])
                 logs.update({f"val_{name}": value for name, value in metrics.items()})
-                scores[k] = -loss if fit.score is None else fit.score(fit.validation, raw[k])
-        return scores | self._joint_scores({k: raw[k] for k in scores})
+                scores[k] = fit.validation_score(kept[k], loss)
+        return scores | self._joint_scores({k: kept[k] for k in scores})
 
     def _joint_scores(self, raw: dict[int, np.ndarray]) -> dict[int, float]:
         """Scores of fits that are judged by their networks' common predictions."""

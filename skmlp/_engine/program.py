@@ -24,7 +24,7 @@ from skmlp._engine.network import Network
 from skmlp._engine.optimizer import State, assign
 from skmlp._engine.plans import Counts, Plans
 from skmlp._engine.recipe import Numbers, Recipe, beside
-from skmlp._engine.rows import Rows, inputs_of, placed
+from skmlp._engine.rows import Rows, inputs_of, placed, targets_of
 from skmlp._engine.schedules import flat_cosine
 from skmlp._engine.trained import TrainedArrays
 from skmlp._keras.tensorflow import keras, tf
@@ -252,6 +252,7 @@ class Program:
                 n_sliced = size if self._in_xla else n_left
                 X, y, weight = (self._slice(array, begin, n_sliced) for array in gathered)
                 X = inputs_of(X, entries, self._n_columns, n_entries)
+                y = targets_of(y, X)
                 n_in_batch = tf.cast(n_left, tf.float32)
                 when = seed, epoch, first + i
                 reported, rates = self._trace_step(
@@ -328,6 +329,7 @@ class Program:
         untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
         n_entries = sum(columns.shape[0] for columns in entries[:1])
         X = inputs_of(X, entries, self._n_columns, n_entries)
+        y = targets_of(y, X)
         raw = self.network.outputs(X, trained, untrained)
         losses = self._losses(y, raw, weight, numbers)
         return tf.stack(losses, axis=-1), self._trained.penalty(trained, numbers), raw[0]

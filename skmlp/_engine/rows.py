@@ -17,7 +17,7 @@ class Rows(NamedTuple):
     """Rows of all networks on the device, padded by rows of weight zero."""
 
     X: tf.Tensor  # (capacity, n_features) float32; of sparse ones, int32: see `row_arrays`
-    y: tf.Tensor  # (capacity, n_outputs) float32 or (capacity,) int32
+    y: tf.Tensor  # (capacity, n_outputs) float32 or (capacity,) int32; of an autoencoder, X
     weight: tf.Tensor  # (capacity,) float32
     offsets: list[int]  # where each network's rows begin
     n_rows: list[int]  # of each network
@@ -96,6 +96,14 @@ def inputs_of(
     return Joined([inputs, tf.bitcast(bits, tf.float32)]) if n_dense else inputs
 
 
+def targets_of(y: tf.Tensor, X: tf.Tensor | SparseInputs | Joined) -> tf.Tensor:
+    """A batch's targets; an autoencoder's are its inputs, which become dense here."""
+    if not isinstance(X, SparseInputs):
+        return y
+    are_spans = y.dtype == tf.int32 and y.shape.rank == X.spans.shape.rank  # no class indices
+    return X.dense() if are_spans else y
+
+
 def entries_of(sets: Sequence[EncodedData]) -> tuple[tf.Tensor, ...]:
     """Columns and values of the entries of sparse rows, (n,) each; () for dense rows.
 
@@ -120,7 +128,7 @@ def padding_of(data: EncodedData) -> tuple[Any, Any, Any]:
     row = row_arrays([data.rows(np.arange(1))])[0][0]
     if data.is_sparse:
         row[:2] = 0
-    return row, data.y[0], np.float32(0)
+    return row, row if data.y is data.X else data.y[0], np.float32(0)
 
 
 def padded(sets: Sequence[np.ndarray], row: Any, n_rows: int) -> np.ndarray:

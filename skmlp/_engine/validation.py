@@ -28,6 +28,7 @@ class ValidationRows:
 
     def __init__(self, program: Program, fits: Sequence[Fit]) -> None:
         self._program = program
+        self._fits = fits
         sets = [fit.validation for fit in fits if fit.validation is not None]
         self._n_rows = np.array([data.n_rows for data in sets])
         self._chunks: list[tuple[tf.Tensor, ...]] = []
@@ -37,8 +38,13 @@ class ValidationRows:
         distinct = list(dict.fromkeys(sets))
         which = np.array([distinct.index(data) for data in sets])
         which = tf.constant(which if len(sets) > 1 else which[0])
-        layers = program.recipe.network.layers_and_widths()
-        widest = max(layer.kind.values_of_row(width) for layer, width in layers)
+        network = program.recipe.network
+        stays_sparse = sets[0].is_sparse and network.takes_sparse()
+        widest = max(
+            layer.kind.values_of_row(width)
+            for layer, width in network.layers_and_widths()
+            if not (stays_sparse and layer.kind.keeps_sparse)
+        )
         of_all = min(MAX_ROWS_OF_ALL, max(MAX_VALUES // widest, 1))
         size = max(min(MAX_ROWS, of_all // len(sets)), 1)
         if any(watcher.wants_batches for fit in fits for watcher in fit.watchers):
@@ -47,7 +53,7 @@ class ValidationRows:
         capacity = min(size, rounded_up(n_rows))
         self._entries = entries_of(distinct)
         arrays = [
-            (X, data.y, data.unit_weight())
+            (X, X if data.y is data.X else data.y, data.unit_weight())
             for X, data in zip(row_arrays(distinct), distinct, strict=True)
         ]
         paddings = [padding_of(data) for data in distinct]
@@ -69,28 +75,41 @@ class ValidationRows:
         self, numbers: tf.Tensor, watchers: Sequence[Watcher]
     ) -> tuple[np.ndarray, list[np.ndarray]]:
         """For each network its losses, (networks, n_losses), penalty included in the first, and
-        raw outputs of its rows, (n_rows, n_outputs).
+        what its fit keeps of the raw outputs of its rows, (n_rows, ...).
         """
         listeners = [watcher for watcher in watchers if watcher.wants_batches]
         for watcher in watchers:
             watcher.on_test_begin()
         totals = np.zeros((len(self._n_rows), self._program.recipe.n_losses))
-        outputs, n_measured = [], np.zeros_like(self._n_rows)
+        outputs: list[list[np.ndarray]] = [[] for _ in self._fits]
+        n_measured = np.zeros_like(self._n_rows)
         for i, chunk in enumerate(self._chunks):
             for watcher in listeners:
                 watcher.on_test_batch_begin(i)
             of_chunk, penalty, raw = self._program.measure(chunk, numbers, self._entries)
             totals += of_chunk
-            outputs.append(raw)
-            n_measured = np.minimum(n_measured + raw.shape[1], self._n_rows)
+            n_before, n_measured = (
+                n_measured,
+                np.minimum(n_measured + raw.shape[1], self._n_rows),
+            )
+            for k, fit in enumerate(self._fits):
+                outputs[k].append(_kept(fit, raw[k], n_before[k], n_measured[k]))
             for watcher in listeners:
                 watcher.on_test_batch_end(i, float(totals[0, 0] / n_measured[0] + penalty[0]))
         losses = totals / self._n_rows[:, None]
         losses[:, 0] += penalty
         for watcher in watchers:
             watcher.on_test_end(float(losses[0, 0]))
-        raw = np.concatenate(outputs, axis=1)
-        return losses, [of_member[:n] for of_member, n in zip(raw, self._n_rows, strict=True)]
+        return losses, [np.concatenate(of_network) for of_network in outputs]
+
+
+def _kept(fit: Fit, raw: np.ndarray, start: int, end: int) -> np.ndarray:
+    """What a fit keeps of the raw outputs of its validation rows from `start` to `end`."""
+    raw = raw[: end - start]
+    if fit.keeps_raw:
+        return raw
+    assert fit.validation is not None
+    return fit.kept(fit.validation.rows(np.arange(start, end)), raw)
 
 
 def losses_of_outputs(recipe: Recipe, losses: Sequence[float]) -> dict[str, float]:

@@ -11,10 +11,13 @@ import numpy as np
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import encode_training_rows
 from skmlp._data.encoded import EncodedData
+from skmlp._data.sparse_rows import Matrix, dense
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.base import BaseNetwork
 from skmlp._network.activation_kinds import canonical
+from skmlp._network.activations import numpy_activation
 from skmlp._network.autoencoder import AutoencoderSpec
+from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.other_names import explains_names
 from skmlp._parameters.rules import activations, layer_units
 from skmlp._sklearn import fit_context
@@ -23,6 +26,8 @@ from skmlp._training.layers import train_layers
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from skmlp._engine.fit import Measure
 
 # Outside the class: inside, type checkers would take an annotated name for a parameter.
 LEARNED: tuple[str, ...] = ("n_features_in_", "feature_names_in_", "n_outputs_")
@@ -59,7 +64,8 @@ class BaseAutoencoder(BaseNetwork):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows, finite; converted once to dense float32, since they are targets too.
+            Training rows, finite; converted once to float32. Sparse rows stay sparse if at most
+            2% of their values are not zero; as targets, those of a batch are made dense.
         y : Ignored
             Present by convention.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -153,11 +159,11 @@ class BaseAutoencoder(BaseNetwork):
 
     def _encode_pairs(
         self, X: Any, y: Any, *, reset: bool, is_validation: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[Matrix, Matrix]:
         rows = encode_training_rows(self, X, reset=reset)
         return rows, rows
 
-    def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
+    def _encode_target(self, y: Matrix, *, reset: bool) -> Matrix:
         if self._has_cross_entropy() and not (y.min() >= 0 and y.max() <= 1):
             raise ValueError(
                 "'X' must lie in [0, 1] for a cross-entropy; got values from "
@@ -194,8 +200,15 @@ class BaseAutoencoder(BaseNetwork):
         return self.n_features_in_, activation
 
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
-        errors = np.square(predictions - data.y).mean(axis=1)
-        return -float(np.average(errors, weights=data.weight))
+        return float(np.average(row_scores(data.y, predictions), weights=data.weight))
+
+    def _validation_score(self, spec: NetworkSpec) -> Measure | None:
+        from skmlp._engine.fit import MeanOfRows  # imports TensorFlow
+
+        if self.scoring == "loss":
+            return None
+        activate = numpy_activation(spec.output_activation)
+        return MeanOfRows(lambda rows, raw: row_scores(rows.y, activate(raw.copy())))
 
     def _spec(self) -> AutoencoderSpec:
         """The network that the parameters describe, for the learned features."""
@@ -230,3 +243,8 @@ class BaseAutoencoder(BaseNetwork):
             masking=float(self.masking),
             activity_l1=float(self.activity_l1),
         )
+
+
+def row_scores(X: Matrix, predictions: np.ndarray) -> np.ndarray:
+    """Minus the mean squared error of each reconstructed row, (n_samples,)."""
+    return -np.square(predictions - dense(X)).mean(axis=1)

@@ -109,7 +109,7 @@ class CheckpointedNetwork(ReusingNetwork):
             "batch_size": repr(job.batch_size),
             "random_state": str(job.seed),
             "X": digest(arrays_of(data.X)),
-            "y": digest([data.y]),
+            "y": digest(arrays_of(data.y)),
             "sample_weight": digest([data.weight]),
             "validation data": digest(validation.arrays if validation else ()),
             "weights of the warm start": digest_of_start(job.start),

@@ -8,13 +8,14 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skmlp._data.arrays import output_dtype
-from skmlp._data.sparse_rows import dense
-from skmlp._estimators.autoencoder import BaseAutoencoder
+from skmlp._estimators.autoencoder import BaseAutoencoder, row_scores
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.inference import decoded, predictions, raw_outputs
 from skmlp._parameters.autoencoder import AutoencoderParameters, AutoencoderTrainingParameters
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.texts import with_shared_parts
+
+MAX_VALUES = 2**24  # of reconstructed rows that are compared at once
 
 
 @with_shared_parts
@@ -166,9 +167,13 @@ class MLPAutoencoder(BaseAutoencoder, AutoencoderTrainingParameters, Autoencoder
             At most 0; the lower, the less is a row like those of the training data.
         """
         state, rows = self._state_or_raise(), self._encode_features(X)
-        raw = raw_outputs(state.spec, state.weights, rows, output_dtype(X))
-        errors = predictions(state.spec, raw) - dense(rows)
-        return -np.square(errors).mean(axis=1)
+        dtype, size = output_dtype(X), max(MAX_VALUES // rows.shape[1], 1)
+        scores = []
+        for start in range(0, rows.shape[0], size):
+            chunk = rows[start : start + size]
+            raw = raw_outputs(state.spec, state.weights, chunk, dtype)
+            scores.append(row_scores(chunk, predictions(state.spec, raw)))
+        return np.concatenate(scores)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean of `score_samples`: minus the mean squared error of the reconstruction.

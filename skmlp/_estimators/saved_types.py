@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.compose import make_column_selector
 
+from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.table_inputs import CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
@@ -62,6 +63,7 @@ SAVED_TYPES = (
     ModelText,
     NumberInputs,
     Scale,
+    SparseEncoder,
     StackedLayer,
     TableEncoder,
     TabularSpec,

@@ -9,6 +9,7 @@ from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import (
     Tags,
@@ -16,12 +17,18 @@ from sklearn.utils import (
     check_consistent_length,
     check_random_state,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skmlp._checkpoints.learned import all_or_nothing
-from skmlp._data.arrays import check_total_weight, check_validation_rows, encode_weight
+from skmlp._data.arrays import (
+    check_n_entries,
+    check_total_weight,
+    check_validation_rows,
+    encode_weight,
+)
 from skmlp._data.encoded import EncodedData
-from skmlp._data.table_columns import as_table, frame_of
+from skmlp._data.sparse_rows import Matrix
+from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.stopping import StopReason
@@ -96,15 +103,16 @@ class BaseTabular(
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
             Training rows: numbers, booleans, categories, text labels and dates, with missing
-            values anywhere.
+            values anywhere. A sparse X of more than 100 columns stays sparse; its columns
+            that are mostly zero are scaled, but not centred or embedded.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets: numbers for a regressor; labels of any type, or a binary indicator
             matrix for several labels at once, for a classifier.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative.
-        X_val : DataFrame or array-like of shape (n_val, n_features), default=None
+        X_val : DataFrame, array-like or sparse matrix, (n_val, n_features), default=None
             Validation rows, which take the place of held-out ones.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of `X_val`.
@@ -165,10 +173,8 @@ class BaseTabular(
                 f"'y' must be given, since {name} requires y to be passed, but the target y is "
                 "None."
             )
-        X = frame_of(X)
-        self._check_table(X, reset=reset)
+        X = self._table(X, reset=reset)
         y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
-        X = as_table(X)
         check_consistent_length(X, y)
         weight = self._row_weight(encode_weight(sample_weight, X), y)
         check_total_weight(weight)
@@ -177,26 +183,16 @@ class BaseTabular(
             X, y, weight = safe_indexing(X, kept), y[kept], weight[kept]
         target = self._encode_target(y, reset=reset)
         if reset:
-            self._encoder = TableEncoder.learn(X, self.categorical_features, weight)
+            if issparse(X):
+                check_n_entries(X, "train on fewer rows")
+            encoder = SparseEncoder if issparse(X) else TableEncoder
+            self._encoder = encoder.learn(X, self.categorical_features, weight)
             if not self._encoder.n_inputs:
                 raise ValueError(
                     "'X' must have a column of numbers or of several categories; got "
                     f"{self.n_features_in_} of one category each."
                 )
         return EncodedData(self._encoder.encode(X), target, weight)
-
-    def _encode_features(self, X: Any) -> np.ndarray:
-        X = frame_of(X)
-        self._check_table(X, reset=False)
-        return self._encoder.encode(X)
-
-    def _check_table(self, X: Any, *, reset: bool) -> None:
-        if hasattr(X, "columns"):
-            if not X.shape[0]:
-                raise ValueError("'X' must have at least one row; got 0 sample(s).")
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        else:
-            validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
 
     def _train(
         self,
@@ -254,7 +250,7 @@ class BaseTabular(
                 stacklevel=5,
             )
 
-    def _raw_outputs(self, members: Sequence[FittedNetwork], rows: np.ndarray) -> np.ndarray:
+    def _raw_outputs(self, members: Sequence[FittedNetwork], rows: Matrix) -> np.ndarray:
         """Raw outputs of networks for encoded rows, (n_members, n_samples, n_units).
 
         They are float64, since targets may be far from 0.
@@ -263,7 +259,7 @@ class BaseTabular(
         def of_member(member: FittedNetwork) -> np.ndarray:
             return raw_outputs(member.spec, member.weights, rows, np.float32)
 
-        apply = in_threads if len(rows) >= MIN_ROWS_IN_THREADS else map
+        apply = in_threads if rows.shape[0] >= MIN_ROWS_IN_THREADS else map
         return np.array(list(apply(of_member, members)), dtype=np.float64)
 
     def _held_out_outputs(self, held_out: HeldOut) -> list[np.ndarray]:
@@ -291,6 +287,7 @@ class BaseTabular(
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags

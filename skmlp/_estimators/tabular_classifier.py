@@ -91,7 +91,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -107,7 +107,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -123,7 +123,7 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
             Rows.
 
         Returns

@@ -13,6 +13,8 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skmlp._data.encoded import EncodedData
+from skmlp._data.sparse_rows import Joined, Matrix, dense
+from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.table_inputs import bin_edges
 from skmlp._data.tables import TableEncoder
 from skmlp._network.spec import TargetScaling
@@ -49,6 +51,10 @@ class Ensemble(NamedTuple):
 # time for little gain.
 ENSEMBLES = ((8192, Ensemble(8, 4, 256)), (math.inf, Ensemble(6, 3, 224)))
 
+# Adam moves all weights in each step: those of sparse inputs in the first layer are bounded.
+MAX_SPARSE_WEIGHTS = 2**22
+MIN_FIRST_UNITS = 32
+
 HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
 
 
@@ -66,7 +72,7 @@ class TabularJobs(ABC):
     early_stopping: bool
     _activation: str
     _learning_rate: float
-    _encoder: TableEncoder
+    _encoder: TableEncoder | SparseEncoder
 
     @abstractmethod
     def _output_layer(self) -> tuple[int, str]:
@@ -135,7 +141,7 @@ class TabularJobs(ABC):
             splitter: Any = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
         else:
             splitter = KFold(n_folds, shuffle=True, random_state=seed)
-        folds = (fold for _, fold in splitter.split(data.X, strata))
+        folds = (fold for _, fold in splitter.split(data.weight, strata))
         return list(islice(folds, n_wanted))
 
     def _job(self, data: EncodedData, validation: EncodedData | None, n_rows: int) -> Job:
@@ -151,7 +157,7 @@ class TabularJobs(ABC):
             spec=self._spec(0, data.n_rows),
             data=data,
             validation=validation,
-            bin_edges=edges_of_columns(data.X[:, : self._encoder.n_numeric], data.weight),
+            bin_edges=edges_of_columns(self._numeric(data.X), data.weight),
             start=None,
             seed=0,
             epochs=epochs,
@@ -170,11 +176,19 @@ class TabularJobs(ABC):
             fades=True,
         )
 
+    def _numeric(self, rows: Matrix) -> np.ndarray:
+        """The standardised inputs, (n_samples, n_numeric)."""
+        start, n = self._encoder.n_sparse, self._encoder.n_numeric
+        if isinstance(rows, Joined):
+            return rows[..., start : start + n] if n else np.zeros((rows.shape[0], 0))
+        return dense(rows[:, start : start + n])
+
     def _spec(self, k: int, n_rows: int) -> TabularSpec:
         """Network k of an ensemble for so many rows."""
         sizes = self.hidden_layer_sizes
         if isinstance(sizes, str):
-            sizes = (ensemble_for(n_rows).units,) * 3
+            units = ensemble_for(n_rows).units
+            sizes = (first_units(self._encoder.n_sparse, units), units, units)
         n_outputs, output_activation = self._output_layer()
         exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
         return TabularSpec(
@@ -187,12 +201,18 @@ class TabularJobs(ABC):
             n_outputs=n_outputs,
             output_activation=output_activation,
             target_scaling=self._target_scaling(),
+            n_sparse=self._encoder.n_sparse,
         )
 
 
 def ensemble_for(n_rows: int) -> Ensemble:
     """The networks for so many rows."""
     return next(ensemble for limit, ensemble in ENSEMBLES if n_rows <= limit)
+
+
+def first_units(n_sparse: int, units: int) -> int:
+    """Units of the first hidden layer, fewer for many sparse inputs."""
+    return min(units, max(MAX_SPARSE_WEIGHTS // max(n_sparse, 1), MIN_FIRST_UNITS))
 
 
 def networks_by_held_out(jobs: Sequence[Job], first: int = 0) -> HeldOut:

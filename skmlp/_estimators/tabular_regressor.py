@@ -128,7 +128,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
             Rows.
         return_std : bool, default=False
             Whether to return standard deviations too.
@@ -176,7 +176,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
 
         Parameters
         ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
+        X : DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
             Rows.
 
         Returns

@@ -9,6 +9,7 @@ import numpy as np
 
 from skmlp._data.columns import NUMBER
 from skmlp._data.hashed_crosses import PRIME, hashes_of_column
+from skmlp._data.sparse_tables import SparseEncoder, not_exported
 from skmlp._data.table_columns import BOOLEANS, NUMBERS
 from skmlp._data.table_inputs import CLIP, FURTHEST, CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
@@ -18,8 +19,12 @@ from skmlp._export.columns import Column, Tensor, numbers, ops, side_by_side
 Make = Callable[[], Tensor]
 
 
-def encoded_table(encoder: TableEncoder, columns: Sequence[Column], step: str) -> Make:
+def encoded_table(
+    encoder: TableEncoder | SparseEncoder, columns: Sequence[Column], step: str
+) -> Make:
     """A function that makes the inputs of the tabular networks, as `TableEncoder.encode`."""
+    if isinstance(encoder, SparseEncoder):
+        raise ValueError(not_exported(encoder))
     scaled: list[tuple[Column, Scale]] = []
     indicators: list[Make] = []
     codes: list[Make] = []

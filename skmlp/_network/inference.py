@@ -94,8 +94,14 @@ def layer_outputs(
     widths = _values_of_row(spec)
     arrays = dict(zip(widths, weights, strict=True))
     n_samples = X.shape[0]
-    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // max(widths[layer.name] for layer, _ in steps))
-    makes_dense = is_sparse(X) and not spec.takes_sparse()
+    stays_sparse = is_sparse(X) and spec.takes_sparse()
+    makes_dense = is_sparse(X) and not stays_sparse
+    widest = max(
+        widths[layer.name]
+        for layer, _ in steps
+        if not (stays_sparse and layer.kind.keeps_sparse)
+    )
+    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // widest)
     if makes_dense:
         rows = min(rows, max(MAX_DENSE_VALUES // X.shape[1], 1))
     precision: DTypeLike = np.float32

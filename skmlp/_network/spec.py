@@ -227,9 +227,13 @@ class NetworkSpec(ABC):
         """Classes of layers that keep training from being compiled by XLA."""
         return sorted({name for layer in self.layers() for name in layer.kind.without_xla})
 
+    def sparse_inputs(self) -> set[str]:
+        """Names of the inputs that are sparse in sparse rows."""
+        return set(self.input_widths())
+
     def takes_sparse(self) -> bool:
         """Whether all that becomes of the inputs are products, so that rows may be sparse."""
-        kept = set(self.input_widths())
+        kept = self.sparse_inputs()
         for layer in self.layers():
             if not kept.isdisjoint(layer.sources):
                 if layer.kind.keeps_sparse:

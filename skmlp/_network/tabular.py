@@ -38,18 +38,19 @@ class TabularSpec(NetworkSpec):
     n_outputs: int
     output_activation: str
     target_scaling: TargetScaling | None = None
+    n_sparse: int = 0  # inputs of sparse rows, mostly zero
 
     def shape(self) -> tuple[int, ...]:
         n_features = sum(self.input_widths().values())
         return (n_features, *self.hidden_units, self.n_outputs)
 
     def input_widths(self) -> dict[str, int]:
-        widths = {"numeric": self.n_numeric, "indicators": self.n_indicators}
-        widths["codes"] = len(self.n_levels)
+        widths = {"sparse": self.n_sparse, "numeric": self.n_numeric}
+        widths |= {"indicators": self.n_indicators, "codes": len(self.n_levels)}
         return {name: width for name, width in widths.items() if width}
 
     def _made_layers(self) -> Iterator[Layer]:
-        inputs = [name for name in self.input_widths() if name != "codes"]
+        inputs = [name for name in self.input_widths() if name not in ("sparse", "codes")]
         if self.n_numeric:
             yield Layer("periodic", PeriodicEmbedding(), ("numeric",))
             yield Layer("piecewise", PiecewiseLinearEmbedding(N_BINS), ("numeric",))
@@ -60,8 +61,12 @@ class TabularSpec(NetworkSpec):
         if len(inputs) > 1:
             yield Layer("joined", Concatenate(), tuple(inputs))
             inputs = ["joined"]
-        yield Layer("scaling", Scaling(), tuple(inputs))
-        name = "scaling"
+        if inputs:
+            yield Layer("scaling", Scaling(), tuple(inputs))
+        name = "scaling" if inputs else "sparse"
+        if inputs and self.n_sparse:
+            yield Layer("beside_sparse", Concatenate(), ("sparse", "scaling"))
+            name = "beside_sparse"
         for i, units in enumerate(self.hidden_units, 1):
             yield Layer(f"hidden_{i}", NTKDense(units), (name,))
             name = f"activation_{i}"
@@ -75,6 +80,9 @@ class TabularSpec(NetworkSpec):
         output = NTKDense(self.n_outputs, is_output=True, starts_at_zero=starts_at_zero)
         yield Layer("output", output, (name,))
         yield Layer("prediction", self.final_layer(), ("output",))
+
+    def sparse_inputs(self) -> set[str]:
+        return {"sparse"}
 
     def structure(self) -> NetworkSpec:
         return replace(self, dropout=0.5 * (self.dropout > 0), target_scaling=None)

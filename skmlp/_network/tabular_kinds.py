@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,7 +59,6 @@ class NTKDense(Dense, Drawn):
 
     is_output: bool = False
     starts_at_zero: bool = False  # the kernel
-    takes_sparse: ClassVar[bool] = False
 
     def arrays(self, width: int) -> list[Array]:
         kernel, *bias = super().arrays(width)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from skmlp._data.encoded import EncodedData
+from skmlp._data.sparse_rows import dense
 from skmlp._engine.fit import Measure
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.objects import find_class
@@ -153,7 +154,7 @@ def _measure_of_output(metric: keras.metrics.Metric, spec: KerasSpec, output: in
 def _keras_measure(metric: keras.metrics.Metric, spec: NetworkSpec) -> Measure:
 
     def measure(data: EncodedData, raw: np.ndarray) -> float:
-        y = data.y
+        y = dense(data.y)
         if y.ndim == 1:
             y = y[:, None] if takes_indices(metric) else tf.one_hot(y, spec.n_outputs)
         elif spec.target_scaling:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._data.sparse_tables import SparseEncoder, not_exported
 from skmlp._data.table_columns import DATES, NUMBERS
 from skmlp._data.table_inputs import CLIP, FURTHEST, CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
@@ -17,8 +18,10 @@ from skmlp.onnx._inputs import codes, columns
 MISSING = ("None", "nan", "<NA>", "")
 
 
-def encoded_rows(encoder: TableEncoder, operator: Any, graph: Graph) -> Value:
+def encoded_rows(encoder: TableEncoder | SparseEncoder, operator: Any, graph: Graph) -> Value:
     """Inputs of the networks, (rows, inputs) float32."""
+    if isinstance(encoder, SparseEncoder):
+        raise NotInONNXError(not_exported(encoder))
     numeric: list[Value] = []
     indicators: list[Value] = []
     levels: list[Value] = []
