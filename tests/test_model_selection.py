@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -28,7 +29,8 @@ from skmlp import (
     WideDeepClassifier,
     WideDeepRegressor,
 )
-from skmlp._engine.loop import drawn_order, train
+from skmlp._engine.loop import train
+from skmlp._engine.places import drawn_order
 from skmlp._engine.program import Program
 from skmlp._engine.store import STORE
 from skmlp._training.calls import SearchCall, Task
@@ -212,19 +214,27 @@ def test_what_cannot_be_stacked_is_trained_alone(params):
         np.testing.assert_array_equal(ours.predict(X), theirs.fit(X, Y).predict(X))
 
 
+class Rows(NamedTuple):
+    """As much of a fit as is looked at to split a group."""
+
+    rows: int
+
+
 @pytest.mark.parametrize(
-    ("n_fits", "n_workers", "sizes", "room"),
+    ("n_fits", "n_workers", "n_sets", "sizes", "room"),
     [
-        (5, 1, [1] * 5, 1),  # too few to be worth their own program
-        (7, 1, [7], 8),
-        (30, 1, [30], 32),
-        (90, 1, [30, 30, 30], 32),
-        (90, 2, [23, 23, 23, 21], 24),  # enough stacks to keep both busy
-        (10, 2, [10], 12),
+        (5, 1, 1, [1] * 5, 1),  # too few to be worth their own program
+        (7, 1, 7, [7], 8),
+        (30, 1, 3, [30], 32),
+        (90, 1, 3, [90], 32),  # in three turns
+        (90, 1, 90, [30, 30, 30], 32),  # rows of all have no room
+        (90, 2, 3, [45, 45], 24),
+        (90, 2, 45, [23, 23, 23, 21], 24),  # enough stacks to keep both busy
+        (10, 2, 3, [10], 12),
     ],
 )
-def test_fits_are_split_into_few_stacks_of_few_sizes(n_fits, n_workers, sizes, room):
-    stacks = split(list(range(n_fits)), n_workers)
+def test_fits_are_split_into_few_stacks_of_few_sizes(n_fits, n_workers, n_sets, sizes, room):
+    stacks = split([Rows(i % n_sets) for i in range(n_fits)], n_workers)
     assert [len(stack.fits) for stack in stacks] == sizes
     assert {stack.n_members for stack in stacks} == {room}
 
@@ -258,10 +268,10 @@ def sizes_of_stacks(monkeypatch):
     """Number of networks in each stack, without the copies that fill it up."""
     sizes = []
 
-    def counted(program, fits, should_continue):
+    def counted(program, fits, *others):
         if program.n_members > 1:
             sizes.append(len(fits))
-        return train(program, fits, should_continue)
+        return train(program, fits, *others)
 
     monkeypatch.setattr("skmlp._training.stacks.train", counted)
     return sizes
@@ -499,7 +509,7 @@ def test_members_of_a_stack_keep_checkpoints_and_resume(tmp_path, monkeypatch):
         for i, estimator in enumerate(estimators)
     ]
     with monkeypatch.context() as patched:
-        patched.setattr("skmlp._engine.loop.drawn_order", killing)
+        patched.setattr("skmlp._engine.places.drawn_order", killing)
         with pytest.raises(KilledError):
             fit_together([clone(one) for one in saving], X, Y)
     assert {len(clone(one).load_checkpoint().loss_curve_) for one in saving} == {5}

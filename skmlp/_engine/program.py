@@ -115,9 +115,9 @@ class Program:
             self._held = None
         return has_changed
 
-    def place(self, rows: Sequence[EncodedData]) -> Rows:
-        """Put each network's rows on the device; rows that are one object, only once."""
-        return placed(list(dict.fromkeys(rows)), rows, self.capacity, self._weight)
+    def place(self, sets: Sequence[EncodedData], rows: Sequence[EncodedData]) -> Rows:
+        """Put distinct sets of rows on the device, among them each network's."""
+        return placed(sets, rows, self.capacity, self._weight)
 
     # Compiled work
 
@@ -144,8 +144,7 @@ class Program:
             Counts(*span, n - begin, steps, first, last - first, n_epochs)
             for span, n, steps in zip(spans, rows.n_rows, self.steps.tolist(), strict=True)
         ]
-        shares_rows = len(set(rows.offsets)) == 1
-        plan = self.plans.made(counts, orders[..., begin:], shares_rows=shares_rows)
+        plan = self.plans.made(counts, orders[..., begin:], shares_rows=rows.n_sets == 1)
         self._held = None
         self._trained.keep([])
         results, *moments = self._run_batches(

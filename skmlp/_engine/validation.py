@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skmlp._data.encoded import EncodedData
 from skmlp._engine.capacity import rounded_up
 from skmlp._engine.fit import Fit, Watcher
 from skmlp._engine.program import Program
@@ -22,11 +23,18 @@ MAX_VALUES = 2**21
 class ValidationRows:
     """The validation rows of all networks on the device, in chunks.
 
-    Chunks are batches where a watcher wants to hear of each. Networks whose rows are the same
-    object share them.
+    Chunks are batches where a watcher wants to hear of each. The networks' rows are among the
+    `distinct` ones. A stack's programs of up to `n_places` networks have chunks of one size,
+    since losses are summed in float32 within a chunk.
     """
 
-    def __init__(self, program: Program, fits: Sequence[Fit]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        fits: Sequence[Fit],
+        distinct: Sequence[EncodedData],
+        n_places: int,
+    ) -> None:
         self._program = program
         sets = [fit.validation for fit in fits if fit.validation is not None]
         self._n_rows = np.array([data.n_rows for data in sets])
@@ -34,16 +42,15 @@ class ValidationRows:
         self._entries: tuple[tf.Tensor, ...] = ()
         if not sets:
             return
-        distinct = list(dict.fromkeys(sets))
         which = np.array([distinct.index(data) for data in sets])
         which = tf.constant(which if len(sets) > 1 else which[0])
         layers = program.recipe.network.layers_and_widths()
         widest = max(layer.kind.values_of_row(width) for layer, width in layers)
         of_all = min(MAX_ROWS_OF_ALL, max(MAX_VALUES // widest, 1))
-        size = max(min(MAX_ROWS, of_all // len(sets)), 1)
+        size = max(min(MAX_ROWS, of_all // n_places), 1)
         if any(watcher.wants_batches for fit in fits for watcher in fit.watchers):
             size = program.recipe.batch_size
-        n_rows = int(max(self._n_rows))
+        n_rows = max(data.n_rows for data in distinct)
         capacity = min(size, rounded_up(n_rows))
         self._entries = entries_of(distinct)
         arrays = [

@@ -52,14 +52,12 @@ class PaddedFits:
         self._paddings = {recipe: Padding(recipe, units) for recipe in recipes if units}
         self.fits = [self._paddings[fit.recipe].padded(fit) if units else fit for fit in fits]
 
-    def without(self, networks: Sequence[FittedNetwork]) -> list[FittedNetwork]:
-        """The networks of the fits as they were given."""
+    def without(self, k: int, network: FittedNetwork) -> FittedNetwork:
+        """The network of fit `k` as it was given."""
         if not self._paddings:
-            return list(networks)
-        return [
-            self._paddings[fit.recipe].without(fit, network)
-            for fit, network in zip(self._given, networks, strict=True)
-        ]
+            return network
+        fit = self._given[k]
+        return self._paddings[fit.recipe].without(fit, network)
 
 
 class Padding:
