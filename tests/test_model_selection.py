@@ -240,7 +240,7 @@ def test_fits_are_split_into_few_stacks_of_few_sizes(n_fits, n_workers, n_sets, 
 
 
 def test_memory_of_a_stack_is_bounded(monkeypatch):
-    """Validation rows are measured in chunks: here of 10 rows of each of 6 networks."""
+    """Validation rows are measured in chunks: here of 16 rows of each of 6 networks."""
     chunks = []
     measure = Program.measure
 
@@ -250,10 +250,10 @@ def test_memory_of_a_stack_is_bounded(monkeypatch):
 
     estimators = several(clone(REGRESSOR).set_params(epochs=2))
     whole = fit_together([clone(one) for one in estimators], X, Y, X_val=X[:47], y_val=Y[:47])
-    monkeypatch.setattr("skmlp._engine.validation.MAX_ROWS_OF_ALL", 10 * SIZES[0])
+    monkeypatch.setattr("skmlp._engine.validation.MAX_ROWS_OF_ALL", 16 * SIZES[0])
     monkeypatch.setattr(Program, "measure", noted)
     parts = fit_together([clone(one) for one in estimators], X, Y, X_val=X[:47], y_val=Y[:47])
-    assert chunks == [10] * 10  # five chunks, twice
+    assert chunks == [16] * 6  # three chunks, twice
     for ours, theirs in zip(parts, whole, strict=True):
         np.testing.assert_allclose(
             ours.history_["val_loss"], theirs.history_["val_loss"], rtol=1e-5

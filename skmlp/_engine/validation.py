@@ -18,6 +18,9 @@ from skmlp._keras.tensorflow import tf
 MAX_ROWS = 8192
 MAX_ROWS_OF_ALL = 65_536
 MAX_VALUES = 2**21
+# A multiple of so many rows is measured. Functions such as `exp` give the last numbers of an
+# array, which fill no vector of the processor, other bits: they belong to no row.
+MULTIPLE = 16
 
 
 class ValidationRows:
@@ -47,11 +50,11 @@ class ValidationRows:
         layers = program.recipe.network.layers_and_widths()
         widest = max(layer.kind.values_of_row(width) for layer, width in layers)
         of_all = min(MAX_ROWS_OF_ALL, max(MAX_VALUES // widest, 1))
-        size = max(min(MAX_ROWS, of_all // n_places), 1)
+        size = _whole(min(MAX_ROWS, of_all // n_places))
         if any(watcher.wants_batches for fit in fits for watcher in fit.watchers):
             size = program.recipe.batch_size
         n_rows = max(data.n_rows for data in distinct)
-        capacity = min(size, rounded_up(n_rows))
+        capacity = min(size, _whole(rounded_up(n_rows)))
         self._entries = entries_of(distinct)
         arrays = [
             (X, data.y, data.unit_weight())
@@ -98,6 +101,11 @@ class ValidationRows:
             watcher.on_test_end(float(losses[0, 0]))
         raw = np.concatenate(outputs, axis=1)
         return losses, [of_member[:n] for of_member, n in zip(raw, self._n_rows, strict=True)]
+
+
+def _whole(n_rows: int) -> int:
+    """The next multiple, at least one."""
+    return max(-(-n_rows // MULTIPLE), 1) * MULTIPLE
 
 
 def losses_of_outputs(recipe: Recipe, losses: Sequence[float]) -> dict[str, float]:
