@@ -139,6 +139,7 @@ def test_padding_leaves_no_trace():
         {"normalization": "layer"},
         {"optimizer": "nadam"},
         {"optimizer": keras.optimizers.Adam(epsilon=0.0)},
+        {"optimizer": keras.optimizers.Ftrl(initial_accumulator_value=0.0)},
         {"verbose": 1},
         {"hidden_layer_sizes": ()},
     ],
