@@ -468,8 +468,8 @@ class TestMemory:
         placed = []
         place = Program.place
 
-        def watched(self, rows):
-            placed.append(place(self, rows))
+        def watched(self, sets, rows):
+            placed.append(place(self, sets, rows))
             return placed[-1]
 
         monkeypatch.setattr(Program, "place", watched)

@@ -34,9 +34,9 @@ REGRESSOR = MLPRegressor((4,), **SMALL)
 def sizes_of_stacks(monkeypatch):
     sizes = []
 
-    def counted(program, fits, should_continue):
+    def counted(program, fits, *others):
         sizes.append(len(fits))
-        return train(program, fits, should_continue)
+        return train(program, fits, *others)
 
     monkeypatch.setattr("skmlp._training.stacks.train", counted)
     return sizes

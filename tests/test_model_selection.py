@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -28,7 +29,8 @@ from skmlp import (
     WideDeepClassifier,
     WideDeepRegressor,
 )
-from skmlp._engine.loop import drawn_order, train
+from skmlp._engine.loop import train
+from skmlp._engine.places import drawn_order
 from skmlp._engine.program import Program
 from skmlp._engine.store import STORE
 from skmlp._training.calls import SearchCall, Task
@@ -212,25 +214,33 @@ def test_what_cannot_be_stacked_is_trained_alone(params):
         np.testing.assert_array_equal(ours.predict(X), theirs.fit(X, Y).predict(X))
 
 
+class Rows(NamedTuple):
+    """As much of a fit as is looked at to split a group."""
+
+    rows: int
+
+
 @pytest.mark.parametrize(
-    ("n_fits", "n_workers", "sizes", "room"),
+    ("n_fits", "n_workers", "n_sets", "sizes", "room"),
     [
-        (5, 1, [1] * 5, 1),  # too few to be worth their own program
-        (7, 1, [7], 8),
-        (30, 1, [30], 32),
-        (90, 1, [30, 30, 30], 32),
-        (90, 2, [23, 23, 23, 21], 24),  # enough stacks to keep both busy
-        (10, 2, [10], 12),
+        (5, 1, 1, [1] * 5, 1),  # too few to be worth their own program
+        (7, 1, 7, [7], 8),
+        (30, 1, 3, [30], 32),
+        (90, 1, 3, [90], 32),  # in three turns
+        (90, 1, 90, [30, 30, 30], 32),  # rows of all have no room
+        (90, 2, 3, [45, 45], 24),
+        (90, 2, 45, [23, 23, 23, 21], 24),  # enough stacks to keep both busy
+        (10, 2, 3, [10], 12),
     ],
 )
-def test_fits_are_split_into_few_stacks_of_few_sizes(n_fits, n_workers, sizes, room):
-    stacks = split(list(range(n_fits)), n_workers)
+def test_fits_are_split_into_few_stacks_of_few_sizes(n_fits, n_workers, n_sets, sizes, room):
+    stacks = split([Rows(i % n_sets) for i in range(n_fits)], n_workers)
     assert [len(stack.fits) for stack in stacks] == sizes
     assert {stack.n_members for stack in stacks} == {room}
 
 
 def test_memory_of_a_stack_is_bounded(monkeypatch):
-    """Validation rows are measured in chunks: here of 10 rows of each of 6 networks."""
+    """Validation rows are measured in chunks: here of 16 rows of each of 6 networks."""
     chunks = []
     measure = Program.measure
 
@@ -240,10 +250,10 @@ def test_memory_of_a_stack_is_bounded(monkeypatch):
 
     estimators = several(clone(REGRESSOR).set_params(epochs=2))
     whole = fit_together([clone(one) for one in estimators], X, Y, X_val=X[:47], y_val=Y[:47])
-    monkeypatch.setattr("skmlp._engine.validation.MAX_ROWS_OF_ALL", 10 * SIZES[0])
+    monkeypatch.setattr("skmlp._engine.validation.MAX_ROWS_OF_ALL", 16 * SIZES[0])
     monkeypatch.setattr(Program, "measure", noted)
     parts = fit_together([clone(one) for one in estimators], X, Y, X_val=X[:47], y_val=Y[:47])
-    assert chunks == [10] * 10  # five chunks, twice
+    assert chunks == [16] * 6  # three chunks, twice
     for ours, theirs in zip(parts, whole, strict=True):
         np.testing.assert_allclose(
             ours.history_["val_loss"], theirs.history_["val_loss"], rtol=1e-5
@@ -258,10 +268,10 @@ def sizes_of_stacks(monkeypatch):
     """Number of networks in each stack, without the copies that fill it up."""
     sizes = []
 
-    def counted(program, fits, should_continue):
+    def counted(program, fits, *others):
         if program.n_members > 1:
             sizes.append(len(fits))
-        return train(program, fits, should_continue)
+        return train(program, fits, *others)
 
     monkeypatch.setattr("skmlp._training.stacks.train", counted)
     return sizes
@@ -439,8 +449,8 @@ WATCHED = "GridSearchCV trains its fits one by one: callbacks watch one network.
         ({}, {"learning_rate": [0.01]}, "2 of 2 fits one by one: fewer than 6 have one shape."),
         (
             {},
-            {**RATES, "optimizer": ["adam", "ftrl"]},
-            "GridSearchCV trained 6 of 12 fits one by one: stacks have no Ftrl.",
+            {**RATES, "optimizer": ["adam", "nadam"]},
+            "GridSearchCV trained 6 of 12 fits one by one: stacks have no Nadam.",
         ),
         (
             {},
@@ -459,15 +469,15 @@ def test_fits_that_are_trained_one_by_one_are_counted_in_a_line(params, grid, sa
 
 
 def test_a_line_for_a_wide_optimizer(capsys):
-    params = {"epochs": 1, "wide_features": [0], "wide_optimizer": "ftrl"}
+    params = {"epochs": 1, "wide_features": [0], "wide_optimizer": "nadam"}
     wide = WideDeepRegressor((8,), **{**SMALL, **params})
     GridSearchCV(wide, RATES, cv=2, refit=False, verbose=1).fit(X, Y)
-    assert ALL + "stacks have no Ftrl." in capsys.readouterr().out
+    assert ALL + "stacks have no Nadam." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     "wide_optimizer",
-    ["rmsprop", keras.optimizers.SGD(0.003, momentum=0.5)],
+    ["ftrl", keras.optimizers.SGD(0.003, momentum=0.5)],
     ids=["name", "object"],
 )
 def test_wide_optimizers_in_stacks(wide_optimizer):
@@ -499,7 +509,7 @@ def test_members_of_a_stack_keep_checkpoints_and_resume(tmp_path, monkeypatch):
         for i, estimator in enumerate(estimators)
     ]
     with monkeypatch.context() as patched:
-        patched.setattr("skmlp._engine.loop.drawn_order", killing)
+        patched.setattr("skmlp._engine.places.drawn_order", killing)
         with pytest.raises(KilledError):
             fit_together([clone(one) for one in saving], X, Y)
     assert {len(clone(one).load_checkpoint().loss_curve_) for one in saving} == {5}

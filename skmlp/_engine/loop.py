@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from operator import is_not
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.fit import Fit, JointMeasure, Training
+from skmlp._engine.fit import Fit, JointMeasure
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.places import Places, RowSets
 from skmlp._engine.program import Program
 from skmlp._engine.stopping import StopReason
-from skmlp._engine.validation import ValidationRows, losses_of_outputs
+from skmlp._engine.validation import losses_of_outputs
 from skmlp._network.inference import raw_outputs
 
 # The lowest of many joint losses is low by chance too.
@@ -29,7 +29,8 @@ def train(
     program: Program,
     fits: Sequence[Fit],
     should_continue: Callable[[], bool] = lambda: True,
-) -> list[FittedNetwork]:
+    sets: RowSets | None = None,
+) -> list[FittedNetwork | None]:
     """Train fits whose epochs have equally many batches; each ends by its own rules.
 
     Each epoch: 1. set its learning rate; 2. train on every batch, in a new order; 3. measure
@@ -40,38 +41,28 @@ def train(
     otherwise the last epoch's. The best epoch has the highest validation score or the lowest
     training loss; of two equal epochs, the later wins. A fit whose state has begun resumes.
 
-    `should_continue` is asked before each epoch. If it says no, the networks of unfinished fits
-    are missing from the result.
+    `should_continue` is asked before each epoch. If it says no, unfinished fits have None for a
+    network, and a state that another call resumes, in any program of their recipe. All calls
+    for a stack are given its `sets` of rows; None stands for those of `fits`.
     """
-    return _Loop(program, fits).run(should_continue)
+    return _Loop(program, fits, sets).run(should_continue)
 
 
-def rehearse(program: Program, fits: Sequence[Fit]) -> None:
+def rehearse(program: Program, fits: Sequence[Fit], sets: RowSets | None = None) -> None:
     """Call all that `train` calls, once, so that it is compiled: one batch of one epoch."""
-    _Loop(program, fits).rehearse()
+    _Loop(program, fits, sets).rehearse()
 
 
 class _Loop:
-    """Fits in a program, and how far each has come.
+    """Fits in a program, and how far each has come."""
 
-    Copies of the last fit fill up the program. They, and fits that have ended, are trained
-    beside the others, without a result.
-    """
-
-    def __init__(self, program: Program, fits: Sequence[Fit]) -> None:
+    def __init__(
+        self, program: Program, fits: Sequence[Fit], sets: RowSets | None = None
+    ) -> None:
         self._program, self._fits = program, fits
-        filled = [*fits, *[fits[-1]] * (program.n_members - len(fits))]
-        _load(program, filled)
-        self._rows = program.place([fit.rows for fit in filled])
-        self._rows = self._rows._replace(n_rows=[fit.n_rows for fit in filled])
-        self._validation = ValidationRows(program, filled)
-        self._filled = filled
-        self._of_fits = [fit.numbers for fit in filled]
-        self._numbers = program.numbers(self._of_fits)
-        self._seeds = [fit.state.seed for fit in filled]
-        self._trainings = [Training(program, k, fit) for k, fit in enumerate(fits)]
-        self._watchers = [watcher for fit in fits for watcher in fit.watchers]
-        self._epochs = [fit.state.epochs for fit in filled]  # of this call, to run next
+        self._places = Places(program, fits, sets or RowSets.of(fits, program.n_members))
+        self._trainings = self._places.trainings
+        self._epochs = [fit.state.epochs for fit in fits]  # of this call, to run next
         self._logs: list[dict[str, float]] = [{} for _ in fits]
         self._ended: dict[int, FittedNetwork] = {}
         self._seconds = math.inf  # of an epoch
@@ -80,7 +71,7 @@ class _Loop:
             n_epochs = fits[0].epochs - self._epochs[0]
             program.plans.expect(n_epochs, is_compiled=program.traces > 0)
 
-    def run(self, should_continue: Callable[[], bool]) -> list[FittedNetwork]:
+    def run(self, should_continue: Callable[[], bool]) -> list[FittedNetwork | None]:
         try:
             for k, fit in enumerate(self._fits):
                 first = [watcher.on_begin(self._trainings[k]) for watcher in fit.watchers]
@@ -95,15 +86,12 @@ class _Loop:
             for fit in self._fits:
                 fit.state.reason = fit.state.reason or StopReason.INTERRUPTED
             self._end()
-        return [self._ended[k] for k in sorted(self._ended)]
+        for k in self._going():
+            self._places.take_out(k)
+        return [self._ended.get(k) for k in range(len(self._fits))]
 
     def rehearse(self) -> None:
-        epochs = [0] * self._program.n_members
-        spans = list(zip(epochs, self._seeds, strict=True))
-        orders = self._orders(epochs)[None]
-        self._program.run_batches(self._rows, orders, spans, (0, 1), self._numbers)
-        if self._validation:
-            self._validation.measure(self._numbers, ())
+        self._places.rehearse()
 
     def _going(self) -> list[int]:
         return [k for k in range(len(self._fits)) if k not in self._ended]
@@ -123,10 +111,11 @@ class _Loop:
     def _run_epochs(self, n_epochs: int) -> None:
         """Run epochs in one call: several only of one fit, whose last one may fail early."""
         self._begin_epoch()
-        self._renew_numbers()
+        self._places.renew_numbers()
         entered = [self._entered(k) for k in range(len(self._fits))]
         began = time.perf_counter()
-        for reported, reached in self._train_epochs(n_epochs):
+        going, epochs = self._going(), list(self._epochs)
+        for reported, reached in self._places.train_epochs(going, epochs, n_epochs):
             self._after_epoch(entered, reported, reached)
             entered = list(reached)
             if self._fits[0].state.reason is not None:
@@ -170,75 +159,10 @@ class _Loop:
             for watcher in self._fits[k].watchers:
                 watcher.on_epoch_begin(self._epochs[k])
 
-    def _renew_numbers(self) -> None:
-        """Hand over the numbers of the fits if a watcher has changed them."""
-        numbers = [fit.numbers for fit in self._filled]
-        if any(map(is_not, numbers, self._of_fits)):
-            self._of_fits, self._numbers = numbers, self._program.numbers(numbers)
-
     def _entered(self, k: int) -> np.ndarray:
         """The weights before an epoch, which only a watcher with a live model changes."""
         fit = self._fits[k]
         return self._trainings[k].now() if has_live_model(fit) else fit.state.now
-
-    def _train_epochs(self, n_epochs: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Of each epoch the learning rates and mean losses, (networks, 1 + n_losses), and
-        snapshots after it.
-
-        It runs batch by batch only if a watcher asks for it.
-        """
-        program, rows = self._program, self._rows
-        before = [fit.state.epochs_before for fit in self._fits]
-        epochs = [sum(pair) for pair in zip(before, self._epochs, strict=False)]
-        epochs += [0] * (program.n_members - len(epochs))
-        orders = np.stack(
-            [self._orders([epoch + i for epoch in epochs]) for i in range(n_epochs)]
-        )
-        spans = list(zip(epochs, self._seeds, strict=True))
-        program.network.reset(self._seeds[0], epochs[0])  # in stacks it has no effect
-        n_rows, n_batches = np.array(rows.n_rows)[:, None], self._fits[0].n_batches
-
-        def run(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-            return program.run_batches(rows, orders, spans, (first, last), self._numbers)
-
-        if not any(watcher.wants_batches for watcher in self._watchers):
-            reported, reached = run(0, n_batches)
-            reported[..., 1:] /= n_rows
-            yield from zip(reported, reached, strict=True)
-            return
-        sums, n_seen = np.zeros((program.n_members, program.recipe.n_losses)), 0
-        for batch in range(n_batches):
-            self._tell_of_batch(batch, None)
-            (reported,), (reached,) = run(batch, batch + 1)
-            sums += reported[:, 1:]
-            n_seen = np.minimum(n_seen + program.recipe.batch_size, n_rows)
-            if self._tell_of_batch(batch, float(sums[0, 0] / n_seen[0, 0])):
-                break
-        yield np.hstack([reported[:, :1], sums / n_seen]), reached
-
-    def _tell_of_batch(self, batch: int, loss: float | None) -> bool:
-        """Tell watchers that a batch begins, or how it ended; whether one asks to stop."""
-        listeners = [watcher for watcher in self._watchers if watcher.wants_batches]
-        if loss is None:
-            for watcher in listeners:
-                watcher.on_batch_begin(batch)
-            return False
-        asked = [watcher.on_batch_end(batch, loss) for watcher in listeners]
-        return any(asked)
-
-    def _orders(self, epochs: Sequence[int]) -> np.ndarray:
-        """Each network's rows in the order of training, (networks, batches times batch size);
-        rows of padding fill up the last batch.
-        """
-        program = self._program
-        shape = program.n_members, self._fits[0].n_batches * program.recipe.batch_size
-        orders = np.full(shape, program.capacity - 1, np.int32)
-        for k in self._going():
-            fit, n_rows = self._fits[k], self._rows.n_rows[k]
-            order = drawn_order(fit.state.seed, epochs[k], n_rows, shuffle=fit.shuffle)
-            order = order if fit.index is None else fit.index[order]
-            orders[k, :n_rows] = self._rows.offsets[k] + order
-        return orders
 
     def _add_metrics(self, k: int, reached: np.ndarray) -> None:
         """Add the metrics of the training rows to the logs."""
@@ -250,10 +174,10 @@ class _Loop:
 
     def _validate(self) -> dict[int, float]:
         """Scores of the fits whose loss is finite; all measures are added to the logs."""
-        if not self._validation:
+        measured = self._places.measure()
+        if measured is None:
             return {}
-        scores = {}
-        losses, kept = self._validation.measure(self._numbers, self._watchers)
+        scores, (losses, kept) = {}, measured
         for k in self._going():
             fit, logs = self._fits[k], self._logs[k]
             logs["val_loss"] = loss = float(losses[k, 0])
@@ -311,44 +235,3 @@ def _is_seen(fit: Fit) -> bool:
     """Whether anything looks at the network between two epochs, or sets its learning rate."""
     between = fit.watchers, fit.validation, fit.metrics, fit.checkpoint, fit.epoch_rate
     return any(between)
-
-
-def _load(program: Program, fits: Sequence[Fit]) -> None:
-    """Set the program to where each fit begins or resumes."""
-    for fit in fits:
-        if fit.state.best is None:
-            fit.state.begin(_first_snapshot(program, fit))
-    states = [fit.state for fit in fits]
-    program.restore([state.now for state in states])
-    program.load_optimizer([state.optimizer for state in states])
-    rates = [
-        fit.learning_rate if fit.state.learning_rate is None else fit.state.learning_rate
-        for fit in fits
-    ]
-    program.learning_rates = np.array(rates, np.float32)
-
-
-def _first_snapshot(program: Program, fit: Fit) -> np.ndarray:
-    """Weights and averages that training begins with."""
-    network, flat = program.network, fit.state.now
-    if flat is None:
-        flat = network.flat(fit.first_weights(network.built_weights))
-    numbers, averages = np.split(flat, [network.n_numbers])
-    if not program.recipe.has_ema:
-        return numbers
-    return np.concatenate(
-        [numbers, averages if averages.size else numbers[: network.n_trained]]
-    )
-
-
-def drawn_order(seed: int, epoch: int, n_rows: int, *, shuffle: bool) -> np.ndarray:
-    """The rows of an epoch in the order of training, (n_rows,).
-
-    The epoch's number is the counter of the generator, so that training in one go and in
-    parts draws the same orders.
-    """
-    order = np.arange(n_rows)
-    if shuffle:
-        bits = np.random.Philox(key=seed, counter=[0, 0, 0, epoch])
-        np.random.Generator(bits).shuffle(order)
-    return order

@@ -23,11 +23,10 @@ from skmlp._engine.compiled import Compiled, Constant, has_bits_of
 from skmlp._engine.network import Network
 from skmlp._engine.optimizer import State, assign
 from skmlp._engine.plans import Counts, Plans
-from skmlp._engine.recipe import Numbers, Recipe, beside
+from skmlp._engine.recipe import Numbers, Recipe
 from skmlp._engine.rows import Rows, inputs_of, placed, targets_of
-from skmlp._engine.schedules import flat_cosine
-from skmlp._engine.trained import TrainedArrays
-from skmlp._keras.tensorflow import keras, tf
+from skmlp._engine.step import Step
+from skmlp._keras.tensorflow import tf
 
 # Numbers of X
 NUMBERS_OF_BLOCK = 2**18
@@ -45,11 +44,8 @@ class Program:
         self._lead = () if n_members == 1 else (n_members,)
         self.network = Network(recipe.network, recipe.cut)
         self._n_columns = sum(self.network.input_widths.values())
-        self._trained = TrainedArrays(self.network, recipe, self._lead)
-        self._untrained = [
-            keras.Variable(np.zeros((*self._lead, *array.initial.shape), np.float32))
-            for array in self.network.untrained
-        ]
+        self._step = Step(self.network, recipe, self._lead)
+        self._trained, self._untrained = self._step.trained, self._step.untrained
         self._held: np.ndarray | None = None  # snapshots of the values, if they are known
         self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
@@ -95,7 +91,7 @@ class Program:
 
     def snapshots(self) -> np.ndarray:
         """Weights and averages as they are now, (networks, n_values)."""
-        return np.reshape(self._snapshot().numpy(), (self.n_members, -1))
+        return np.reshape(self._step.snapshot().numpy(), (self.n_members, -1))
 
     def load_optimizer(self, states: Sequence[State]) -> None:
         """Set each network's number of steps and optimizer state; () is a fresh one."""
@@ -115,9 +111,9 @@ class Program:
             self._held = None
         return has_changed
 
-    def place(self, rows: Sequence[EncodedData]) -> Rows:
-        """Put each network's rows on the device; rows that are one object, only once."""
-        return placed(list(dict.fromkeys(rows)), rows, self.capacity, self._weight)
+    def place(self, sets: Sequence[EncodedData], rows: Sequence[EncodedData]) -> Rows:
+        """Put distinct sets of rows on the device, among them each network's."""
+        return placed(sets, rows, self.capacity, self._weight)
 
     # Compiled work
 
@@ -144,8 +140,7 @@ class Program:
             Counts(*span, n - begin, steps, first, last - first, n_epochs)
             for span, n, steps in zip(spans, rows.n_rows, self.steps.tolist(), strict=True)
         ]
-        shares_rows = len(set(rows.offsets)) == 1
-        plan = self.plans.made(counts, orders[..., begin:], shares_rows=shares_rows)
+        plan = self.plans.made(counts, orders[..., begin:], shares_rows=rows.n_sets == 1)
         self._held = None
         self._trained.keep([])
         results, *moments = self._run_batches(
@@ -207,7 +202,7 @@ class Program:
             reported, rates = self._trace_batches(
                 rows, orders, i, n_batches, when, rates, of_epoch, numbers
             )
-            return tf.concat([reported, self._snapshot()], axis=-1), rates
+            return tf.concat([reported, self._step.snapshot()], axis=-1), rates
 
         if self.plans.max_epochs == 1:
             result, _ = epoch_of(0, rates)
@@ -255,7 +250,7 @@ class Program:
                 y = targets_of(y, X)
                 n_in_batch = tf.cast(n_left, tf.float32)
                 when = seed, epoch, first + i
-                reported, rates = self._trace_step(
+                reported, rates = self._step.train(
                     X, y, weight, n_in_batch, when, rates, steps + i, numbers
                 )
                 return i + 1, totals + reported, rates
@@ -271,39 +266,6 @@ class Program:
         else:
             _, totals, rates = block(*begin)
         return tf.concat([rates[..., None], totals], axis=-1), rates
-
-    def _trace_step(self, X, y, weight, n_in_batch, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
-        """One batch: losses times its number of rows, and the learning rates of the step."""
-        # 3. Forward: the rows' mean loss, a short last batch by its true size. Networks share
-        # nothing, so the gradient of the sum of their losses is each one's.
-        share = weight / beside(n_in_batch, weight)
-        fading, dropout = None, numbers.dropout
-        if self.recipe.fades:
-            fading = flat_cosine(
-                tf.cast(steps, tf.float32) - numbers.first_step, numbers.decay_steps
-            )
-            dropout *= fading[..., None]
-        values = self._trained.values()
-        untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
-        with tf.GradientTape() as tape:
-            tape.watch(values)
-            trained = self._trained.arrays(values)
-            raw, moved, of_layers = self.network.outputs_in_training(
-                X, trained, untrained, weight, share, dropout, when
-            )
-            total, *parts = self._losses(y, raw, share, numbers)
-            loss = sum(of_layers, total + self._trained.penalty(trained, numbers))
-        # 4. Backward and update.
-        gradients = tape.gradient(loss, values, unconnected_gradients="zero")
-        schedule = self.recipe.groups[0].schedule
-        if schedule is not None:
-            rates = schedule(steps, numbers)
-        self._trained.step(gradients, rates, steps, numbers, fading)
-        for variable, before, after in zip(self._untrained, untrained, moved, strict=True):
-            if after is not before:  # frozen arrays are many numbers
-                assign([variable], [after])
-        reported = tf.stack([loss, *parts], axis=-1)
-        return reported * beside(n_in_batch, reported), rates
 
     def _batches_in_block(self) -> int:
         """Batches whose rows are gathered at once.
@@ -325,43 +287,7 @@ class Program:
         self.traces += 1
         numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
         X, y, weight = (tf.gather(rows, which) for rows in (X, y, weight))
-        trained = self._trained.arrays(self._trained.measured_values())
-        untrained = [tf.convert_to_tensor(variable.value) for variable in self._untrained]
         n_entries = sum(columns.shape[0] for columns in entries[:1])
         X = inputs_of(X, entries, self._n_columns, n_entries)
         y = targets_of(y, X)
-        raw = self.network.outputs(X, trained, untrained)
-        losses = self._losses(y, raw, weight, numbers)
-        return tf.stack(losses, axis=-1), self._trained.penalty(trained, numbers), raw[0]
-
-    def _losses(
-        self, y: tf.Tensor, raw: Sequence[tf.Tensor], weight: tf.Tensor, numbers: Numbers
-    ) -> list[tf.Tensor]:
-        """Sums of the rows' losses, without penalty, each (...,): the total, then one per
-        output if there are several.
-        """
-        several, weights = self.recipe.sum_of_losses, numbers.loss_weights
-        if several is None:
-            of_outputs = [self._losses_of_rows(y, output) for output in raw]
-        else:
-            of_outputs, weights = several.parts(y, raw[0]), several.weights
-        losses = [tf.reduce_sum(of_rows * weight, axis=-1) for of_rows in of_outputs]
-        if len(losses) == 1:
-            return losses
-        parts = tf.stack(losses, axis=-1)
-        return [tf.reduce_sum(weights * parts, axis=-1), *losses]
-
-    def _losses_of_rows(self, y: tf.Tensor, raw: tf.Tensor) -> tf.Tensor:
-        """Losses, (..., rows)."""
-        if not self._lead:
-            return self.recipe.loss_on_raw(y, raw)
-        y = tf.reshape(y, [-1, *y.shape[len(self._lead) + 1 :]])
-        losses = self.recipe.loss_on_raw(y, tf.reshape(raw, [-1, raw.shape[-1]]))
-        return tf.reshape(losses, tf.shape(raw)[:-1])
-
-    def _snapshot(self) -> tf.Tensor:
-        """Vectors, (..., n_values)."""
-        trained = self._trained.vector()
-        flat = [tf.reshape(v.value, (*self._lead, -1)) for v in self._untrained]
-        averages = [self._trained.averages_vector()] if self.recipe.has_ema else []
-        return tf.concat([trained, *flat, *averages], axis=-1)
+        return self._step.measure(X, y, weight, numbers)

@@ -21,6 +21,7 @@ class Rows(NamedTuple):
     weight: tf.Tensor  # (capacity,) float32
     offsets: list[int]  # where each network's rows begin
     n_rows: list[int]  # of each network
+    n_sets: int  # distinct ones
     entries: tuple[tf.Tensor, ...]  # of sparse rows: columns and values
 
 
@@ -30,7 +31,7 @@ def placed(
     capacity: int,
     weight_tensor: Callable[[np.ndarray], tf.Tensor],
 ) -> Rows:
-    """The rows of each network, of which `sets` are the distinct ones.
+    """The rows of each network, which are all among the distinct `sets`.
 
     Weights mostly are those of the call before, so the program makes their tensor.
     """
@@ -48,6 +49,7 @@ def placed(
         weight_tensor(padded(weight, no_weight, capacity)),
         [starts[data] for data in rows],
         [data.n_rows for data in rows],
+        len(sets),
         entries_of(sets),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skmlp._data.encoded import EncodedData
 from skmlp._engine.capacity import rounded_up
 from skmlp._engine.fit import Fit, Watcher
 from skmlp._engine.program import Program
@@ -17,16 +18,26 @@ from skmlp._keras.tensorflow import tf
 MAX_ROWS = 8192
 MAX_ROWS_OF_ALL = 65_536
 MAX_VALUES = 2**21
+# A multiple of so many rows is measured. Functions such as `exp` give the last numbers of an
+# array, which fill no vector of the processor, other bits: they belong to no row.
+MULTIPLE = 16
 
 
 class ValidationRows:
     """The validation rows of all networks on the device, in chunks.
 
-    Chunks are batches where a watcher wants to hear of each. Networks whose rows are the same
-    object share them.
+    Chunks are batches where a watcher wants to hear of each. The networks' rows are among the
+    `distinct` ones. A stack's programs of up to `n_places` networks have chunks of one size,
+    since losses are summed in float32 within a chunk.
     """
 
-    def __init__(self, program: Program, fits: Sequence[Fit]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        fits: Sequence[Fit],
+        distinct: Sequence[EncodedData],
+        n_places: int,
+    ) -> None:
         self._program = program
         self._fits = fits
         sets = [fit.validation for fit in fits if fit.validation is not None]
@@ -35,7 +46,6 @@ class ValidationRows:
         self._entries: tuple[tf.Tensor, ...] = ()
         if not sets:
             return
-        distinct = list(dict.fromkeys(sets))
         which = np.array([distinct.index(data) for data in sets])
         which = tf.constant(which if len(sets) > 1 else which[0])
         network = program.recipe.network
@@ -46,11 +56,11 @@ class ValidationRows:
             if not (stays_sparse and layer.kind.keeps_sparse)
         )
         of_all = min(MAX_ROWS_OF_ALL, max(MAX_VALUES // widest, 1))
-        size = max(min(MAX_ROWS, of_all // len(sets)), 1)
+        size = _whole(min(MAX_ROWS, of_all // n_places))
         if any(watcher.wants_batches for fit in fits for watcher in fit.watchers):
             size = program.recipe.batch_size
-        n_rows = int(max(self._n_rows))
-        capacity = min(size, rounded_up(n_rows))
+        n_rows = max(data.n_rows for data in distinct)
+        capacity = min(size, _whole(rounded_up(n_rows)))
         self._entries = entries_of(distinct)
         arrays = [
             (X, X if data.y is data.X else data.y, data.unit_weight())
@@ -110,6 +120,11 @@ def _kept(fit: Fit, raw: np.ndarray, start: int, end: int) -> np.ndarray:
         return raw
     assert fit.validation is not None
     return fit.kept(fit.validation.rows(np.arange(start, end)), raw)
+
+
+def _whole(n_rows: int) -> int:
+    """The next multiple, at least one."""
+    return max(-(-n_rows // MULTIPLE), 1) * MULTIPLE
 
 
 def losses_of_outputs(recipe: Recipe, losses: Sequence[float]) -> dict[str, float]:

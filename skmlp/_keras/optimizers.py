@@ -12,7 +12,17 @@ from skmlp._keras.tensorflow import keras
 
 DEFAULT_LEARNING_RATE = 1e-3
 # Keras's optimizers that update each number by its own gradient alone
-ELEMENTWISE = ("SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Lion")
+ELEMENTWISE = (
+    "SGD",
+    "RMSprop",
+    "Adam",
+    "AdamW",
+    "Adagrad",
+    "Adadelta",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+)
 CLIPPINGS = ("clipvalue", "clipnorm", "global_clipnorm")
 # Parameters of estimators that are settings of their optimizer.
 OF_OPTIMIZERS = ("momentum", "nesterov", "weight_decay", *CLIPPINGS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +27,20 @@ def takes_padding(fits: Sequence[Fit]) -> bool:
     """Whether units of padding change nothing in how fits of one recipe are trained."""
     recipe = fits[0].recipe
     builds = [group.build_optimizer for group in recipe.groups if group.build_optimizer]
-    return (
+    may_be_padded = (
         can_be_padded(fits[0].spec)
         and len(builds) == 1
         and recipe.groups[0].is_elementwise
         and not (recipe.fades or recipe.cut)
         and not any(fit.watchers or fit.checkpoint for fit in fits)
-        and getattr(builds[0](), "epsilon", 1) > 0  # or else a padded step would be 0 / 0
     )
+    return may_be_padded and _moves_by_zero(builds[0]())
+
+
+def _moves_by_zero(optimizer: Any) -> bool:
+    """Whether a step with a gradient of zero is zero, not 0 / 0."""
+    of_ftrl = type(optimizer).__name__ == "Ftrl"
+    return getattr(optimizer, "initial_accumulator_value" if of_ftrl else "epsilon", 1) > 0
 
 
 def padded_recipe(recipe: Recipe, units: Units) -> Recipe:
@@ -52,14 +59,12 @@ class PaddedFits:
         self._paddings = {recipe: Padding(recipe, units) for recipe in recipes if units}
         self.fits = [self._paddings[fit.recipe].padded(fit) if units else fit for fit in fits]
 
-    def without(self, networks: Sequence[FittedNetwork]) -> list[FittedNetwork]:
-        """The networks of the fits as they were given."""
+    def without(self, k: int, network: FittedNetwork) -> FittedNetwork:
+        """The network of fit `k` as it was given."""
         if not self._paddings:
-            return list(networks)
-        return [
-            self._paddings[fit.recipe].without(fit, network)
-            for fit, network in zip(self._given, networks, strict=True)
-        ]
+            return network
+        fit = self._given[k]
+        return self._paddings[fit.recipe].without(fit, network)
 
 
 class Padding:

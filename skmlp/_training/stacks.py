@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,12 +13,14 @@ from skmlp._engine.capacity import LARGE
 from skmlp._engine.fit import Fit, Training
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.loop import has_live_model, rehearse, train
+from skmlp._engine.places import RowSets
 from skmlp._engine.recipe import Recipe
 from skmlp._engine.stopping import StopReason
 from skmlp._engine.store import STORE
 from skmlp._keras.optimizers import ELEMENTWISE
 from skmlp._training.meeting import SearchEndedError
 from skmlp._training.padding import PaddedFits, Units, padded_recipe
+from skmlp._training.vacancies import fewer_places, should_move
 
 # Networks that a stack's program has room for. Fewer gain less than it costs to compile one
 # more program; more gain nothing, since their weights leave the processor's cache.
@@ -29,7 +32,8 @@ MAX_WEIGHTS = 50_000  # of a network: a larger one's step is arithmetic, not ove
 class Stack(NamedTuple):
     """Fits to train as one, in a program with room for `n_members`, or a single fit.
 
-    Given `units`, their networks are padded to so many in the hidden layers.
+    If there are more fits, the others wait until places are vacant. Given `units`, the networks
+    are padded to so many in the hidden layers.
     """
 
     fits: list[Fit]
@@ -71,15 +75,22 @@ def reason_to_train_alone(fit: Fit) -> str | None:
 
 
 def split(group: list[Fit], n_workers: int, units: Units | None = None) -> list[Stack]:
-    """The fewest stacks of fits of one key that fit the limits and occupy all workers."""
+    """The fewest stacks of fits of one key that fit the limits and occupy all workers.
+
+    Where they have no more sets of rows than places, a worker has one stack, in which fits wait
+    for places.
+    """
     if len(group) < SIZES[0]:
         return [Stack([fit], 1, units) for fit in group]
-    n_stacks = -(-len(group) // SIZES[-1])
-    for_all_workers = -(-n_stacks // n_workers) * n_workers
-    n_stacks = max(n_stacks, min(for_all_workers, len(group) // SIZES[0]))
-    size = -(-len(group) // n_stacks)
+    n_parts = -(-len(group) // SIZES[-1])
+    for_all_workers = -(-n_parts // n_workers) * n_workers
+    n_parts = max(n_parts, min(for_all_workers, len(group) // SIZES[0]))
+    size = -(-len(group) // n_parts)
     # Few sizes are few programs to compile.
     n_members = next(n for n in SIZES if size <= n)
+    if len({fit.rows for fit in group}) <= n_members:
+        n_stacks = min(n_parts, n_workers)
+        return [Stack(group[i::n_stacks], n_members, units) for i in range(n_stacks)]
     return [Stack(group[i : i + size], n_members, units) for i in range(0, len(group), size)]
 
 
@@ -94,21 +105,68 @@ def train_fits(
 
     `should_continue` is asked before each epoch. Raises SearchEndedError if it says no.
     """
-    stack = Stack(list(fits), n_members, units)
-    padding = PaddedFits(fits, units)
-    fits = padding.fits
-    with STORE.lend(stack.key, stack.n_rows) as program:
-        for k, fit in enumerate(fits):
-            if fit.checkpoint:
-                fit.checkpoint.resume(Training(program, k, fit))
-        fitted = train(program, fits, should_continue)
-    if len(fitted) < len(fits):
-        raise SearchEndedError
-    for fit, network in zip(fits, fitted, strict=True):
-        # One that was interrupted can be resumed from where it was saved last.
-        if fit.checkpoint and network.training.reason is not StopReason.INTERRUPTED:
-            fit.checkpoint.save(network)
-    return padding.without(fitted)
+    networks = dict(trained(Stack(list(fits), n_members, units), should_continue))
+    return [networks[k] for k in range(len(fits))]
+
+
+def trained(
+    stack: Stack, should_continue: Callable[[], bool] = lambda: True
+) -> Iterator[tuple[int, FittedNetwork]]:
+    """Train a stack's fits. Yields their numbers and networks, soon after each has ended.
+
+    The bits of a network do not depend on its place, nor on the number of places.
+    """
+    padding = PaddedFits(stack.fits, stack.units)
+    fits, sets = padding.fits, RowSets.of(padding.fits, stack.n_members)
+    recipe, n_places = stack.key
+    _resume(stack.key, sets.n_rows, [fit for fit in fits if fit.checkpoint])
+    waiting, going = deque(range(len(fits))), list[int]()
+
+    def is_to_move() -> bool:
+        training = [fits[k] for k in going if fits[k].state.reason is None]
+        return should_move(training, len(waiting), n_places)
+
+    while going or waiting:
+        n_places = fewer_places([fits[k] for k in (*going, *waiting)], n_places)
+        going += [waiting.popleft() for _ in range(min(n_places - len(going), len(waiting)))]
+        in_places = [fits[k] for k in going]
+        try:
+            with STORE.lend((recipe, n_places), sets.n_rows) as program:
+                networks = train(
+                    program, in_places, lambda: should_continue() and not is_to_move(), sets
+                )
+        except KeyboardInterrupt:
+            if not all(fit.state.epochs for fit in in_places):
+                raise
+            # It came between two programs; the fits end in the next one.
+            for fit in in_places:
+                fit.state.reason = StopReason.INTERRUPTED
+            continue
+        if waiting and any(fit.state.reason is StopReason.INTERRUPTED for fit in in_places):
+            raise KeyboardInterrupt
+        for k, network in zip(going, networks, strict=True):
+            if network is not None:
+                yield k, _saved(fits[k], padding.without(k, network))
+        going = [k for k, network in zip(going, networks, strict=True) if network is None]
+        if going and not is_to_move():
+            raise SearchEndedError
+
+
+def _resume(key: tuple[Recipe, int], n_rows: int, fits: Sequence[Fit]) -> None:
+    """Set fits that have checkpoints to their saved states."""
+    if fits:
+        with STORE.lend(key, n_rows) as program:
+            for fit in fits:
+                assert fit.checkpoint is not None
+                fit.checkpoint.resume(Training(program, 0, fit))
+
+
+def _saved(fit: Fit, network: FittedNetwork) -> FittedNetwork:
+    """The network of a fit that has ended, which its checkpoint saves."""
+    # One that was interrupted can be resumed from where it was saved last.
+    if fit.checkpoint and network.training.reason is not StopReason.INTERRUPTED:
+        fit.checkpoint.save(network)
+    return network
 
 
 def compile_program(stack: Stack) -> None:
@@ -134,8 +192,9 @@ def rehearse_stack(stack: Stack) -> None:
         )
         for fit in PaddedFits(stack.fits, stack.units).fits
     ]
-    with STORE.lend(stack.key, stack.n_rows) as program:
-        rehearse(program, fits)
+    sets = RowSets.of(fits, stack.n_members)
+    with STORE.lend(stack.key, sets.n_rows) as program:
+        rehearse(program, fits[: stack.n_members], sets)
 
 
 def share_rows(fits: Sequence[Fit]) -> None:

@@ -28,6 +28,7 @@ from skmlp._training.stacks import (
     split,
     stack_key,
     train_fits,
+    trained,
 )
 from skmlp._training.watchers import SearchBar
 from skmlp._training.widths import joined_widths
@@ -109,11 +110,10 @@ class StackTrainer:
                 return
             ahead.begin(stack)
             should_continue = partial(self._after_epoch, arrivals, is_open)
-            results = train_fits(stack.fits, stack.n_members, should_continue, stack.units)
+            for k, network in trained(stack, should_continue):
+                arrivals[k].set_result(network)
         except BaseException as error:
-            _settle(arrivals, error)
-        else:
-            _settle(arrivals, results)
+            _settle([arrival for arrival in arrivals if not arrival.done()], error)
 
     def _train_there(
         self, stacks: Sequence[Stack], arrival_of: Mapping[Fit, Arrival[ReadyFit]]
@@ -140,7 +140,7 @@ class StackTrainer:
         is_open: Callable[[], bool],
     ) -> bool:
         if self._bar:
-            ready = [arrival.item for arrival in arrivals]
+            ready = [arrival.item for arrival in arrivals if not arrival.done()]
             self._bar.trained(
                 {one.task: one.fit.state.epochs / one.fit.epochs for one in ready}
             )

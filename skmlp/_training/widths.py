@@ -10,14 +10,10 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
 from skmlp._engine.fit import Fit
+from skmlp._training.durations import COMPILING, seconds_of
 from skmlp._training.padding import Units, padded_recipe, takes_padding
 from skmlp._training.stacks import MAX_WEIGHTS, SIZES, stack_key
 
-# Seconds on two cores, (alone, in a stack): of compiling a program; of a network's step, apart
-# from its products. Then of a product, for each weight and row.
-COMPILING = 1.0, 1.5
-STEP = 25e-6, 5e-6
-WEIGHT_AND_ROW = 0.5e-9
 MULTIPLE = 8  # padded layers have a multiple of so many units
 
 # Fits to train in one program, padded to `units` if they have several widths
@@ -74,7 +70,5 @@ def _seconds(fits: Sequence[Fit], units: Units | None) -> float:
     n_weights, in_stack = spec.n_weights(), len(fits) >= SIZES[0]
     if units and n_weights > MAX_WEIGHTS:
         return float("inf")
-    n_steps = sum(fit.epochs * fit.n_batches for fit in fits)
-    n_rows = sum(fit.epochs * fit.n_rows for fit in fits)
-    of_products = n_rows * n_weights * WEIGHT_AND_ROW
-    return COMPILING[in_stack] + n_steps * STEP[in_stack] + of_products
+    epochs = ((fit.epochs, fit.n_batches, fit.n_rows) for fit in fits)
+    return COMPILING[in_stack] + seconds_of(epochs, n_weights, in_stack=in_stack)
