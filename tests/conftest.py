@@ -1,5 +1,6 @@
 """Data that several test modules share, and how XLA compiles in tests."""
 
+import multiprocessing
 import os
 import warnings
 from importlib.metadata import version
@@ -51,3 +52,14 @@ def sine():
     """A smooth regression target of two features, (150, 2) and (150,)."""
     X = np.random.RandomState(0).uniform(-2, 2, (150, 2))
     return X, np.sin(X[:, 0]) + 0.5 * X[:, 1]
+
+
+@pytest.fixture(scope="session")
+def forkserver():
+    """Starts processes that have imported Keras, forked from one that has started nothing."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["keras", "sklearn.model_selection", "skmlp"])
+    first = processes.Process()  # starts the server, so that nobody else says what it imports
+    first.start()
+    first.join()
+    return processes

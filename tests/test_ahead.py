@@ -112,13 +112,13 @@ def test_a_search_compiles_ahead_where_a_processor_is_free(
     monkeypatch.setattr(together, "cpu_count", lambda: n_processors)
     estimator = MLPRegressor((4,), batch_size=32, epochs=3, early_stopping=True, random_state=0)
     estimator.set_params(kernel_initializer=keras.initializers.RandomNormal(seed=3))
-    grid = {"activation": ["relu", "tanh", "elu"], "dropout": [0.0, 0.2]}
+    grid = {"activation": ["relu", "tanh", "elu"]}
     STORE.clear()
     ours = GridSearchCV(estimator, grid, cv=2, refit=False).fit(X, Y)
-    assert len(threads_that_compile) == 6
+    assert len(threads_that_compile) == 3
     assert (len(set(threads_that_compile)) == 2) == is_ahead
     # an epoch, and measuring
-    assert [program.traces for program in STORE.idle()] == [2] * 6
+    assert [program.traces for program in STORE.idle()] == [2] * 3
     theirs = model_selection.GridSearchCV(estimator, grid, cv=2, refit=False).fit(X, Y)
     np.testing.assert_array_equal(
         ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"]

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -73,12 +74,18 @@ FOR_ANNOTATIONS = (  # import Keras or TensorFlow under TYPE_CHECKING
 )
 
 
+@cache
 def modules():
+    """(name, syntax tree) of each module."""
+    found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        yield name.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found.append((name.removesuffix(".__init__"), tree))
+    return found
 
 
+@cache
 def imports(tree):
     """(name, is inside a function) of each module that a module imports."""
     inside = {
@@ -87,11 +94,13 @@ def imports(tree):
         if isinstance(function, ast.FunctionDef)
         for node in ast.walk(function)
     }
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            yield node.module, id(node) in inside
+            found.append((node.module, id(node) in inside))
         elif isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in inside) for alias in node.names)
+            found += [(alias.name, id(node) in inside) for alias in node.names]
+    return found
 
 
 def folder(name):

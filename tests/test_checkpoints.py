@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import json
-import multiprocessing
 import pickle
 import signal
 import subprocess
@@ -115,19 +114,16 @@ regressor.fit(X, y, callbacks=[WaitFrom()])
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
-def test_a_child_killed_at_five_moments_ends_with_the_same_bits(tmp_path):
+def test_a_child_killed_at_five_moments_ends_with_the_same_bits(tmp_path, forkserver):
     settings = {**SETTINGS, "ema_decay": 0.9, "epochs": 150}
     directory = tmp_path / "checkpoints"
     regressor = MLPRegressor(**settings, random_state=0, checkpoint_dir=directory)
-    # The children are forked from a process that has imported TensorFlow and started nothing.
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["keras"])
     rng = np.random.default_rng()
     reached = [0]
     for kill in range(5):
         wanted = reached[-1] + rng.integers(1, 10)
         names = {"regressor": regressor, "X": X, "y": Y, "last": wanted + 15}
-        child = processes.Process(target=exec, args=(CHILD, names))
+        child = forkserver.Process(target=exec, args=(CHILD, names))
         child.start()
         try:
             while child.is_alive() and epochs_in(directory) < wanted:

@@ -15,6 +15,7 @@ from skmlp import MLPClassifier, MLPRegressor
 from skmlp import model_selection as stacked
 from skmlp._training.together import StackTrainer, with_shared_rows
 
+dask = pytest.importorskip("dask", reason="the extra 'dask' is not installed")
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 cloudpickle = pytest.importorskip("cloudpickle", reason="comes with the extra 'dask'")
 
@@ -28,10 +29,16 @@ SPACE = {"mlpregressor__learning_rate": loguniform(1e-3, 3e-2)}
 
 
 @pytest.fixture
-def cluster():
+def cluster(forkserver):
+    """Workers that have imported Keras, and that are held to one thread, as Dask's are."""
     with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            env={"OMP_NUM_THREADS": "1"},
         ) as workers,
         distributed.Client(workers) as client,
     ):

@@ -2,10 +2,6 @@
 
 import datetime
 import inspect
-import os
-import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -161,29 +157,3 @@ def test_text_is_named_in_other_rows_too():
 def test_validation_data_are_called_by_their_names(validation, message):
     with pytest.raises(ValueError, match=message):
         clone(REGRESSOR).fit(X, Y, validation_data=validation)
-
-
-FORKED = """
-import os, sys
-import numpy as np
-from skmlp import MLPRegressor
-X = np.random.RandomState(0).normal(size=(40, 3))
-fitted = MLPRegressor((4,), epochs=1, random_state=0).fit(X, X[:, 0])
-if not os.fork():
-    fitted.predict(X)
-    try:
-        fitted.fit(X, X[:, 0])
-    except RuntimeError as error:
-        print(error)
-    sys.stdout.flush()
-    os._exit(0)
-os.wait()
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_process_is_told_not_to_train():
-    """TensorFlow would wait forever there; prediction does not need it."""
-    script = [sys.executable, "-W", "ignore", "-c", FORKED]
-    said = subprocess.run(script, check=True, capture_output=True, text=True, timeout=300)
-    assert re.match(r"'fit' must not be called in a process forked .*'loky'", said.stdout)
