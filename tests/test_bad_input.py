@@ -206,6 +206,16 @@ def test_no_such_hidden_layer():
 def test_class_weights_must_leave_something():
     weightless = clone(CLASSIFIER).set_params(class_weight={"up": 0, "down": 0})
     refused(weightless, X, LABELS, "positive for at least one row")
+    refused(weightless.set_params(class_weight={"up": -2}), X, LABELS, "must not be negative")
+    by_position = weightless.set_params(class_weight={0: 1, 1: 2})
+    refused(by_position, X, LABELS, r"must name classes of y, \['down', 'up'\]; got \[0, 1\]")
+
+
+def test_class_weights_count_in_parts_that_lack_a_class():
+    parts = clone(CLASSIFIER).set_params(class_weight={"up": 2.0})
+    parts.partial_fit(X[Y < 0], LABELS[Y < 0], classes=["down", "up"])
+    plain = clone(CLASSIFIER).partial_fit(X[Y < 0], LABELS[Y < 0], classes=["down", "up"])
+    np.testing.assert_array_equal(parts.predict_proba(X), plain.predict_proba(X))
 
 
 def test_bad_rows_to_predict():
