@@ -28,6 +28,12 @@ class ClassTargets:
         check_classification_targets(y)
         is_multilabel = type_of_target(y) == MULTILABEL
         if not is_multilabel:
+            if y.ndim == 2 and y.shape[1] > 1:
+                raise ValueError(
+                    "'y' must be a column of labels, or an indicator matrix of 0 and 1; got "
+                    f"{y.shape[1]} columns of labels; use a KerasClassifier of several "
+                    "outputs, or scikit-learn's MultiOutputClassifier."
+                )
             y = column_or_1d(y, warn=True)
         if reset:
             self.classes_ = np.arange(y.shape[1]) if is_multilabel else np.unique(y)
