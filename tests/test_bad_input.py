@@ -26,6 +26,8 @@ BAD_DATA = {
     "NaN in X": (with_value(X, np.nan), Y, {}, "contains NaN"),
     "infinity in X": (with_value(X, np.inf), Y, {}, "contains infinity"),
     "X beyond float32": (with_value(X, 1e300), Y, {}, "too large for dtype"),
+    "text in y": (X, LABELS, {}, "'y' must hold numbers for a regressor.*use a classifier"),
+    "a list of one pair": (X, Y, {"validation_data": [(X, Y)]}, "got a list of 1"),
     "NaN in y": (X, with_value(Y, np.nan), {}, "contains NaN"),
     "infinity in y": (X, with_value(Y, -np.inf), {}, "contains infinity"),
     "y beyond float32": (X, with_value(Y, 1e300), {}, "'y' must fit into float32"),
@@ -85,6 +87,9 @@ BAD_PARAMETERS = {
     "loss": ("square", "'loss' must be one of absolute_error"),
     "optimizer": ("adamant", "'optimizer' must be one of .*adam, .*got 'adamant'"),
     "learning_rate": (0, "'learning_rate' parameter"),
+    "learning_rate ": ("constant", "leave 'learning_rate_schedule' at its default"),
+    "learning_rate  ": ("adaptive", "learning_rate_schedule='plateau'"),
+    "learning_rate   ": (DECAY, "give it as 'learning_rate_schedule'"),
     "momentum": (0.9, "'momentum' must be None .*Adam"),
     "nesterov": (True, "'nesterov' must be None"),
     "weight_decay": (-0.1, "'weight_decay' parameter"),
@@ -175,6 +180,8 @@ def test_poisson_needs_targets_that_are_not_negative():
 
 
 def test_bad_labels():
+    several = np.column_stack([LABELS, LABELS])
+    refused(clone(CLASSIFIER), X, several, "got 2 columns of labels; use a KerasClassifier")
     refused(clone(CLASSIFIER), X, Y, "Unknown label type: continuous")
     unseen = np.where(Y > 1, "far up", LABELS)
     refused(clone(CLASSIFIER), X, LABELS, "known classes only.*far up", X_val=X, y_val=unseen)
@@ -186,6 +193,13 @@ def test_bad_labels():
     indicators = np.column_stack([Y > 0, Y > 1]).astype(int)
     refused(clone(CLASSIFIER), X, LABELS, "known classes|as in the first", X_val=X, y_val=Y > 0)
     refused(clone(CLASSIFIER), X, LABELS, "binary; got multilabel", X_val=X, y_val=indicators)
+
+
+def test_scores_are_numbers():
+    silent = clone(CLASSIFIER).set_params(scoring=lambda estimator, X, y: None)
+    refused(
+        silent, X, LABELS, "'scoring' must return a number; got None", X_val=X, y_val=LABELS
+    )
 
 
 def test_label_smoothing_needs_a_cross_entropy():
@@ -206,6 +220,16 @@ def test_no_such_hidden_layer():
 def test_class_weights_must_leave_something():
     weightless = clone(CLASSIFIER).set_params(class_weight={"up": 0, "down": 0})
     refused(weightless, X, LABELS, "positive for at least one row")
+    refused(weightless.set_params(class_weight={"up": -2}), X, LABELS, "must not be negative")
+    by_position = weightless.set_params(class_weight={0: 1, 1: 2})
+    refused(by_position, X, LABELS, r"must name classes of y, \['down', 'up'\]; got \[0, 1\]")
+
+
+def test_class_weights_count_in_parts_that_lack_a_class():
+    parts = clone(CLASSIFIER).set_params(class_weight={"up": 2.0})
+    parts.partial_fit(X[Y < 0], LABELS[Y < 0], classes=["down", "up"])
+    plain = clone(CLASSIFIER).partial_fit(X[Y < 0], LABELS[Y < 0], classes=["down", "up"])
+    np.testing.assert_array_equal(parts.predict_proba(X), plain.predict_proba(X))
 
 
 def test_bad_rows_to_predict():

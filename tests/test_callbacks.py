@@ -110,6 +110,28 @@ def test_early_stopping_stops_and_restores():
     assert stop.stopped_epoch == 0  # the user's own object is unchanged
 
 
+@pytest.mark.parametrize(
+    ("metrics", "monitor"),
+    [("neg_mean_absolute_error", "val_neg_mean_absolute_error"), ("r2_score", "r2_score")],
+)
+def test_early_stopping_knows_which_measures_rise(metrics, monitor):
+    """As in Keras, `mode` need not be given; a mode of "min" would stop at once."""
+    stop = keras.callbacks.EarlyStopping(monitor=monitor, patience=1)
+    regressor = fit([stop], metrics=metrics, learning_rate=0.01)
+    assert regressor.n_iter_ == 6
+    assert np.all(np.diff(regressor.history_[monitor]) > 0)
+    assert stop.mode == "auto"  # the user's own object is unchanged
+
+
+def test_a_metric_of_unknown_meaning_needs_a_mode():
+    def size(y_true, y_pred):
+        return keras.ops.abs(y_pred)
+
+    stop = keras.callbacks.EarlyStopping(monitor="size", patience=1)
+    with pytest.raises(ValueError, match="Pass `mode='max'`"):
+        fit([stop], metrics=size)
+
+
 @pytest.mark.parametrize("weights_only", [False, True])
 def test_model_checkpoint_keeps_the_best(tmp_path, weights_only):
     path = tmp_path / ("best.weights.h5" if weights_only else "best.keras")

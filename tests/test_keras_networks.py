@@ -72,10 +72,15 @@ def two_heads(losses):
     return model
 
 
-def linear(loss):
+def linear(loss, metrics=None):
     model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
-    model.compile("sgd", loss)
+    model.compile("sgd", loss, metrics)
     return model
+
+
+def measured():
+    with pytest.warns(UserWarning, match="lambda"):
+        return linear("mse", [lambda y_true, y_pred: y_pred])
 
 
 def convolutional(n_classes=2, drop=0.3):
@@ -457,8 +462,14 @@ class TestInputs:
                 ):
                     with pytest.raises(ValueError, match=message):
                         fitted.predict(wrong)
-                with pytest.raises(ValueError, match="'X' must hold the inputs"):
+                with pytest.raises(ValueError, match="'X' must name the inputs"):
                     fitted.fit({"deep": X[:, 2:], "x": X[:, :2]}, y)
+        for unknown, message in (
+            ({"wide": ["z"], "deep": ["a"]}, r"'inputs' must hold columns of X.*got \['z'\]"),
+            ({"deep": ["a"]}, "'inputs' must name the inputs of 'model'"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                KerasRegressor(wide_and_deep, inputs=unknown, **settings).fit(frame, y)
         with pytest.raises(ValueError, match="'X' must have the columns that the inputs"):
             KerasRegressor(wide_and_deep, **settings).fit(DIABETES, y)
 
@@ -534,6 +545,9 @@ class TestBadInput:
                 lambda: keras.Sequential([keras.Input((10,)), layers.Dense(1, lambda x: x)]),
                 "'model' must hold no function without a name",
             ),
+            (lambda: measured(), "metrics that have a name, .*; got a lambda"),
+            (layers.Dense(1), "'model' must be a keras.Model or .*; got the layer Dense"),
+            (lambda units: linear("mse"), "'units' must be given, since the function 'model'"),
             (lambda: keras.Sequential(), "'model' must have layers; got a Sequential without"),
             (
                 lambda: Unable(),
@@ -570,6 +584,35 @@ class TestBadInput:
             KerasClassifier(lambda: keras.Sequential([keras.Input((4,)), layers.Dense(2)])).fit(
                 IRIS, SPECIES
             )
+
+    @pytest.mark.parametrize("units", [1, 2])
+    def test_a_classifier_ends_in_probabilities(self, units):
+        classifier = KerasClassifier(
+            lambda: keras.Sequential([keras.Input((4,)), layers.Dense(units)])
+        )
+        with pytest.raises(ValueError, match="'model' must end in probabilities"):
+            classifier.fit(IRIS, SPECIES > 0)
+
+    def test_targets_of_several_outputs(self):
+        regressor = KerasRegressor(lambda: two_heads(["mse", "mse"]), epochs=1, random_state=0)
+        with pytest.raises(ValueError, match=r"'y' must be a list of targets, .*; got a dict"):
+            regressor.fit(DIABETES, {"first": PROGRESS, "second": PROGRESS})
+        targets = [PROGRESS, -PROGRESS]
+        regressor.fit(DIABETES, targets)
+        score = regressor.score(DIABETES, np.column_stack(targets))
+        assert regressor.score(DIABETES, targets) == score
+
+    @pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+    def test_a_model_with_classes_of_ones_own(self):
+        class Unregistered(layers.Layer):
+            def call(self, x):
+                return 2 * x
+
+        model = keras.Sequential([keras.Input((10,)), Unregistered(), layers.Dense(1)])
+        with pytest.raises(
+            ValueError, match=r"make again, .* got a Sequential .* register"
+        ):
+            clone(KerasRegressor(model))
 
 
 class TestElsewhere:

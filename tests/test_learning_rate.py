@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import SGDClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -96,6 +97,8 @@ def test_a_range_without_a_lowest_loss_is_warned_of(min_rate, max_rate, reason):
             r"'max_rate' must be .* above 'min_rate', which is 1e-05; got 1e-06",
         ),
         ({"n_steps": 19}, r"'n_steps' must be a whole number, at least 20; got 19"),
+        ({"estimator": make_pipeline(REGRESSOR, "passthrough")}, r"'estimator' must be .* str"),
+        ({"estimator": GridSearchCV(REGRESSOR, {"l2": [0]})}, r"'estimator' must be .* Grid"),
         ({"estimator": SGDClassifier()}, r"'estimator' must be .*; got SGDClassifier"),
         ({"estimator": TabularRegressor(1, epochs=1)}, r"'estimator' must be .*; got Tabular"),
     ],

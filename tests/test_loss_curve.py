@@ -76,6 +76,8 @@ def test_a_metric_by_name_and_bad_input(fitted):
         LossCurveDisplay.from_estimator(fitted, metric="r2")
     with pytest.raises(ValueError, match=r"'estimator' must be .*; got DummyRegressor"):
         LossCurveDisplay.from_estimator(DummyRegressor().fit(X, Y))
+    with pytest.raises(ValueError, match="must hold at least one fitted estimator"):
+        LossCurveDisplay.from_estimator([])
     with pytest.raises(NotFittedError):
         LossCurveDisplay.from_estimator(REGRESSOR)
     rates = LossCurveDisplay.from_estimator(fitted, metric="learning_rate")

@@ -162,6 +162,14 @@ def test_with_validation_data_alone_all_epochs_are_run(split):
     assert regressor.fit(X, y).n_iter_ == 3
 
 
+def test_measures_that_a_later_call_adds_keep_their_epochs(split):
+    X, X_val, y, y_val = split
+    regressor = MLPRegressor(epochs=2, warm_start=True, **SMALL).fit(X, y)
+    regressor.fit(X, y, X_val=X_val, y_val=y_val, epochs=3)
+    assert set(map(len, regressor.history_.values())) == {5}
+    assert np.isnan(regressor.history_["val_loss"]).tolist() == [True] * 2 + [False] * 3
+
+
 def test_history_is_of_plain_values(split):
     X, X_val, y, y_val = split
     regressor = MLPRegressor(epochs=3, **SMALL).fit(X, y, X_val=X_val, y_val=y_val)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skmlp import MLPClassifier, MLPRegressor, WideDeepRegressor
+from skmlp import MLPClassifier, MLPRegressor, TabularRegressor, WideDeepRegressor
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(40, 3))
@@ -39,6 +39,25 @@ def test_names_that_parameters_have_elsewhere(cls, name, remedy):
             cls().set_params(**{name: 1})
         with pytest.raises(TypeError, match=message):
             GridSearchCV(cls(epochs=1), {name: [1]}, cv=2).fit(X, Y > 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("iterations", "use 'epochs'"),
+        ("max_depth", "there are no trees here; use 'hidden_layer_sizes'"),
+        ("cat_features", "use 'categorical_features'"),
+        ("solver", "its parameters are .*"),  # there is no 'optimizer'
+    ],
+)
+def test_names_of_trees(name, remedy):
+    message = f"^'{name}' is not a parameter of TabularRegressor; {remedy}.$"
+    with pytest.raises(TypeError, match=message):
+        TabularRegressor(**{name: 1})
+    with pytest.raises(TypeError, match=message):
+        TabularRegressor().set_params(**{name: 1})
+    with pytest.raises(TypeError, match="use 'X_val' and 'y_val'"):
+        TabularRegressor().fit(X, Y, eval_set=[(X, Y)])
 
 
 def test_the_constructor_keeps_its_signature():

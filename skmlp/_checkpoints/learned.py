@@ -53,8 +53,9 @@ def results(
     `earlier` holds the "history" and "scores" of the calls that this one resumed.
     """
     past = earlier["history"]
+    unmeasured = [math.nan] * len(past.get("loss", []))
     is_scored = has_validation and math.isfinite(state.best_value)
-    whole = {name: past.get(name, []) + values for name, values in state.history.items()}
+    whole = {n: past.get(n, unmeasured) + values for n, values in state.history.items()}
     return {
         "history_": whole,
         "loss_curve_": whole["loss"],

@@ -102,6 +102,8 @@ def find_learning_rate(
     last, prefix = estimator, ""
     if isinstance(estimator, Pipeline):
         prefix, last = f"{estimator.steps[-1][0]}__", estimator.steps[-1][1]
+    if not hasattr(last, "fit") or hasattr(last, "refit"):  # a search has many fits
+        raise _no_network(last)
     if "verbose" in last.get_params():
         last.set_params(verbose=0)
     weights = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
@@ -111,11 +113,7 @@ def find_learning_rate(
             lambda: estimator.fit(X, y, **weights), range_of_rates
         )
     except NoNetworkError:
-        raise ValueError(
-            "'estimator' must be an MLP, wide & deep or Keras estimator of skmlp, or a "
-            f"Pipeline that ends in one; got {type(last).__name__}, which has no learning rate "
-            "to find."
-        ) from None
+        raise _no_network(last) from None
     rates = np.geomspace(min_rate, max_rate, n_steps)[: len(losses)]
     if not len(losses):
         raise ValueError(
@@ -134,6 +132,13 @@ def find_learning_rate(
         losses=losses,
         smoothed_losses=smoothed,
         suggestion=float(rates[lowest] / 10),
+    )
+
+
+def _no_network(estimator: Any) -> ValueError:
+    return ValueError(
+        "'estimator' must be an MLP, wide & deep or Keras estimator of skmlp, or a Pipeline "
+        f"that ends in one; got {type(estimator).__name__}, which has no learning rate to find."
     )
 
 

@@ -148,6 +148,11 @@ def _histories(given: Any, metric: str) -> dict[str, list[Mapping[str, Sequence[
         named = {f"{type(one).__name__} {i}": one for i, one in enumerate(given, 1)}
     else:
         named = {"": given}
+    if not named:
+        raise ValueError(
+            f"'estimator' must hold at least one fitted estimator; got {given!r}; there is "
+            "nothing to draw."
+        )
     return {name: _histories_of(estimator, metric) for name, estimator in named.items()}
 
 

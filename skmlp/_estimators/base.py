@@ -25,6 +25,7 @@ from skmlp._data.arrays import (
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.checkpointed import CheckpointedNetwork
+from skmlp._estimators.named import NamedParameters
 from skmlp._network.activations import numpy_activation
 from skmlp._network.spec import NetworkSpec, TargetScaling
 from skmlp._parameters.fit_arguments import (
@@ -35,13 +36,7 @@ from skmlp._parameters.fit_arguments import (
     named_as_validation,
     one_validation_set,
 )
-from skmlp._parameters.other_names import (
-    OF_CONSTRUCTORS,
-    constructor_names,
-    explains_names,
-    refuse_nested,
-    refuse_other_names,
-)
+from skmlp._parameters.other_names import explains_names
 from skmlp._parameters.rules import check_objects
 from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._training.job import SETTINGS, Job
@@ -53,38 +48,12 @@ if TYPE_CHECKING:
     from skmlp._engine.fit import Measure
 
 
-class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
+class BaseNetwork(NamedParameters, CallbackSupportMixin, CheckpointedNetwork, ABC):
     """Fitting; subclasses define the meaning of targets and outputs."""
 
     _y_is_numeric: bool
     label_smoothing: float = 0.0  # a parameter of classifiers
     _of_shapes: str  # the parameters that decide the shapes of weights
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        known = constructor_names(cls)
-        if known is not None:
-            refuse_other_names(cls.__name__, known, kwargs, OF_CONSTRUCTORS)
-        return super().__new__(cls)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        refuse_nested(params)
-        elsewhere = [name for name in params if name in OF_CONSTRUCTORS]
-        if elsewhere:
-            known = list(self.get_params(deep=False))
-            refuse_other_names(type(self).__name__, known, elsewhere, OF_CONSTRUCTORS)
-        return super().set_params(**params)
 
     # Hooks of subclasses
 
@@ -297,6 +266,7 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
         """The job of a fit; refuses to resume with a network of another shape."""
         from skmlp._keras.tensorflow import refuse_forked_process
         from skmlp._training.metrics import named_measures  # imports TensorFlow
+        from skmlp._training.monitors import with_modes
 
         refuse_forked_process()
         check_objects(self)
@@ -310,6 +280,8 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
                 "start afresh."
             )
         epochs = self.epochs if epochs is None else checked_count("epochs", epochs)
+        metrics = settings.pop("metrics")
+        watching = as_list(self.callbacks if callbacks is None else callbacks)
         return Job(
             spec=spec,
             data=data,
@@ -319,9 +291,9 @@ class BaseNetwork(CallbackSupportMixin, CheckpointedNetwork, ABC):
             epochs=epochs,
             horizon=self.epochs if is_part else epochs,
             batch_size=checked_batch(self.batch_size if batch_size is None else batch_size),
-            callbacks=as_list(self.callbacks if callbacks is None else callbacks),
+            callbacks=with_modes(watching, metrics, spec) if watching else [],
             score=self._validation_score(spec),
-            metrics=named_measures(settings.pop("metrics"), self, spec),
+            metrics=named_measures(metrics, self, spec),
             holds_out=holds_out,
             is_part=is_part,
             reused=reused,

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -29,6 +28,12 @@ class ClassTargets:
         check_classification_targets(y)
         is_multilabel = type_of_target(y) == MULTILABEL
         if not is_multilabel:
+            if y.ndim == 2 and y.shape[1] > 1:
+                raise ValueError(
+                    "'y' must be a column of labels, or an indicator matrix of 0 and 1; got "
+                    f"{y.shape[1]} columns of labels; use a KerasClassifier of several "
+                    "outputs, or scikit-learn's MultiOutputClassifier."
+                )
             y = column_or_1d(y, warn=True)
         if reset:
             self.classes_ = np.arange(y.shape[1]) if is_multilabel else np.unique(y)
@@ -83,7 +88,14 @@ class ClassTargets:
             return weight
         if isinstance(self.class_weight, str):
             return balanced(weight, y)
-        return weight * compute_sample_weight(self.class_weight, y)
+        # scikit-learn's `compute_sample_weight` refuses a part of the rows that lacks a class.
+        return weight * by_class(self.class_weight, y, self._classes_of_columns(y))
+
+    def _classes_of_columns(self, y: np.ndarray) -> list[np.ndarray]:
+        """The known classes of each column of y."""
+        if self.y_type_ == MULTILABEL:
+            return [np.arange(2)] * y.shape[1]
+        return self.classes_ if isinstance(self.classes_, list) else [self.classes_]
 
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
         return None if self.y_type_ == MULTILABEL else self._decode_target(target)
@@ -133,6 +145,36 @@ def check_none_is_missing(y: Any) -> None:
                 f"'y' must have a label for each row; got {n_missing} missing of "
                 f"{len(labels)}; drop these rows, or give them a label."
             )
+
+
+def by_class(class_weight: dict | list, y: np.ndarray, classes: list[np.ndarray]) -> np.ndarray:
+    """Weights of rows, (n_samples,), from those of classes: a dict for each column of y.
+
+    Classes without a weight have 1. The factors of several columns are multiplied.
+    """
+    several = class_weight if isinstance(class_weight, list) else [class_weight]
+    if len(several) != len(classes) or not all(isinstance(one, dict) for one in several):
+        raise ValueError(
+            f"'class_weight' must be a dict, or for several columns of y a list with one dict "
+            f"for each of the {len(classes)}; got {class_weight!r}."
+        )
+    factors = np.ones(len(y))
+    for of_class, known, labels in zip(several, classes, y.reshape(len(y), -1).T, strict=True):
+        weights = [of_class.get(name, 1) for name in known]
+        if not all(weight >= 0 for weight in weights):
+            raise ValueError(
+                f"'class_weight' must not be negative; got {class_weight!r}; a weight of 0 "
+                "leaves a class out."
+            )
+        n_named = sum(name in of_class for name in known)
+        if n_named < min(len(known), len(of_class)):
+            raise ValueError(
+                f"'class_weight' must name classes of y, {known.tolist()}; got "
+                f"{list(of_class)}; name them as y does, not by their positions."
+            )
+        index = np.searchsorted(known, labels.astype(known.dtype))
+        factors *= np.array(weights, dtype=float)[index]
+    return factors
 
 
 def balanced(weight: np.ndarray, y: np.ndarray) -> np.ndarray:

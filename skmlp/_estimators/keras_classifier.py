@@ -168,6 +168,16 @@ class KerasClassifier(
             "target_type_": self.y_type_,
         }
 
+    def _check_activation(self, activation: str | None, loss: Any) -> None:
+        from skmlp._keras.losses import takes_probabilities
+
+        if activation == "linear" and takes_probabilities(loss):
+            raise ValueError(
+                "'model' must end in probabilities for a cross-entropy; got a last layer "
+                "without activation; set it to 'softmax', or 'sigmoid' for a single unit, or "
+                "compile with a loss of from_logits=True."
+            )
+
     def _check_outputs(self, spec: KerasSpec) -> None:
         if self._has_heads():
             n_classes = list(map(len, self.classes_))

@@ -28,10 +28,14 @@ class KerasInputs(BaseNetwork):
     def _encode_pairs(
         self, X: Any, y: Any, *, reset: bool, is_validation: bool
     ) -> tuple[np.ndarray, np.ndarray]:
+        if isinstance(y, Mapping) and not sparse.issparse(y):
+            raise ValueError(
+                "'y' must be a list of targets, or one array with all columns; got a dict; "
+                "list its values in the order of the model's outputs."
+            )
         X = self._rows(X, reset=reset)
         n_rows = getattr(X, "shape", (0,))[0]
-        if isinstance(y, (list, tuple)) and {np.shape(one)[:1] for one in y} == {(n_rows,)}:
-            y = side_by_side(y) if len(y) != n_rows else y  # of several outputs
+        y = columns_of_outputs(y, n_rows)
         rows, y = super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
         if reset and len(self.X_shape_) < 2:
             self.X_shape_ = rows.shape
@@ -95,8 +99,10 @@ class KerasInputs(BaseNetwork):
         elif list(blocks) == [str(i) for i in range(len(blocks))]:  # of a list
             places = list(blocks.values())
         else:
+            naming = "X" if self.inputs is None else "inputs"
             raise ValueError(
-                f"'X' must hold the inputs {names} of 'model'; got {list(blocks)}."
+                f"'{naming}' must name the inputs of 'model', {names}; got "
+                f"{list(blocks)}; use the names of its keras.Input layers."
             )
         found = [end - start for start, end in places]
         if found != widths or sum(widths) != self.n_features_in_:
@@ -120,7 +126,19 @@ def is_several(X: Any) -> bool:
     return isinstance(X, (list, tuple)) and all(getattr(one, "ndim", 0) >= 2 for one in X)
 
 
+def columns_of_outputs(y: Any, n_rows: int) -> Any:
+    """A list of the targets of several outputs as columns; any other y as it is."""
+    if not isinstance(y, (list, tuple)) or len(y) == n_rows:
+        return y
+    return side_by_side(y) if {np.shape(one)[:1] for one in y} == {(n_rows,)} else y
+
+
 def taken(X: Any, columns: Any) -> np.ndarray:
     """Columns of a frame or array, by name or position."""
-    index = column_indices(X, columns)
+    try:
+        index = column_indices(X, columns)
+    except ValueError as error:
+        raise ValueError(
+            f"'inputs' must hold columns of X, by name or position; got {columns!r} ({error})."
+        ) from error
     return np.asarray(X.iloc[:, index] if hasattr(X, "iloc") else np.asarray(X)[:, index])

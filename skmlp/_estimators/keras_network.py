@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -53,6 +54,9 @@ class BaseKeras(KerasInputs, ABC):
     def _check_outputs(self, spec: KerasSpec) -> None:
         """Refuse a network whose outputs do not fit the targets."""
 
+    def _check_activation(self, activation: str | None, loss: Any) -> None:
+        """Refuse an activation of the only output that does not fit the loss."""
+
     _default_loss: str
 
     def _has_heads(self) -> bool:
@@ -91,6 +95,19 @@ class BaseKeras(KerasInputs, ABC):
             if is_free and default is not arguments_of(model)[name].empty:
                 params[name] = default
         return params | self._set_arguments()
+
+    def __sklearn_clone__(self) -> Self:
+        try:
+            return super().__sklearn_clone__()
+        except (TypeError, ValueError) as error:
+            if not is_model(given_model(self)):
+                raise
+            raise ValueError(
+                "'model' must be a model that Keras can make again, for clone and searches; "
+                f"got a {type(given_model(self)).__name__} with functions or classes that it "
+                "cannot find; register them with keras.saving.register_keras_serializable, or "
+                "give a function that makes the model."
+            ) from error
 
     def _set_arguments(self) -> dict[str, Any]:
         """Arguments of the function that were given."""
@@ -143,7 +160,7 @@ class BaseKeras(KerasInputs, ABC):
     ) -> tuple[KerasSpec, dict[str, Any]]:
         from skmlp._keras.losses import link_of_logits
         from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
-        from skmlp._network.keras_conversion import keras_spec
+        from skmlp._network.keras_conversion import keras_spec, output_activation
         from skmlp._network.keras_text import compile_text
 
         model, functional = self._built(seed)
@@ -151,6 +168,7 @@ class BaseKeras(KerasInputs, ABC):
         link = link_of_logits(settings["loss"])
         spec = keras_spec(functional, link, self._target_scaling())
         self._check_outputs(spec)
+        self._check_activation(output_activation(functional), settings["loss"])
         self._compiled = None
         if model.compiled and model.loss is not None:
             names = ("optimizer", "learning_rate", *OF_OPTIMIZERS)
@@ -197,6 +215,11 @@ class BaseKeras(KerasInputs, ABC):
         from skmlp._network.keras_text import model_text
 
         given = given_model(self)
+        if is_model(given) and not isinstance(given, keras.Model):
+            raise ValueError(
+                "'model' must be a keras.Model or a function that returns one; got the layer "
+                f"{type(given).__name__}; put it into a keras.Sequential."
+            )
         with python_random_seeded(seed):
             model = given if isinstance(given, keras.Model) else given(**self._arguments())
             if not isinstance(model, keras.Model):
@@ -279,6 +302,13 @@ class BaseKeras(KerasInputs, ABC):
         filled_in = {"meta": self._whole_meta, "compile_kwargs": self._compile_arguments}
         arguments |= {n: make() for n, make in filled_in.items() if n in arguments_of(model)}
         arguments |= self._set_arguments()
+        for name in named_arguments(model):
+            is_required = arguments_of(model)[name].default is inspect.Parameter.empty
+            if is_required and name not in arguments:
+                raise ValueError(
+                    f"'{name}' must be given, since the function 'model' has no default for "
+                    f"it; got none; set {type(self).__name__}(model, {name}=...)."
+                )
         # Searches draw NumPy's numbers, which Keras refuses.
         return {n: v.item() if isinstance(v, np.generic) else v for n, v in arguments.items()}
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from skmlp._estimators.keras_inputs import LEARNED
+from sklearn.metrics import r2_score
+
+from skmlp._estimators.keras_inputs import LEARNED, columns_of_outputs
 from skmlp._estimators.keras_network import BaseKeras
 from skmlp._estimators.regressor import NetworkRegressor
 from skmlp._network.keras_network import KerasSpec
@@ -74,6 +76,27 @@ class KerasRegressor(
     _default_loss = "squared_error"
     _remedy = "standardise y (TransformedTargetRegressor)"
     normalize_y = False
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of the predictions, its mean over several targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or of the shape given to `fit`
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), or list of these
+            True targets, as in `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Coefficient of determination.
+        """
+        predicted = self.predict(X)
+        true = columns_of_outputs(y, len(predicted))
+        return r2_score(true, predicted, sample_weight=sample_weight)
 
     def _output_layer(self) -> tuple[int, str]:
         return self.n_outputs_, "linear"

@@ -84,7 +84,7 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, BaseNetwork):
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        target = y.reshape(len(y), -1).astype(np.float64)
+        target = as_float64(y.reshape(len(y), -1))
         if not self.normalize_y:
             target = as_float32(target)
         if self.loss == "poisson" and (target < 0).any():
@@ -181,6 +181,15 @@ def standard_scaling(data: EncodedData) -> TargetScaling:
 def scaled(rows: EncodedData, scaling: TargetScaling) -> EncodedData:
     """The rows with standardised targets, float32."""
     return replace(rows, y=as_float32(scaling.standardised(rows.y)))
+
+
+def as_float64(target: np.ndarray) -> np.ndarray:
+    try:
+        return target.astype(np.float64)
+    except ValueError as error:  # "could not convert string to float: 'a'"
+        raise ValueError(
+            f"'y' must hold numbers for a regressor; {error}; use a classifier for labels."
+        ) from None
 
 
 def as_float32(target: np.ndarray) -> np.ndarray:

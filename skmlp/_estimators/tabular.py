@@ -32,6 +32,7 @@ from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.stopping import StopReason
+from skmlp._estimators.named import NamedParameters
 from skmlp._estimators.shown import ShownNetwork, Training
 from skmlp._estimators.tabular_jobs import HeldOut, TabularJobs, networks_by_held_out
 from skmlp._estimators.tabular_model import TabularModel
@@ -39,6 +40,7 @@ from skmlp._estimators.versioned import VersionedEstimator
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.parallel import in_threads
 from skmlp._parameters.fit_arguments import named_as_validation, one_validation_set
+from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import CallbackSupportMixin, fit_context, safe_indexing
 from skmlp._training.job import Job
 from skmlp._training.time_limit import TimeLimit
@@ -52,7 +54,12 @@ MIN_ROWS_IN_THREADS = 512
 
 
 class BaseTabular(
-    CallbackSupportMixin, TabularJobs, TabularModel, ShownNetwork, VersionedEstimator
+    NamedParameters,
+    CallbackSupportMixin,
+    TabularJobs,
+    TabularModel,
+    ShownNetwork,
+    VersionedEstimator,
 ):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
 
@@ -88,6 +95,7 @@ class BaseTabular(
         """Both with targets scaled for the network; with `reset`, learn the scale."""
         return data, validation
 
+    @explains_names
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,

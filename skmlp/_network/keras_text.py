@@ -127,6 +127,11 @@ def compiled_metrics(
     """
     config = model.get_compile_config()
     given = [config.get(name) for name in ("metrics", "weighted_metrics")]
+    if "__lambda__" in json.dumps(given, default=str):
+        raise ValueError(
+            "'model' must be compiled with metrics that have a name, by which Keras restores "
+            "them from text; got a lambda; give the function a name."
+        )
     with keras.saving.custom_object_scope(objects):
         if len(names) == 1:
             return _made_metrics(given)

@@ -22,9 +22,12 @@ def one_validation_set(
                 "sample_weight_val; got both; drop one of the two."
             )
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+            n_items = (
+                f" of {len(validation_data)}" if hasattr(validation_data, "__len__") else ""
+            )
             raise ValueError(
-                "'validation_data' must be a tuple (X, y) or (X, y, sample_weight); got "
-                f"{type(validation_data).__name__}."
+                "'validation_data' must be a tuple (X, y) or (X, y, sample_weight); got a "
+                f"{type(validation_data).__name__}{n_items}."
             )
         X_val, y_val, sample_weight_val = (*validation_data, None)[:3]
     if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):

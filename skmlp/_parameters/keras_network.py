@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from functools import wraps
 from inspect import cleandoc
@@ -11,7 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from skmlp._keras.text import is_of_keras
-from skmlp._parameters.other_names import OF_CONSTRUCTORS
+from skmlp._parameters.other_names import OF_CONSTRUCTORS, known_remedy
 from skmlp._parameters.parameter import Parameter, parameter, parameters_of, with_parameters
 from skmlp._parameters.ranges import COUNT, POSITIVE
 from skmlp._sklearn import HasMethods, StrOptions
@@ -186,12 +185,10 @@ def split_arguments(cls: type, model: Any, values: dict[str, Any]) -> dict[str, 
         is_unknown = name not in known and not takes_any(model)
         if name not in own and is_unknown and (model is None or callable(model)):
             remedy = {**OF_CONSTRUCTORS, **OF_SCIKERAS_NAMES}.get(name, "")
-            if not own.keys() >= set(re.findall(r"'(\w+)'", remedy)):
-                remedy = ""  # it names a parameter of other estimators
             listed = f"the model's arguments are {', '.join(known) or 'none'}"
             raise TypeError(
                 f"{name!r} is neither a parameter of {cls.__name__} nor an argument of its "
-                f"'model'; {remedy or listed}."
+                f"'model'; {known_remedy(remedy, own) or listed}."
             )
     arguments = {name: value for name, value in values.items() if name in known}
     others = [name for name in values if name not in own]

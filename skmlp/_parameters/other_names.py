@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from functools import cache, wraps
 from typing import Any, TypeVar
+
+from skmlp._parameters.parameter import parameters_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,15 +29,35 @@ OF_CONSTRUCTORS = {
     "dropout_rate": "use 'dropout'",
     "hidden_layers": "use 'hidden_layer_sizes'",
     "kernel_regularizer": "use 'l1' and 'l2'",
-    "loss_weights": "use 'aux_loss_weight' of the wide & deep estimators",
+    "loss_weights": "the wide & deep estimators have 'aux_loss_weight'",
     "lr": "use 'learning_rate'",
     "max_epochs": "use 'epochs'",
     "nb_epoch": "use 'epochs'",
     "patience": "use 'n_iter_no_change' with early_stopping=True",
     "units": "use 'hidden_layer_sizes' or 'n_neurons'",
     "validation_split": "use 'validation_fraction' with early_stopping=True",
+    # Trees
+    "cat_features": "use 'categorical_features'",
+    "categorical_feature": "use 'categorical_features'",
+    "depth": "there are no trees here; use 'hidden_layer_sizes'",
+    "early_stopping_rounds": "use 'early_stopping'",
+    "eta": "use 'learning_rate'",
+    "iterations": "use 'epochs'",
+    "l2_leaf_reg": "use 'weight_decay'",
+    "max_depth": "there are no trees here; use 'hidden_layer_sizes'",
+    "n_jobs": "TensorFlow uses all processors",
+    "num_leaves": "there are no trees here; use 'hidden_layer_sizes'",
+    "objective": "use 'loss'",
+    "random_seed": "use 'random_state'",
+    "reg_alpha": "use 'weight_decay'",
+    "reg_lambda": "use 'weight_decay'",
+    "subsample": "each epoch goes through all rows",
+    "task_type": "TensorFlow uses a GPU if there is one",
+    "thread_count": "TensorFlow uses all processors",
 }
 OF_FIT = {
+    "cat_features": "use 'categorical_features' in the constructor",
+    "categorical_feature": "use 'categorical_features' in the constructor",
     "class_weight": "it is a parameter of the classifiers' constructor",
     "eval_set": "use 'X_val' and 'y_val'",
     "initial_epoch": "use warm_start=True to train on",
@@ -58,13 +81,27 @@ def constructor_names(cls: type) -> list[str] | None:
 
 
 def refuse_other_names(
-    owner: str, known: list[str], given: Iterable[str], elsewhere: dict[str, str]
+    owner: str,
+    known: list[str],
+    given: Iterable[str],
+    elsewhere: dict[str, str],
+    others: Iterable[str] = (),
 ) -> None:
-    """Raise TypeError for the first given name that `owner` does not know."""
+    """Raise TypeError for the first given name that `owner` does not know.
+
+    Remedies may name what is known and `others`.
+    """
     for name in given:
         if name not in known:
-            remedy = elsewhere.get(name, f"its parameters are {', '.join(known)}")
+            remedy = known_remedy(elsewhere.get(name, ""), [*known, *others])
+            remedy = remedy or f"its parameters are {', '.join(known)}"
             raise TypeError(f"{name!r} is not a parameter of {owner}; {remedy}.")
+
+
+def known_remedy(remedy: str, known: Iterable[str]) -> str:
+    """The remedy, or nothing if it says to use a parameter of other estimators."""
+    _, _, used = remedy.partition("use ")
+    return remedy if set(known) >= set(re.findall(r"'(\w+)'", used)) else ""
 
 
 def refuse_nested(given: Iterable[str]) -> None:
@@ -84,7 +121,7 @@ def explains_names(method: F) -> F:
     @wraps(method)
     def explained(estimator: Any, *args: Any, **kwargs: Any) -> Any:
         owner = f"{type(estimator).__name__}.{method.__name__}"
-        refuse_other_names(owner, known, kwargs, OF_FIT)
+        refuse_other_names(owner, known, kwargs, OF_FIT, parameters_of(type(estimator)))
         return method(estimator, *args, **kwargs)
 
     return explained  # type: ignore[return-value]

@@ -24,6 +24,22 @@ def check_objects(estimator: Any) -> None:
             check_is_no_class(name, item)
 
 
+def check_rate(estimator: Any) -> None:
+    """Refuse a schedule as learning rate: scikit-learn's MLP has its name there."""
+    rate = getattr(estimator, "learning_rate", None)
+    remedies = {
+        "constant": "set the step size, and leave 'learning_rate_schedule' at its default",
+        "invscaling": "set learning_rate_schedule='inverse_time'",
+        "adaptive": "set learning_rate_schedule='plateau'",
+    }
+    is_schedule = callable(rate) or (isinstance(rate, str) and rate in remedies)
+    if is_schedule and "learning_rate_schedule" in parameters_of(type(estimator)):
+        remedy = (
+            remedies[rate] if isinstance(rate, str) else "give it as 'learning_rate_schedule'"
+        )
+        raise ValueError(f"'learning_rate' must be a number above 0; got {rate!r}; {remedy}.")
+
+
 def check_is_no_class(parameter: str, value: Any) -> None:
     """Refuse a class, which passes for an object because it has the same methods."""
     if isinstance(value, type):

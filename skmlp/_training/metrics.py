@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from types import FunctionType
 from typing import Any
 
@@ -15,6 +16,7 @@ from skmlp._engine.fit import Measure
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras, tf
+from skmlp._keras.text import is_of_keras
 from skmlp._network.inference import predictions
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.keras_text import OutputMetric
@@ -31,6 +33,11 @@ SHORT_NAMES = {
     "accuracy": "accuracy",
     "ce": "crossentropy",
 }
+# Keras's metrics of which more is better; of its others, less is
+RISING = re.compile(
+    "Accuracy|AUC|Precision|Recall|F1|FBeta|R2|IoU|Similarity|Correlation|True|Sensitivity|"
+    "Specificity"
+)
 
 
 def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str, Measure]:
@@ -49,6 +56,21 @@ def keras_metrics(metrics: Any, spec: NetworkSpec) -> list[keras.metrics.Metric]
     ]
 
 
+def modes_of_metrics(metrics: Any, spec: NetworkSpec) -> dict[str, str]:
+    """Whether the "max" or the "min" of a measure is best, by name, where that is known."""
+    several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    found: dict[str, str] = {}
+    for metric in several:
+        if isinstance(metric, str) and _scorer_name(metric):
+            found[metric] = "max"
+        elif metric is not None:
+            name, own = _named_metric(metric, spec)
+            cls = type(own)
+            if is_of_keras(cls) and cls is not keras.metrics.MeanMetricWrapper:
+                found[name] = "max" if RISING.search(cls.__name__) else "min"
+    return found
+
+
 def takes_indices(metric: keras.metrics.Metric) -> bool:
     """Whether a metric of classes takes their numbers, and not one-hot rows."""
     return "Sparse" in type(metric).__name__
@@ -57,9 +79,8 @@ def takes_indices(metric: keras.metrics.Metric) -> bool:
 def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure]:
     if isinstance(metric, OutputMetric):
         assert isinstance(spec, KerasSpec)
-        head = spec.heads[metric.output]
-        own = _metric_of_output(metric.metric, spec, head.width)
-        return f"{head.name}_{own.name}", _measure_of_output(own, spec, metric.output)
+        name, own = _named_metric(metric, spec)
+        return name, _measure_of_output(own, spec, metric.output)
     scorer = _scorer_name(metric)
     if scorer:
         if not hasattr(estimator, "predict"):
@@ -68,8 +89,19 @@ def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure
                 f"{metric!r}; use 'mse' or another metric of Keras's."
             )
         return metric, scorer_measure(scorer, estimator, spec)
+    name, own = _named_metric(metric, spec)
+    return name, _keras_measure(own, spec)
+
+
+def _named_metric(metric: Any, spec: NetworkSpec) -> tuple[str, keras.metrics.Metric]:
+    """The name in `history_`, and a new object of Keras's."""
+    if isinstance(metric, OutputMetric):
+        assert isinstance(spec, KerasSpec)
+        head = spec.heads[metric.output]
+        own = _metric_of_output(metric.metric, spec, head.width)
+        return f"{head.name}_{own.name}", own
     own = _keras_metric(metric, spec)
-    return own.name, _keras_measure(own, spec)
+    return own.name, own
 
 
 def _scorer_name(metric: Any) -> str | None:
@@ -119,7 +151,14 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
     def measure(data: EncodedData, raw: np.ndarray) -> float:
         weighs = bool(np.ptp(data.weight))
         weight = {"sample_weight": data.weight} if weighs else {}
-        return float(scorer(stand_in, raw, estimator._decode_target(data.y), **weight))
+        score = scorer(stand_in, raw, estimator._decode_target(data.y), **weight)
+        try:
+            return float(score)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"'scoring' must return a number; got {score!r}; return a float, of which more "
+                "is better."
+            ) from None
 
     return measure
 
