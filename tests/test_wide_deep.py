@@ -351,6 +351,7 @@ class TestHashedCrosses:
     def test_more_combinations_share_buckets(self, hashed):
         assert hashed.hashed_crosses_.tolist() == [[[0, self.BUCKETS], [2, self.BUCKETS]]]
         assert len(hashed.cross_inputs_) == 2 + 3  # of a number with categories
+        assert hashed.cross_inputs_.nbytes == 5 * 4 * 4  # most of a file of many crosses
         assert hashed.coefs_[-1].shape == (1 + 5 + self.BUCKETS + 5, 1)
         buckets = hashed._encode_features(self.FRAME)[:, 6:-2]
         assert (buckets.sum(axis=1) == 1).all()

@@ -108,8 +108,10 @@ def wide_values(
     if sparse.issparse(rows):
         return sparse.hstack([values(rows, inputs), values(rows, crosses)], format="csr")
     if is_full(n_of_row * len(rows), shape):
-        buckets = as_csr([bucket_entries(rows, hashed)], width - first).toarray()
-        return np.hstack([dense(values(rows, inputs)), dense(values(rows, crosses)), buckets])
+        parts = [values(rows, inputs), values(rows, crosses)]
+        if len(hashed):
+            parts.append(as_csr([bucket_entries(rows, hashed)], width - first))
+        return np.hstack([dense(part) for part in parts])
     sets = [
         entries(rows, inputs),
         entries(rows, crosses, len(inputs)),
