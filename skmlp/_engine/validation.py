@@ -98,10 +98,8 @@ class ValidationRows:
                 watcher.on_test_batch_begin(i)
             of_chunk, penalty, raw = self._program.measure(chunk, numbers, self._entries)
             totals += of_chunk
-            n_before, n_measured = (
-                n_measured,
-                np.minimum(n_measured + raw.shape[1], self._n_rows),
-            )
+            n_before = n_measured
+            n_measured = np.minimum(n_before + raw.shape[1], self._n_rows)
             for k, fit in enumerate(self._fits):
                 outputs[k].append(_kept(fit, raw[k], n_before[k], n_measured[k]))
             for watcher in listeners:
@@ -119,7 +117,8 @@ def _kept(fit: Fit, raw: np.ndarray, start: int, end: int) -> np.ndarray:
     if fit.keeps_raw:
         return raw
     assert fit.validation is not None
-    return fit.kept(fit.validation.rows(np.arange(start, end)), raw)
+    with np.errstate(over="ignore", invalid="ignore"):  # the loss tells of outputs not finite
+        return fit.kept(fit.validation.rows(np.arange(start, end)), raw)
 
 
 def _whole(n_rows: int) -> int:
