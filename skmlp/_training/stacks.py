@@ -112,7 +112,8 @@ def train_fits(
 def trained(
     stack: Stack, should_continue: Callable[[], bool] = lambda: True
 ) -> Iterator[tuple[int, FittedNetwork]]:
-    """Train a stack's fits. Yields their numbers and networks, soon after each has ended.
+    """Train a stack's fits. Yields numbers and networks of those that have ended, each time
+    that fits are put into places anew, and at the end.
 
     The bits of a network do not depend on its place, nor on the number of places.
     """
@@ -120,7 +121,8 @@ def trained(
     fits, sets = padding.fits, RowSets.of(padding.fits, stack.n_members)
     recipe, n_places = stack.key
     _resume(stack.key, sets.n_rows, [fit for fit in fits if fit.checkpoint])
-    waiting, going = deque(range(len(fits))), list[int]()
+    waiting = deque(range(len(fits)))
+    going: list[int] = []
 
     def is_to_move() -> bool:
         training = [fits[k] for k in going if fits[k].state.reason is None]
@@ -128,6 +130,7 @@ def trained(
 
     while going or waiting:
         n_places = fewer_places([fits[k] for k in (*going, *waiting)], n_places)
+        are_moved = bool(going)
         going += [waiting.popleft() for _ in range(min(n_places - len(going), len(waiting)))]
         in_places = [fits[k] for k in going]
         try:
@@ -136,11 +139,11 @@ def trained(
                     program, in_places, lambda: should_continue() and not is_to_move(), sets
                 )
         except KeyboardInterrupt:
-            if not all(fit.state.epochs for fit in in_places):
+            if not (are_moved and all(fit.state.epochs for fit in in_places)):
                 raise
-            # It came between two programs; the fits end in the next one.
+            # It came between two programs: in the next one the fits end without an epoch.
             for fit in in_places:
-                fit.state.reason = StopReason.INTERRUPTED
+                fit.state.reason = fit.state.reason or StopReason.INTERRUPTED
             continue
         if waiting and any(fit.state.reason is StopReason.INTERRUPTED for fit in in_places):
             raise KeyboardInterrupt
