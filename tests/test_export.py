@@ -80,7 +80,7 @@ def table(seed, is_new=False):
         }
     )
     for i, name in enumerate(["age", "town", "kind", "size"]):
-        X.loc[rng.random(N_ROWS) < 0.02 * (i + 1), name] = None
+        X.loc[rng.random(N_ROWS) < 0.02 * (i + 1), name] = np.nan
     return X
 
 
@@ -528,7 +528,7 @@ class TestFormats:
     def test_saved_models(self, rows, mixed, tmp_path):
         new = rows[1]
         model = to_keras(mixed)
-        model.export(tmp_path / "saved", verbose=False)
+        model.export(tmp_path / "saved")
         served = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
         inputs = {name: tf.constant(of[:, None]) for name, of in inputs_of(model, new).items()}
         assert_same([one.numpy() for one in served(**inputs).values()], wanted_of(mixed, new))
@@ -564,7 +564,7 @@ class TestFormats:
         pipeline.fit(X, labels if hasattr(estimator, "predict_proba") else y)
         model = assert_predicts(pipeline, new, tmp_path)
         assert_same([by_litert(model, new)], wanted_of(pipeline, new))
-        model.export(tmp_path / "saved", verbose=False)
+        model.export(tmp_path / "saved")
         served = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
         (made,) = served(tf.constant(new)).values()
         assert_same([made.numpy()], wanted_of(pipeline, new))
