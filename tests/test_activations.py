@@ -65,7 +65,7 @@ def test_hidden_layers_predict_like_keras(activation, normalization):
         random_state=0,
     ).fit(X, X[:, 0])
     np.testing.assert_allclose(
-        regressor.model_.predict(X, verbose=0)[:, 0], regressor.predict(X), rtol=1e-4, atol=1e-6
+        np.asarray(regressor.model_(X))[:, 0], regressor.predict(X), rtol=1e-4, atol=1e-6
     )
 
 

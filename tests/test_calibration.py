@@ -155,7 +155,7 @@ class TestStandardDeviations:
             rtol=1e-4,
         )
         model = fitted.model_
-        predicted = model.predict(fitted.encode(X[TEST]), verbose=0)
+        predicted = model(fitted.encode(X[TEST]))
         np.testing.assert_allclose(predicted, fitted.predict(X[TEST]), rtol=1e-5)
 
     def test_dtype(self, regressor):
@@ -203,7 +203,7 @@ class TestQuantiles:
         np.testing.assert_allclose(
             fitted.predict(VALIDATION["X_val"]), quantiles @ [0.25, 0.75], rtol=1e-12
         )
-        predicted = fitted.model_.predict(fitted.encode(X[TEST]), verbose=0)
+        predicted = fitted.model_(fitted.encode(X[TEST]))
         np.testing.assert_allclose(predicted, fitted.predict_quantiles(X[TEST]), rtol=1e-5)
 
     def test_they_never_cross(self, quantile_regressor):
@@ -301,7 +301,7 @@ class TestModel:
         np.testing.assert_array_equal(loaded.predict(encoded, verbose=0), predicted)
 
     def test_of_quantiles(self, quantile_regressor):
-        predicted = quantile_regressor.model_.predict(quantile_regressor.encode(X), verbose=0)
+        predicted = quantile_regressor.model_(quantile_regressor.encode(X))
         expected = quantile_regressor.predict_quantiles(X)
         np.testing.assert_allclose(predicted, expected, rtol=1e-5)
 
@@ -315,7 +315,7 @@ class TestModel:
     @pytest.mark.parametrize("y", [CLASSES, LABELS], ids=["classes", "labels"])
     def test_of_more_classes_or_labels(self, classifier, y):
         one = clone(classifier).set_params(n_estimators=1, epochs=4).fit(X[TRAIN], y[TRAIN])
-        predicted = one.model_.predict(one.encode(X), verbose=0)
+        predicted = one.model_(one.encode(X))
         np.testing.assert_allclose(predicted, one.predict_proba(X), rtol=1e-4, atol=1e-6)
 
     def test_needs_a_fit(self):

@@ -45,12 +45,12 @@ OF_ALL_WEIGHTS = ("adafactor", "lamb")  # their steps do not treat every number 
 def rows():
     """80 rows of 3 entries: row 0 is empty, row 1 has 60, and row 2 equals row 3."""
     rng = np.random.RandomState(0)
-    X = sparse.lil_array((80, N_COLUMNS), dtype=np.float32)
+    X = np.zeros((80, N_COLUMNS), dtype=np.float32)
     for i, of_row in enumerate(rng.randint(N_COLUMNS, size=(80, 3))):
         X[i, of_row] = rng.rand(len(of_row)) + 0.5
     X[0], X[3] = 0, X[2]
     X[1, ::5] = rng.rand(60)
-    return X.tocsr()
+    return sparse.csr_array(X)
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,7 @@ def ordinal(encoder: OrdinalEncoder, columns: Sequence[Column], step: str) -> li
         columns, encoder.categories_, _codes(encoder), strict=True
     ):
         values = [
-            encoder.encoded_missing_value if is_missing(category) else code
+            encoder.encoded_missing_value if _is_nan(category) else code
             for category, code in zip(categories.tolist(), codes, strict=True)
         ]
         make = looked_up(column, categories.tolist(), values, step, unknown=unknown)
@@ -141,13 +141,20 @@ def ordinal(encoder: OrdinalEncoder, columns: Sequence[Column], step: str) -> li
 def _codes(encoder: Any) -> Iterator[list[int]]:
     """The code of each category of each column: infrequent ones share the last one.
 
-    A missing one has no code in an OrdinalEncoder, which gives it a value.
+    NaN has no code in an OrdinalEncoder, which gives it a value; None has a code.
     """
     for i, categories in enumerate(encoder.categories_):
         others = _infrequent(encoder, i)
-        others += [None] if isinstance(encoder, OrdinalEncoder) else []
-        has_own = [not _is_among(each, others) for each in categories.tolist()]
+        is_ordinal = isinstance(encoder, OrdinalEncoder)
+        has_own = [
+            not (_is_among(each, others) or (is_ordinal and _is_nan(each)))
+            for each in categories.tolist()
+        ]
         yield np.where(has_own, np.cumsum(has_own) - 1, sum(has_own)).tolist()
+
+
+def _is_nan(category: Any) -> bool:
+    return isinstance(category, float) and category != category  # NaN equals nothing
 
 
 def _infrequent(encoder: Any, i: int) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserList
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -136,6 +137,8 @@ def positions(key: Any, names: Sequence[Any]) -> list[int]:
         # a slice of names includes the last one
         stop = names.index(key.stop) + 1 if isinstance(key.stop, str) else key.stop
         return list(range(len(names)))[start : stop : key.step]
+    if isinstance(key, UserList):  # scikit-learn < 1.7: the remainder's, which warns when read
+        key = key.data
     picked = np.atleast_1d(np.asarray(key)).tolist()
     if picked and isinstance(picked[0], bool):
         return np.flatnonzero(picked).tolist()
