@@ -74,13 +74,8 @@ def two_heads(losses):
 
 def linear(loss, metrics=None):
     model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
-    model.compile("sgd", loss, metrics)
+    model.compile("sgd", loss, metrics=metrics)
     return model
-
-
-def measured():
-    with pytest.warns(UserWarning, match="lambda"):
-        return linear("mse", [lambda y_true, y_pred: y_pred])
 
 
 def convolutional(n_classes=2, drop=0.3):
@@ -545,7 +540,12 @@ class TestBadInput:
                 lambda: keras.Sequential([keras.Input((10,)), layers.Dense(1, lambda x: x)]),
                 "'model' must hold no function without a name",
             ),
-            (lambda: measured(), "metrics that have a name, .*; got a lambda"),
+            (
+                lambda: keras.Sequential(
+                    [keras.Input((10,)), layers.Dense(1, dtype="float64")]
+                ),
+                "'model' must compute in float32; got a Dense layer in float64",
+            ),
             (layers.Dense(1), "'model' must be a keras.Model or .*; got the layer Dense"),
             (lambda units: linear("mse"), "'units' must be given, since the function 'model'"),
             (lambda: keras.Sequential(), "'model' must have layers; got a Sequential without"),
@@ -593,6 +593,14 @@ class TestBadInput:
         with pytest.raises(ValueError, match="'model' must end in probabilities"):
             classifier.fit(IRIS, SPECIES > 0)
 
+    def test_a_metric_without_a_name(self):
+        measured = KerasRegressor(lambda: linear("mse", [lambda y_true, y_pred: y_pred]))
+        with (
+            pytest.warns(UserWarning, match="lambda"),
+            pytest.raises(ValueError, match=r"metrics that have a name, .*; got a lambda"),
+        ):
+            measured.fit(DIABETES, PROGRESS)
+
     def test_targets_of_several_outputs(self):
         regressor = KerasRegressor(lambda: two_heads(["mse", "mse"]), epochs=1, random_state=0)
         with pytest.raises(ValueError, match=r"'y' must be a list of targets, .*; got a dict"):
@@ -609,9 +617,7 @@ class TestBadInput:
                 return 2 * x
 
         model = keras.Sequential([keras.Input((10,)), Unregistered(), layers.Dense(1)])
-        with pytest.raises(
-            ValueError, match=r"make again, .* got a Sequential .* register"
-        ):
+        with pytest.raises(ValueError, match=r"make again, .* got a Sequential .* register"):
             clone(KerasRegressor(model))
 
 

@@ -9,7 +9,8 @@ from keras import layers
 from sklearn.exceptions import ConvergenceWarning
 
 from skmlp import KerasClassifier, KerasRegressor
-from skmlp._network.keras_network import WHOLE, python_random_seeded
+from skmlp._network.keras_network import WHOLE
+from skmlp._network.model_text import python_random_seeded
 
 N_ROWS = 70  # a short last batch
 RNG = np.random.default_rng(0)

@@ -10,7 +10,8 @@ from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import full_config
 from skmlp._network.keras_model import build_model, set_weights
-from skmlp._network.keras_network import KerasSpec, ModelText
+from skmlp._network.keras_network import KerasSpec
+from skmlp._network.model_text import ModelText
 from skmlp._network.spec import NetworkSpec
 from skmlp._training.metrics import keras_metrics, takes_indices
 

@@ -23,7 +23,7 @@ from skmlp._keras.text import KerasText
 from skmlp._network.activation_kinds import Activation, LeakyReLU, PReLU
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
-from skmlp._network.keras_network import Entry, Head, KerasNetwork, KerasSpec, ModelText
+from skmlp._network.keras_network import Entry, Head, KerasNetwork, KerasSpec
 from skmlp._network.kinds import (
     Add,
     AlphaDropout,
@@ -36,6 +36,7 @@ from skmlp._network.kinds import (
 )
 from skmlp._network.layer_stack import LayerStack, StackedLayer
 from skmlp._network.mlp import MLPSpec
+from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer, TargetScaling
 from skmlp._network.tabular import TabularSpec
 

@@ -23,7 +23,6 @@ from skmlp._network.keras_network import (
     Head,
     KerasNetwork,
     KerasSpec,
-    ModelText,
     layers_in,
 )
 from skmlp._network.keras_text import model_text, output_names, output_widths
@@ -37,6 +36,7 @@ from skmlp._network.kinds import (
     Rescaling,
     Standardization,
 )
+from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer, TargetScaling
 
 # Layers for XLA. Its convolutions take three times as long as TensorFlow's on a CPU; batch
@@ -68,6 +68,12 @@ def keras_spec(
 def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
     """Made once for equal models: making one anew takes as long as training it for a while."""
     model = text.made()
+    for layer in layers_in(model):
+        if layer.compute_dtype == "float64":
+            raise ValueError(
+                f"'model' must compute in float32; got a {type(layer).__name__} layer in "
+                "float64; leave out its dtype."
+            )
     entries = _entries(model)
     activation = None if link else output_activation(model)
     try:

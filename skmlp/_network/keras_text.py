@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from skmlp._keras.losses import SumOfLosses, loss_of_output, row_loss
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import KerasText, is_of_keras, to_save
-from skmlp._network.keras_network import ModelText, layers_in
+from skmlp._network.keras_network import layers_in
+from skmlp._network.model_text import ModelText
 
 
 class OutputMetric(NamedTuple):
