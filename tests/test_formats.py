@@ -225,7 +225,7 @@ def test_round_trips(pipeline, name, onnxruntime_alone, tmp_path):
         model.save(tmp_path / "model.keras")
         loaded = keras.models.load_model(tmp_path / "model.keras")
         assert_same(loaded.predict(inputs, verbose=0), wanted)
-        model.export(tmp_path / "saved", verbose=False)
+        model.export(tmp_path / "saved")
         served = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
         if isinstance(rows, pd.DataFrame):
             columns = {name: tf.constant(of[:, None]) for name, of in inputs.items()}
