@@ -254,12 +254,17 @@ class TestSkopsFiles:
         with executing_nothing(), pytest.raises(TypeError, match=r"os\.system"):
             skops_io.loads(zipped(contents), trusted=skops_trusted_types())
 
+    @pytest.mark.parametrize("kind", ["class", "function"])
     @pytest.mark.parametrize(("module", "name"), STRANGE)
-    def test_text_of_keras_objects_names_no_strange_class(self, fitted, module, name):
+    def test_text_of_keras_objects_names_nothing_strange(self, fitted, module, name, kind):
         """Nor does a file without a strange type, in which the text is exchanged."""
         skops_io = pytest.importorskip("skops.io", reason="skops is not installed")
         contents = entries(skops_io.dumps(fitted))
-        text = json.dumps({"module": module, "class_name": name, "config": {}})
+        named = {
+            "class": {"class_name": name, "config": {}},
+            "function": {"class_name": "function", "config": name, "registered_name": name},
+        }
+        text = json.dumps({"module": module, **named[kind]})
         schema = contents["schema.json"].decode()
         (old,) = {
             node["content"]

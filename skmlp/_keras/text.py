@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 WAITING = "_waiting"  # attribute of a loaded estimator: {parameter: value with KerasText}
+# Modules of the functions that Keras saves, as if they were builtins
+FUNCTIONS = ("keras.activations", "keras.losses", "keras.metrics")
 UNTOLD = ("name", "dtype")  # entries of a configuration that have no effect here
 
 
@@ -175,10 +177,21 @@ def _strange(serialized: Any) -> list[tuple[Any, str]]:
     if "class_name" in serialized and "module" in serialized:
         module = serialized["module"]
         name = serialized.get("registered_name") or serialized["class_name"]
-        is_known = str(module).split(".")[0] in ("keras", "builtins")
+        is_known = _is_known(str(module), serialized)
         if not is_known and keras.saving.get_registered_object(name) is None:
             found.append((module, name))
     return found
+
+
+def _is_known(module: str, serialized: dict[str, Any]) -> bool:
+    """Whether it is a class of Keras, or one of its functions that compute with tensors."""
+    name = serialized["class_name"]
+    if name == "function":
+        modules = FUNCTIONS if module == "builtins" else {module}.intersection(FUNCTIONS)
+        return any(_class_of(one, str(serialized.get("config"))) for one in modules)
+    if module.split(".")[0] != "keras":
+        return module == "builtins"
+    return not isinstance(_class_of(module, name), FunctionType)
 
 
 def _call(name: str, config: dict[str, Any], cls: type | None) -> str:
