@@ -25,7 +25,7 @@ except ImportError:  # Windows, where an open file cannot be deleted anyway
     fcntl = None  # type: ignore[assignment]
 
 FILE_NAME = "checkpoint.npz"
-FORMAT = 3
+FORMAT = 4
 
 
 def checkpoint_path(directory: str | os.PathLike) -> Path:
