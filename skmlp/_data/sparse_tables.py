@@ -83,7 +83,7 @@ class SparseEncoder:
         """
         X = _checked(X)
         table = self.table.encode(X[:, self.full].toarray())
-        return side_by_side([dense_if_full(self._sparse_values(X))], table)
+        return side_by_side(dense_if_full(self._sparse_values(X)), table)
 
     def _sparse_values(self, X: Any) -> sparse.csr_array:
         values = _without_nan(X)[:, self.columns].astype(np.float64)

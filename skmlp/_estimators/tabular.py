@@ -184,12 +184,9 @@ class BaseTabular(
         X = self._table(X, reset=reset)
         y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
         check_consistent_length(X, y)
-        weight = self._row_weight(encode_weight(sample_weight, X), y)
-        check_total_weight(weight)
-        if (weight == 0).any():
-            kept = np.flatnonzero(weight)
-            X, y, weight = safe_indexing(X, kept), y[kept], weight[kept]
+        X, y, weight = _weighted(X, y, encode_weight(sample_weight, X))
         target = self._encode_target(y, reset=reset)
+        X, target, weight = _weighted(X, target, self._row_weight(weight, y))
         if reset:
             if issparse(X):
                 check_n_entries(X, "train on fewer rows")
@@ -305,3 +302,12 @@ def stop_reasons(fitted: Sequence[FittedNetwork]) -> list[StopReason]:
     """Why the training of each network ended."""
     reasons = [member.training.reason for member in fitted]
     return [reason for reason in reasons if reason is not None]  # all have one
+
+
+def _weighted(X: Any, y: np.ndarray, weight: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Rows of positive weight, of which there must be one."""
+    check_total_weight(weight)
+    if weight.all():
+        return X, y, weight
+    kept = np.flatnonzero(weight)
+    return safe_indexing(X, kept), y[kept], weight[kept]
