@@ -205,7 +205,7 @@ class TestDamage:
 
     def test_another_format(self, tmp_path, whole):
         craft(tmp_path, whole[1], lambda facts, arrays: facts.update(format=1))
-        with pytest.raises(ValueError, match=r"was written by another one .format 1, not 3"):
+        with pytest.raises(ValueError, match=r"was written by another one .format 1, not 4"):
             clone(whole[0]).set_params(checkpoint_dir=tmp_path).load_checkpoint()
 
     def test_every_fact_and_array_is_needed(self, tmp_path, whole):

@@ -464,5 +464,5 @@ def test_labels_keep_their_type(tmp_path, labels):
 def test_a_checkpoint_is_arrays_and_json(tmp_path):
     MLPRegressor(**SETTINGS, random_state=0, checkpoint_dir=tmp_path).fit(X, Y)
     with np.load(tmp_path / "checkpoint.npz", allow_pickle=False) as file:
-        assert json.loads(str(file["facts"]))["format"] == 3
+        assert json.loads(str(file["facts"]))["format"] == 4
         assert all(file[name].dtype != object for name in file.files)

@@ -6,10 +6,11 @@ class and configuration hold all that an estimator uses.
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from types import FunctionType
@@ -187,11 +188,17 @@ def _is_known(module: str, serialized: dict[str, Any]) -> bool:
     """Whether it is a class of Keras, or one of its functions that compute with tensors."""
     name = serialized["class_name"]
     if name == "function":
-        modules = FUNCTIONS if module == "builtins" else {module}.intersection(FUNCTIONS)
-        return any(_class_of(one, str(serialized.get("config"))) for one in modules)
+        function = str(serialized.get("config"))
+        if module == "builtins":  # or of a user, who has told Keras of it
+            return _is_of(FUNCTIONS, function) or not hasattr(builtins, function)
+        return module in FUNCTIONS and _is_of([module], function)
     if module.split(".")[0] != "keras":
         return module == "builtins"
     return not isinstance(_class_of(module, name), FunctionType)
+
+
+def _is_of(modules: Sequence[str], name: str) -> bool:
+    return any(_class_of(module, name) for module in modules)
 
 
 def _call(name: str, config: dict[str, Any], cls: type | None) -> str:
