@@ -63,3 +63,23 @@ def forkserver():
     first.start()
     first.join()
     return processes
+
+
+@pytest.fixture(scope="session")
+def by_litert():
+    """A function that gives the predictions of a Keras model in LiteRT."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="no LiteRT")
+
+    def predict(model, X):
+        import tensorflow as tf
+
+        content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+        interpreter = litert.Interpreter(model_content=content)
+        (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
+        interpreter.resize_tensor_input(given["index"], X.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(given["index"], X)
+        interpreter.invoke()
+        return interpreter.get_tensor(made["index"])
+
+    return predict

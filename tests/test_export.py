@@ -504,19 +504,6 @@ class TestRefusals:
             to_keras(fitted)
 
 
-def by_litert(model, X):
-    """Predictions of the model in LiteRT."""
-    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="no LiteRT")
-    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
-    interpreter = litert.Interpreter(model_content=content)
-    (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.resize_tensor_input(given["index"], X.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(given["index"], X)
-    interpreter.invoke()
-    return interpreter.get_tensor(made["index"])
-
-
 class TestFormats:
     """Files of other programs."""
 
@@ -529,7 +516,7 @@ class TestFormats:
         assert_same([one.numpy() for one in served(**inputs).values()], wanted_of(mixed, new))
 
     @pytest.mark.filterwarnings("ignore")  # of TensorFlow about its converter
-    def test_litert(self, numeric):
+    def test_litert(self, numeric, by_litert):
         pipeline, new, wanted = numeric
         assert_same([by_litert(to_keras(pipeline), new)], [wanted])
 

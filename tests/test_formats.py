@@ -155,25 +155,13 @@ def assert_same(made, wanted):
     np.testing.assert_allclose(made, wanted, rtol=1e-5, atol=1e-5 * max(1, np.ptp(wanted)))
 
 
-def of_keras(model, rows):
+def of_keras(rows):
     """Rows as the model takes them: missing texts are empty."""
     if not isinstance(rows, pd.DataFrame):
         return rows
     texts = rows[TEXTS].astype(object).fillna("")
     columns = {name: texts[name].to_numpy(object) for name in TEXTS}
     return columns | {name: rows[name].to_numpy() for name in NUMBERS}
-
-
-def of_litert(model, rows):
-    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="no LiteRT")
-    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
-    interpreter = litert.Interpreter(model_content=content)
-    (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.resize_tensor_input(given["index"], rows.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(given["index"], rows)
-    interpreter.invoke()
-    return interpreter.get_tensor(made["index"])
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +187,7 @@ numpy.savez("made.npz", *made)
 
 
 @pytest.mark.parametrize(("pipeline", "name"), CASES, ids=lambda value: value)
-def test_round_trips(pipeline, name, onnxruntime_alone, tmp_path):
+def test_round_trips(pipeline, name, onnxruntime_alone, by_litert, tmp_path):
     estimator, rows = fitted(pipeline, name)
     wanted = getattr(estimator, "predict_proba", estimator.predict)(rows)
 
@@ -221,7 +209,7 @@ def test_round_trips(pipeline, name, onnxruntime_alone, tmp_path):
             to_keras(estimator)
     else:
         model = to_keras(estimator)
-        inputs = of_keras(model, rows)
+        inputs = of_keras(rows)
         model.save(tmp_path / "model.keras")
         loaded = keras.models.load_model(tmp_path / "model.keras")
         assert_same(loaded.predict(inputs, verbose=0), wanted)
@@ -232,7 +220,7 @@ def test_round_trips(pipeline, name, onnxruntime_alone, tmp_path):
             (made,) = served(**columns).values()
         else:
             (made,) = served(tf.constant(rows)).values()
-            assert_same(of_litert(model, rows), wanted)
+            assert_same(by_litert(model, rows), wanted)
         assert_same(made, wanted)
 
     # ONNX, in an environment without this package
