@@ -52,7 +52,7 @@ cross_val_score(estimator, X, y, cv=[(range(75), range(75, 150))], n_jobs=2)
 
 
 class Ended(NamedTuple):
-    """What a process has written."""
+    """All that a process has written."""
 
     fitted: MLPRegressor
     predictions: np.ndarray

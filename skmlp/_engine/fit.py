@@ -125,13 +125,15 @@ class Fit:
         is_by_rows = self.score is None or isinstance(self.score, MeanOfRows)
         return bool(self.metrics or self.joint_score) or not is_by_rows
 
-    def kept(self, rows: EncodedData, raw: np.ndarray) -> np.ndarray:
-        """All that its measures need of the raw outputs of some validation rows."""
+    def kept(self, raw: np.ndarray, start: int) -> np.ndarray:
+        """All that its measures need of the raw outputs of validation rows from `start` on."""
         if self.keeps_raw:
             return raw
-        if isinstance(self.score, MeanOfRows):
-            return self.score.of_rows(rows, raw)
-        return np.zeros(len(raw))
+        if self.score is None:  # the loss alone counts
+            return raw[:0]
+        assert isinstance(self.score, MeanOfRows)
+        assert self.validation is not None
+        return self.score.of_rows(self.validation.rows(start + np.arange(len(raw))), raw)
 
     def validation_score(self, kept: np.ndarray, loss: float) -> float:
         """The score of all validation rows, given what was kept of their raw outputs."""

@@ -112,13 +112,9 @@ class ValidationRows:
 
 
 def _kept(fit: Fit, raw: np.ndarray, start: int, end: int) -> np.ndarray:
-    """What a fit keeps of the raw outputs of its validation rows from `start` to `end`."""
-    raw = raw[: end - start]
-    if fit.keeps_raw:
-        return raw
-    assert fit.validation is not None
+    """The part of the raw outputs of validation rows from `start` to `end` that a fit keeps."""
     with np.errstate(over="ignore", invalid="ignore"):  # the loss tells of outputs not finite
-        return fit.kept(fit.validation.rows(np.arange(start, end)), raw)
+        return fit.kept(raw[: end - start], start)
 
 
 def _whole(n_rows: int) -> int:

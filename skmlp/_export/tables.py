@@ -138,7 +138,7 @@ def _values(rows: Tensor, terms: np.ndarray) -> Tensor:
 
 
 def _buckets(rows: Tensor, factors: np.ndarray, estimator: Any) -> Tensor:
-    """Values of a hashed cross, as `skmlp._data.hashed_crosses.bucket_values`."""
+    """Values of a hashed cross, as `skmlp._data.hashed_crosses.bucket_entries`."""
     key, number = np.ones((1, 1), np.int64), np.float32(1)
     for side, (column, n_buckets) in enumerate(factors):
         value = rows[:, column : column + 1]

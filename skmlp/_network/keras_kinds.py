@@ -170,14 +170,8 @@ class Normalization(KerasLayer):
         return output if beta is None else output + beta
 
     def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
-        from skmlp._keras.tensorflow import tf
-
         gamma, beta, left = self._gamma_and_beta(arrays)
-        mean, variance = self._moments(left, inputs[0])
-        # Outside XLA, `rsqrt` gives the last numbers of an array, which fill no vector of the
-        # processor, other bits; with rows, those are numbers of padding.
-        variance = tf.broadcast_to(variance, tf.shape(inputs[0]))
-        return self._normalized(inputs[0], mean, variance, gamma, beta)
+        return self._normalized(inputs[0], *self._moments(left, inputs[0]), gamma, beta)
 
     def _normalized(self, x: Any, mean: Any, variance: Any, gamma: Any, beta: Any) -> tf.Tensor:
         from skmlp._keras.tensorflow import tf
@@ -195,7 +189,13 @@ class BatchNormalization(Normalization):
 
     def _moments(self, left: Sequence[Any], x: Any) -> tuple[Any, Any]:
         mean, variance = left
-        return mean, variance
+        if isinstance(x, np.ndarray):
+            return mean, variance
+        from skmlp._keras.tensorflow import tf
+
+        # Outside XLA, `rsqrt` gives the last numbers of an array, which fill no vector of the
+        # processor, other bits; with rows, those are numbers of padding.
+        return mean, tf.broadcast_to(variance, tf.shape(x))
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch

@@ -28,6 +28,6 @@ def _with_mode(callback: Any, known: dict[str, str]) -> Any:
     mode = "min" if name.endswith("loss") else known.get(name)
     if mode is None:
         return callback
-    told = copy.deepcopy(callback)
+    told = copy.copy(callback)  # training deep-copies it
     told.mode = mode
     return told
