@@ -40,6 +40,7 @@ import psutil
 import sparse_rows
 import tensorflow as tf
 from by_hand import hand_written_epoch
+from joblib import parallel_config
 from scipy.stats import loguniform
 from sklearn import model_selection
 from sklearn.base import clone
@@ -620,11 +621,19 @@ def second_search(cls: type, n_iter: int = 30, **settings: int) -> Callable[[], 
 
 
 def stacked_search() -> Timings:
-    """Thirty learning rates: stacks, with two threads, and one network after the other."""
+    """Thirty learning rates: stacks in all threads, one network after the other, and these in
+    two threads.
+    """
+    unstacked = second_search(model_selection.RandomizedSearchCV)
+
+    def in_two_threads() -> float:
+        with parallel_config(backend="threading", n_jobs=2):
+            return unstacked()
+
     contenders = {
         "stacked": second_search(RandomizedSearchCV),
-        "unstacked": second_search(model_selection.RandomizedSearchCV),
-        "stacked, two threads": second_search(RandomizedSearchCV, n_jobs=2),
+        "unstacked": unstacked,
+        "unstacked, two threads": in_two_threads,
     }
     return alternate(contenders, 3)
 
@@ -905,7 +914,7 @@ ROWS: dict[str, tuple[Callable[[], Timings], Goals]] = {
     ),
     "stacked search": (
         stacked_search,
-        {"unstacked": "at least 1.7", "stacked, two threads": "at most 0.625"},
+        {"unstacked": "at least 3"},
     ),
     "search in processes": (search_in_processes, {"one process": "at least 1.3"}),
     "search over architectures": (

@@ -37,7 +37,10 @@ def trained_together(n_jobs: int | None = None) -> Iterator[None]:
     Parameters
     ----------
     n_jobs : int, default=None
-        Number of stacks to train at the same time, in threads.
+        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
+        or in all of TensorFlow's for independent operations (one a processor, unless
+        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
+        more. On a GPU, stacks are trained in `n_jobs` threads.
 
     Examples
     --------
@@ -88,7 +91,10 @@ class GridSearchCV(StackedSearch, model_selection.GridSearchCV):
     param_grid : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None
-        Number of stacks to train at the same time, in threads.
+        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
+        or in all of TensorFlow's for independent operations (one a processor, unless
+        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
+        more. On a GPU, stacks are trained in `n_jobs` threads.
     **others
         As in scikit-learn.
 
@@ -126,7 +132,10 @@ class RandomizedSearchCV(StackedSearch, model_selection.RandomizedSearchCV):
     param_distributions : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None
-        Number of stacks to train at the same time, in threads.
+        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
+        or in all of TensorFlow's for independent operations (one a processor, unless
+        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
+        more. On a GPU, stacks are trained in `n_jobs` threads.
     **others
         As in scikit-learn.
 
@@ -159,7 +168,10 @@ class HalvingGridSearchCV(StackedSearch, HalvingGridSearch):
     resource : str, default="n_samples"
         As in scikit-learn; set it to the estimator's `epochs` to resume training.
     n_jobs : int, default=None
-        Number of stacks to train at the same time, in threads.
+        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
+        or in all of TensorFlow's for independent operations (one a processor, unless
+        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
+        more. On a GPU, stacks are trained in `n_jobs` threads.
     **others
         As in scikit-learn.
 
@@ -207,7 +219,10 @@ class HalvingRandomSearchCV(StackedSearch, HalvingRandomSearch):
     max_resources, min_resources : int or str
         As in scikit-learn: maximum and minimum number of epochs of a candidate.
     n_jobs : int, default=None
-        Number of stacks to train at the same time, in threads.
+        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
+        or in all of TensorFlow's for independent operations (one a processor, unless
+        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
+        more. On a GPU, stacks are trained in `n_jobs` threads.
     **others
         As in scikit-learn.
 

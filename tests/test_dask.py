@@ -88,10 +88,11 @@ def test_what_is_sent_is_parameters_and_rows_once(monkeypatch):
     sent = []
     train = StackTrainer._train_here
 
-    def sending(self, stack, arrivals, *rest):
-        jobs = with_shared_rows([arrival.item.job for arrival in arrivals])
+    def sending(self, turn, arrival_of, *rest):
+        (stack,) = turn
+        jobs = with_shared_rows([arrival_of[fit].item.job for fit in stack.fits])
         sent.append(cloudpickle.dumps((jobs, [fit.state for fit in stack.fits])))
-        return train(self, stack, arrivals, *rest)
+        return train(self, turn, arrival_of, *rest)
 
     monkeypatch.setattr(StackTrainer, "_train_here", sending)
     rows = np.tile(X, (40, 1))

@@ -33,10 +33,12 @@ from skmlp._engine.loop import train
 from skmlp._engine.places import drawn_order
 from skmlp._engine.program import Program
 from skmlp._engine.store import STORE
+from skmlp._training import together
 from skmlp._training.calls import SearchCall, Task
+from skmlp._training.durations import parts_of
 from skmlp._training.gathering import Gathering
 from skmlp._training.meeting import SearchEndedError
-from skmlp._training.stacks import SIZES, split
+from skmlp._training.stacks import SIZES, split, trained
 from skmlp._training.train import train_alone
 from skmlp.model_selection import GridSearchCV, RandomizedSearchCV
 
@@ -96,16 +98,16 @@ def assert_as_alone(estimators, rows, y, rtol=2e-3, **params):
     assert stack_programs()
     # none was trained alone
     assert all(before.get(program) == program.traces for program in alone_programs())
-    for together, estimator in zip(stacked, estimators, strict=True):
+    for one, estimator in zip(stacked, estimators, strict=True):
         alone = estimator.fit(rows, y, **params)
-        assert together.n_iter_ == alone.n_iter_
-        assert together.stop_reason_ == alone.stop_reason_
-        assert list(together.history_) == list(alone.history_)
+        assert one.n_iter_ == alone.n_iter_
+        assert one.stop_reason_ == alone.stop_reason_
+        assert list(one.history_) == list(alone.history_)
         for name, values in alone.history_.items():
-            np.testing.assert_allclose(together.history_[name], values, rtol=rtol, atol=1e-5)
+            np.testing.assert_allclose(one.history_[name], values, rtol=rtol, atol=1e-5)
         for pair in (
-            (together._state.arrays, alone._state.arrays),
-            (together._state.training.optimizer, alone._state.training.optimizer),
+            (one._state.arrays, alone._state.arrays),
+            (one._state.training.optimizer, alone._state.training.optimizer),
         ):
             for ours, theirs in zip(*pair, strict=True):
                 np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-5)
@@ -237,6 +239,44 @@ def test_fits_are_split_into_few_stacks_of_few_sizes(n_fits, n_workers, n_sets, 
     stacks = split([Rows(i % n_sets) for i in range(n_fits)], n_workers)
     assert [len(stack.fits) for stack in stacks] == sizes
     assert {stack.n_members for stack in stacks} == {room}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share", "n_parts"),
+    [
+        (10.0, 5.0, 2),
+        (10.0, 10.0, 1),  # others keep the other thread busy
+        (100.0, 30.0, 4),
+        (4.0, 2.0, 1),  # half of the training would not repay compiling once more
+        (0.0, 0.0, 1),
+    ],
+)
+def test_fits_of_one_program_are_divided_where_threads_would_wait(seconds, share, n_parts):
+    assert parts_of(seconds, share) == n_parts
+
+
+def test_stacks_are_trained_in_all_threads_of_tensorflow(monkeypatch, sizes_of_stacks):
+    monkeypatch.setattr("skmlp._training.durations.COMPILING", (0.0, 0.0))
+    grid = {"l2": np.geomspace(1e-5, 1e-2, 4)}
+    for n, sizes in [(1, [12]), (2, [6, 6])]:
+        monkeypatch.setattr(together, "n_threads", lambda _, n=n: n)
+        sizes_of_stacks.clear()
+        GridSearchCV(REGRESSOR, grid, cv=3, refit=False).fit(X, Y)
+        assert sizes_of_stacks == sizes
+
+
+def test_the_longest_fits_are_trained_first(monkeypatch):
+    begun = []
+
+    def noted(stack, should_continue):
+        begun.append(stack.fits[0].epochs)
+        return trained(stack, should_continue)
+
+    monkeypatch.setattr(together, "trained", noted)
+    monkeypatch.setattr(together, "n_threads", lambda _: 1)
+    grid = [{"epochs": [1]}, {"epochs": [5], "batch_size": [50]}]
+    GridSearchCV(REGRESSOR, grid, cv=2, refit=False).fit(X, Y)
+    assert begun == [5, 5, 1, 1]
 
 
 def test_memory_of_a_stack_is_bounded(monkeypatch):

@@ -54,11 +54,6 @@ class ProgramStore:
             if not failed_in_tensorflow and program.is_sound():
                 self._give_back(program)
 
-    def has(self, key: Hashable, n_rows: int) -> bool:
-        """Whether a program is idle that `lend` would lend."""
-        with self._lock:
-            return self._find(key, n_rows) is not None
-
     def clear(self) -> None:
         with self._lock:
             self._idle.clear()

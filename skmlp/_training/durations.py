@@ -6,6 +6,7 @@ The machine's load never enters, nor what ran before: results must not depend on
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 
 # Seconds, (alone, in a stack): of compiling a program; of a network's step, apart from its
 # products. Then of a product, for each weight and row.
@@ -22,3 +23,14 @@ def seconds_of(
     n_steps = sum(n * batches for n, batches, _ in each)
     n_rows = sum(n * rows for n, _, rows in each)
     return n_steps * STEP[in_stack] + n_rows * n_weights * WEIGHT_AND_ROW
+
+
+def parts_of(seconds: float, share: float) -> int:
+    """How many threads should train fits of one program that take so long, including to
+    compile it, if each thread has a share of the whole time.
+
+    Each part compiles a program of its own, which it has to repay.
+    """
+    n_parts = max(1, ceil(seconds / share)) if share else 1
+    training = seconds - COMPILING[True]
+    return n_parts if training - training / n_parts >= COMPILING[True] else 1

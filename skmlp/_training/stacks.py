@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from skmlp._checkpoints.checkpoint import digest
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.capacity import LARGE
 from skmlp._engine.fit import Fit, Training
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.loop import has_live_model, rehearse, train
@@ -45,11 +44,6 @@ class Stack(NamedTuple):
         """Stacks with equal keys share programs."""
         recipe = self.fits[0].recipe
         return padded_recipe(recipe, self.units) if self.units else recipe, self.n_members
-
-    @property
-    def n_rows(self) -> int:
-        """Distinct rows of all fits."""
-        return sum(data.n_rows for data in {fit.rows for fit in self.fits})
 
 
 def stack_key(fit: Fit) -> Hashable:
@@ -170,15 +164,6 @@ def _saved(fit: Fit, network: FittedNetwork) -> FittedNetwork:
     if fit.checkpoint and network.training.reason is not StopReason.INTERRUPTED:
         fit.checkpoint.save(network)
     return network
-
-
-def compile_program(stack: Stack) -> None:
-    """Leave a compiled program for a stack in the store, unless there is one.
-
-    Many rows are not placed a second time: training on them takes longer than compiling.
-    """
-    if stack.n_rows <= LARGE and not STORE.has(stack.key, stack.n_rows):
-        rehearse_stack(stack)
 
 
 def rehearse_stack(stack: Stack) -> None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib import Parallel, delayed, parallel_config
 
 from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
-from skmlp._training.ahead import AheadCompiler
+from skmlp._engine.threads import n_threads
 from skmlp._training.calls import Task
+from skmlp._training.durations import parts_of
 from skmlp._training.job import Job
 from skmlp._training.meeting import Arrival
 from skmlp._training.padding import Units
@@ -31,7 +32,7 @@ from skmlp._training.stacks import (
     trained,
 )
 from skmlp._training.watchers import SearchBar
-from skmlp._training.widths import joined_widths
+from skmlp._training.widths import joined_widths, seconds_together
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class ReadyFit:
 
 
 class StackTrainer:
-    """Trains fits in `n_workers` threads, or by as many workers of a joblib backend."""
+    """Trains fits in all threads, or by `n_workers` workers of a joblib backend."""
 
     def __init__(self, n_workers: int, backend: Any, bar: SearchBar | None) -> None:
         self._n_workers = n_workers
@@ -68,52 +69,59 @@ class StackTrainer:
         there = [fit for fit in fits if fit not in here]
         share_rows(here)
         if there:
-            self._train_there(self._stacks(there, arrival_of), arrival_of)
-        stacks = self._stacks(here, arrival_of)
-        has_free_processor = self._n_workers < cpu_count()
-        with (
-            AheadCompiler(stacks if has_free_processor else []) as ahead,
-            parallel_config(backend="threading", n_jobs=self._n_workers),
-        ):
+            turns = self._turns(there, arrival_of, self._n_workers)
+            self._train_there([stack for turn in turns for stack in turn], arrival_of)
+        n_at_once = n_threads(self._n_workers)
+        with parallel_config(backend="threading", n_jobs=n_at_once):
             Parallel()(
-                delayed(self._train_here)(
-                    stack, [arrival_of[fit] for fit in stack.fits], is_open, ahead
-                )
-                for stack in stacks
+                delayed(self._train_here)(turn, arrival_of, is_open)
+                for turn in self._turns(here, arrival_of, n_at_once)
             )
 
-    def _stacks(
-        self, fits: Sequence[Fit], arrival_of: Mapping[Fit, Arrival[ReadyFit]]
-    ) -> list[Stack]:
-        """Split fits into stacks, and count the fits that are left alone."""
+    def _turns(
+        self,
+        fits: Sequence[Fit],
+        arrival_of: Mapping[Fit, Arrival[ReadyFit]],
+        n_at_once: int,
+    ) -> list[list[Stack]]:
+        """Split fits into stacks, those to be trained one after another with one program in a
+        list of their own. The longest begin, so that all threads end at about the same time.
+
+        Counts the fits that are left alone.
+        """
         groups: dict[Hashable, list[Fit]] = {}
         for fit in fits:
             groups.setdefault(arrival_of[fit].item.group(), []).append(fit)
-        stacks = []
-        for group, units in joined_widths(groups.values()):
-            several = split(group, self._n_workers, units)
-            if several[0].n_members == 1:
+        joined = list(joined_widths(groups.values()))
+        seconds = [seconds_together(*group) for group in joined]
+        share = sum(seconds) / n_at_once
+        turns: list[tuple[float, list[Stack]]] = []
+        for (group, units), of_group in zip(joined, seconds, strict=True):
+            n_turns = max(self._n_workers, parts_of(of_group, share))
+            stacks = split(group, n_turns, units)
+            if stacks[0].n_members == 1:
                 self.alone[reason_to_train_alone(group[0]) or TOO_FEW] += len(group)
-            stacks += several
+            turns += [(of_group / n_turns, stacks[i::n_turns]) for i in range(n_turns)]
         self.n_trained += len(fits)
-        return stacks
+        turns.sort(key=lambda turn: turn[0], reverse=True)
+        return [stacks for _, stacks in turns if stacks]
 
     def _train_here(
         self,
-        stack: Stack,
-        arrivals: Sequence[Arrival[ReadyFit]],
+        turn: Sequence[Stack],
+        arrival_of: Mapping[Fit, Arrival[ReadyFit]],
         is_open: Callable[[], bool],
-        ahead: AheadCompiler,
     ) -> None:
-        try:
-            if not is_open():
-                return
-            ahead.begin(stack)
-            should_continue = partial(self._after_epoch, arrivals, is_open)
-            for k, network in trained(stack, should_continue):
-                arrivals[k].set_result(network)
-        except BaseException as error:
-            _settle([arrival for arrival in arrivals if not arrival.done()], error)
+        for stack in turn:
+            arrivals = [arrival_of[fit] for fit in stack.fits]
+            try:
+                if not is_open():
+                    return
+                should_continue = partial(self._after_epoch, arrivals, is_open)
+                for k, network in trained(stack, should_continue):
+                    arrivals[k].set_result(network)
+            except BaseException as error:
+                _settle([arrival for arrival in arrivals if not arrival.done()], error)
 
     def _train_there(
         self, stacks: Sequence[Stack], arrival_of: Mapping[Fit, Arrival[ReadyFit]]

@@ -49,7 +49,7 @@ def _quickest(family: Sequence[list[Fit]]) -> list[Joined]:
         ways = []
         for start, (seconds, before) in enumerate(best):
             joined = _joined(ordered[start:end])
-            ways.append((seconds + _seconds(*joined), [*before, joined]))
+            ways.append((seconds + seconds_together(*joined), [*before, joined]))
         best.append(min(ways, key=lambda way: way[0]))
     return best[-1][1]
 
@@ -62,8 +62,8 @@ def _joined(groups: Sequence[list[Fit]]) -> Joined:
     return fits, tuple(-(-n // MULTIPLE) * MULTIPLE for n in widest)
 
 
-def _seconds(fits: Sequence[Fit], units: Units | None) -> float:
-    """An estimate of compiling and of training all epochs."""
+def seconds_together(fits: Sequence[Fit], units: Units | None) -> float:
+    """An estimate of compiling a program and of training all epochs with it."""
     spec = fits[0].spec
     if units:
         spec = replace(spec, hidden_units=units)  # type: ignore[type-var]
