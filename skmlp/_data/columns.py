@@ -17,7 +17,7 @@ from scipy import sparse
 from skmlp._data.sparse_rows import is_full
 from skmlp._sklearn import column_indices
 
-TERM = np.int32  # crosses take more memory than their weights
+TERM = np.int32
 NUMBER = -1  # code of a term that takes the column's value
 NOWHERE = -1  # column of an entry that is left out
 Entries = tuple[np.ndarray, np.ndarray]  # columns, int32, and values, float32
@@ -152,6 +152,11 @@ def terms(columns: Sequence[int] | np.ndarray, n_categories: dict[int, int]) -> 
         (column, code) for column, each in zip(columns, codes, strict=True) for code in each
     ]
     return np.array(pairs, dtype=TERM).reshape(-1, 2)
+
+
+def narrow(terms: np.ndarray) -> np.ndarray:
+    """The same in the smallest integers, since crosses take more memory than their weights."""
+    return terms.astype(np.min_scalar_type(-1 - int(terms.max(initial=0))))
 
 
 def crossed_terms(rows: Any, pair: np.ndarray, n_categories: dict[int, int]) -> np.ndarray:
