@@ -370,11 +370,16 @@ def test_sparsify_keeps_predictions_to_the_bit(units, table, monkeypatch):
     assert not sparse_rows.is_full(1, (1, n_wide))
     assert sparse_rows.is_full(4, (1, small._state.spec.n_wide))  # as a table of its own
     sizes = [sum(array.size for array in one._state.arrays) for one in (small, fitted)]
-    for name in ("SMALL_NETWORK", "PRODUCT_FOR_ONE_THREAD"):
-        factor = inference.FEWEST_CHUNK_ROWS if name.startswith("PRODUCT") else 1
-        monkeypatch.setattr(inference, name, factor * (sum(sizes) // 2))
-        for rows in (frame, frame[:1]):
-            np.testing.assert_array_equal(small.predict(rows), fitted.predict(rows))
+    monkeypatch.setattr(inference, "SMALL_NETWORK", sum(sizes) // 2)
+    for rows in (frame, frame[:1]):
+        np.testing.assert_array_equal(small.predict(rows), fitted.predict(rows))
+    choose, chosen = inference._rows_for_one_thread, []
+    monkeypatch.setattr(
+        inference, "_rows_for_one_thread", lambda *of: chosen.append(choose(*of)) or chosen[-1]
+    )
+    monkeypatch.setattr(inference, "PRODUCT_FOR_ONE_THREAD", 100 * sum(sizes))
+    assert (small.predict(frame) == fitted.predict(frame)).all()
+    assert chosen[0] == chosen[1] < 256
 
 
 def test_a_sparsified_estimator_is_fitted_afresh_only(table):

@@ -220,7 +220,10 @@ def _dense_values(rows: np.ndarray, inputs: np.ndarray) -> np.ndarray:
 
 
 def entries(rows: np.ndarray, inputs: np.ndarray, first: int = 0) -> Entries:
-    """The inputs that are not zero, (n_samples, `n_entries`), from column `first` on."""
+    """The inputs that are not zero, (n_samples, `n_entries`), from column `first` on.
+
+    Inputs of equal columns must be in the order of their codes.
+    """
     factors = _factors(inputs)
     products = _of_equal_columns(factors)
     found = np.empty((len(rows), len(products)), np.int32)
@@ -232,9 +235,7 @@ def entries(rows: np.ndarray, inputs: np.ndarray, first: int = 0) -> Entries:
         keys, wanted = _keys(
             codes[:, ~is_number], rows[:, columns[~is_number]].astype(np.int64)
         )
-        order = np.argsort(keys)
-        places = np.searchsorted(keys, wanted, sorter=order)
-        places = order[np.minimum(places, len(keys) - 1)]
+        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         found[:, i] = np.where(keys[places] == wanted, first + of.start + places, NOWHERE)
     return found, value
 

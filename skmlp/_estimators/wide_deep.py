@@ -65,21 +65,23 @@ class BaseWideDeep(BaseMLP):
         """
         state = self._state_or_raise()
         spec, names = state.spec, [layer.name for layer in state.spec.layers()]
+        assert isinstance(spec, MLPSpec)
         kernel, *bias = state.weights[names.index("output")]
+        wide, deep = np.split(kernel, [spec.n_wide])
         n_indicators = len(self.wide_inputs_)
         n_inputs = n_indicators + len(self.cross_inputs_)
-        is_kept = kernel[: spec.n_wide].any(axis=1)
+        is_kept = (wide != 0).sum(axis=1) > 0
         is_kept[n_inputs:] = True
-        is_kept[0] |= not is_kept.any()
-        output = np.vstack([kernel[: spec.n_wide][is_kept], kernel[spec.n_wide :]]), *bias
-        by_name = dict(zip(names, state.weights, strict=True)) | {"output": output}
-        # Copies: the weights of a fit are views of all its numbers.
-        weights = tuple(tuple(map(np.array, arrays)) for arrays in by_name.values())
+        is_kept[:1] |= not is_kept.any()
+        by_name = dict(zip(names, state.weights, strict=True))
+        by_name["output"] = np.vstack([wide[is_kept], deep]), *bias
         smaller = replace(
             spec,
             n_wide=int(is_kept.sum()),
             n_wide_in_fit=spec.n_wide_in_fit or spec.n_wide,
         )
+        # Copies: the weights of a fit are views of all its numbers.
+        weights = tuple(tuple(map(np.array, arrays)) for arrays in by_name.values())
         self._state = FittedNetwork(smaller, weights, state.training).to_predict()
         self.wide_inputs_ = self.wide_inputs_[is_kept[:n_indicators]]
         self.cross_inputs_ = self.cross_inputs_[is_kept[n_indicators:n_inputs]]
@@ -99,6 +101,7 @@ class BaseWideDeep(BaseMLP):
         return self._network_inputs(rows), y
 
     def _check_resumable(self) -> None:
+        """Refuse to resume training after `sparsify`."""
         if self._state.spec.n_wide_in_fit:
             raise ValueError(
                 "'warm_start' must be False, and partial_fit cannot resume training, after "
