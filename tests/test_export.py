@@ -250,7 +250,7 @@ class TestEstimators:
         )
         assert_predicts(crossed.fit(X, labels), new, tmp_path)
         crossed.coefs_[-1][1:5] = 0
-        assert_predicts(crossed.sparsify(), new)
+        assert_predicts(crossed.prune(), new)
         numbers = X[["age"]].to_numpy()
         assert_predicts(WideDeepRegressor(**SMALL).fit(numbers, y), numbers)
 

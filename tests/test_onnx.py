@@ -366,7 +366,7 @@ def test_wide_and_deep_columns():
     assert_same(model, rows)
     assert_same(model, rows[["b", "place", "code", "n", "a"]][list(MIXED)])
     model.coefs_[-1][1:5] = 0
-    assert_same(model.sparsify(), rows)
+    assert_same(model.prune(), rows)
 
 
 def test_wide_and_deep_arrays():

@@ -356,17 +356,17 @@ def test_many_crosses_are_sparse(units, table, monkeypatch):
 
 
 @pytest.mark.parametrize("units", [(8,), ()], ids=["with a deep path", "without"])
-def test_sparsify_keeps_predictions_to_the_bit(units, table, monkeypatch):
+def test_prune_keeps_predictions_to_the_bit(units, table, monkeypatch):
     frame, y = table
     fitted = clone(WIDE_DEEP).set_params(hidden_layer_sizes=units).fit(frame, y)
     has_weight = fitted.coefs_[-1].any(axis=1)
     n_wide = fitted._state.spec.n_wide
     assert 0.1 < has_weight[:n_wide].mean() < 0.7
-    small = pickle.loads(pickle.dumps(fitted)).sparsify()
+    small = pickle.loads(pickle.dumps(fitted)).prune()
     has_weight[n_wide:] = True
     np.testing.assert_array_equal(small.coefs_[-1], fitted.coefs_[-1][has_weight])
     assert small._state.spec.n_wide == len(small.wide_inputs_) + len(small.cross_inputs_)
-    assert small.sparsify()._state.spec.n_wide_left_out == n_wide - has_weight[:n_wide].sum()
+    assert small.prune()._state.spec.n_wide_left_out == n_wide - has_weight[:n_wide].sum()
     assert not sparse_rows.is_full(1, (1, n_wide))
     assert sparse_rows.is_full(4, (1, small._state.spec.n_wide))  # as a table of its own
     sizes = [sum(array.size for array in one._state.arrays) for one in (small, fitted)]
@@ -382,9 +382,9 @@ def test_sparsify_keeps_predictions_to_the_bit(units, table, monkeypatch):
     assert chosen[0] == chosen[1] < 256
 
 
-def test_a_sparsified_estimator_is_fitted_afresh_only(table):
+def test_a_pruned_estimator_is_fitted_afresh_only(table):
     fitted = clone(WIDE_DEEP).fit(*table)
-    small = copy.deepcopy(fitted).sparsify()
+    small = copy.deepcopy(fitted).prune()
     assert len(pickle.dumps(small)) < 0.75 * len(pickle.dumps(fitted))
     assert not small._state.training.optimizer
     assert all(array.base is None for array in small._state.arrays)  # a fit's are views

@@ -403,10 +403,10 @@ class TestHashedCrosses:
         assert hashes(np.arange(-1, 3), 1).tolist() == [0, 2028806446, 1578231157, 1536851599]
 
     @pytest.mark.parametrize("zeros", [slice(2, 5), slice(0, -5), slice(0, 6)])
-    def test_sparsify_keeps_buckets(self, hashed, zeros):
+    def test_prune_keeps_buckets(self, hashed, zeros):
         fitted = copy.deepcopy(hashed)
         fitted.coefs_[-1][zeros] = 0
-        small = copy.deepcopy(fitted).sparsify()
+        small = copy.deepcopy(fitted).prune()
         kept = fitted.coefs_[-1].any(axis=1)
         kept[6:] = True
         np.testing.assert_array_equal(small.coefs_[-1], fitted.coefs_[-1][kept])
@@ -416,12 +416,12 @@ class TestHashedCrosses:
         other = small.fit(self.FRAME, self.TARGET)
         np.testing.assert_array_equal(other.predict(self.FRAME), hashed.predict(self.FRAME))
 
-    def test_sparsify_keeps_one_wide_input(self):
+    def test_prune_keeps_one_wide_input(self):
         columns = {"wide_features": ["x0", "x1"], "deep_features": ["x2"]}
         fitted = clone(REGRESSOR).set_params(**columns, warm_start=True).fit(FRAME, Y)
         fitted.coefs_[-1][:2] = 0
         predicted = fitted.predict(FRAME)
-        small = copy.deepcopy(fitted).sparsify()
+        small = copy.deepcopy(fitted).prune()
         assert small.wide_inputs_.tolist() == [[0, -1]]
         np.testing.assert_allclose(small.predict(FRAME), predicted, rtol=1e-6)
         names = [entry.name for entry in small.model_.inputs]

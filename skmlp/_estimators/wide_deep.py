@@ -41,7 +41,7 @@ class BaseWideDeep(BaseMLP):
     deep_inputs_: np.ndarray
     categories_: Categories
 
-    def sparsify(self) -> Self:
+    def prune(self) -> Self:
         """Keep only what predictions need: wide inputs that have weights, no optimizer state.
 
         `wide_inputs_` and `cross_inputs_` lose the inputs all of whose weights are zero, and
@@ -101,12 +101,12 @@ class BaseWideDeep(BaseMLP):
         return self._network_inputs(rows), y
 
     def _check_resumable(self) -> None:
-        """Refuse to resume training after `sparsify`."""
+        """Refuse to resume training after `prune`."""
         if self._state.spec.n_wide_in_fit:
             raise ValueError(
                 "'warm_start' must be False, and partial_fit cannot resume training, after "
-                "sparsify, which leaves out inputs and the optimizer's state; got a smaller "
-                "estimator; resume a copy made before sparsify, or fit afresh."
+                "prune, which leaves out inputs and the optimizer's state; got a smaller "
+                "estimator; resume a copy made before prune, or fit afresh."
             )
 
     def _encode_features(self, X: Any) -> Matrix:
