@@ -1,5 +1,8 @@
 """Sparse rows are never made dense, and give the results of dense ones."""
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pandas as pd
@@ -323,7 +326,7 @@ WIDE_DEEP = WideDeepRegressor(
     wide_features=["town", "kind"],
     deep_features=["number"],
     wide_crosses=[("town", "kind"), ("number", "town")],
-    wide_optimizer="ftrl",
+    wide_optimizer=keras.optimizers.Ftrl(0.1, l1_regularization_strength=0.2),
 )
 
 
@@ -350,6 +353,49 @@ def test_many_crosses_are_sparse(units, table, monkeypatch):
     monkeypatch.setattr(inference, "MIN_CHUNK_ROWS", 16)
     assert len(table[0]) > 16
     np.testing.assert_allclose(ours.predict(table[0]), predicted, atol=1e-5)
+
+
+@pytest.mark.parametrize("units", [(8,), ()], ids=["with a deep path", "without"])
+def test_prune_keeps_predictions_to_the_bit(units, table, monkeypatch):
+    frame, y = table
+    fitted = clone(WIDE_DEEP).set_params(hidden_layer_sizes=units).fit(frame, y)
+    has_weight = fitted.coefs_[-1].any(axis=1)
+    n_wide = fitted._state.spec.n_wide
+    assert 0.1 < has_weight[:n_wide].mean() < 0.7
+    small = pickle.loads(pickle.dumps(fitted)).prune()
+    has_weight[n_wide:] = True
+    np.testing.assert_array_equal(small.coefs_[-1], fitted.coefs_[-1][has_weight])
+    assert small._state.spec.n_wide == len(small.wide_inputs_) + len(small.cross_inputs_)
+    assert small.prune()._state.spec.n_wide_left_out == n_wide - has_weight[:n_wide].sum()
+    assert not sparse_rows.is_full(1, (1, n_wide))
+    assert sparse_rows.is_full(4, (1, small._state.spec.n_wide))  # as a table of its own
+    sizes = [sum(array.size for array in one._state.arrays) for one in (small, fitted)]
+    monkeypatch.setattr(inference, "SMALL_NETWORK", sum(sizes) // 2)
+    for rows in (frame, frame[:1]):
+        np.testing.assert_array_equal(small.predict(rows), fitted.predict(rows))
+    choose, chosen = inference._rows_for_one_thread, []
+    monkeypatch.setattr(
+        inference, "_rows_for_one_thread", lambda *of: chosen.append(choose(*of)) or chosen[-1]
+    )
+    monkeypatch.setattr(inference, "PRODUCT_FOR_ONE_THREAD", 100 * sum(sizes))
+    assert (small.predict(frame) == fitted.predict(frame)).all()
+    assert chosen[0] == chosen[1] < 256
+
+
+def test_a_pruned_estimator_is_fitted_afresh_only(table):
+    fitted = clone(WIDE_DEEP).fit(*table)
+    small = copy.deepcopy(fitted).prune()
+    assert len(pickle.dumps(small)) < 0.75 * len(pickle.dumps(fitted))
+    assert not small._state.training.optimizer
+    assert all(array.base is None for array in small._state.arrays)  # a fit's are views
+    before = small.predict(table[0])
+    for resume in (small.partial_fit, copy.deepcopy(small).set_params(warm_start=True).fit):
+        with pytest.raises(ValueError, match="'warm_start' must be False"):
+            resume(*table)
+    np.testing.assert_array_equal(small.predict(table[0]), before)
+    again = small.fit(*table)
+    for ours, expected in zip(again._state.arrays, fitted._state.arrays, strict=True):
+        np.testing.assert_array_equal(ours, expected)
 
 
 def test_values_of_inputs_in_both_forms(monkeypatch):

@@ -1,5 +1,7 @@
 """Wide & deep: the columns of each path, and equal networks in Keras's functional API."""
 
+import copy
+
 import keras
 import numpy as np
 import pandas as pd
@@ -351,7 +353,7 @@ class TestHashedCrosses:
     def test_more_combinations_share_buckets(self, hashed):
         assert hashed.hashed_crosses_.tolist() == [[[0, self.BUCKETS], [2, self.BUCKETS]]]
         assert len(hashed.cross_inputs_) == 2 + 3  # of a number with categories
-        assert hashed.cross_inputs_.nbytes == 5 * 4 * 4  # most of a file of many crosses
+        assert hashed.cross_inputs_.nbytes == 5 * 4  # most of a file of many crosses
         assert hashed.coefs_[-1].shape == (1 + 5 + self.BUCKETS + 5, 1)
         buckets = hashed._encode_features(self.FRAME)[:, 6:-2]
         assert (buckets.sum(axis=1) == 1).all()
@@ -399,6 +401,31 @@ class TestHashedCrosses:
     def test_hashes_are_those_of_all_processes_and_releases(self):
         assert hashes(np.arange(-1, 3), 0).tolist() == [0, 593689055, 2079408173, 1085422464]
         assert hashes(np.arange(-1, 3), 1).tolist() == [0, 2028806446, 1578231157, 1536851599]
+
+    @pytest.mark.parametrize("zeros", [slice(2, 5), slice(0, -5), slice(0, 6)])
+    def test_prune_keeps_buckets(self, hashed, zeros):
+        fitted = copy.deepcopy(hashed)
+        fitted.coefs_[-1][zeros] = 0
+        small = copy.deepcopy(fitted).prune()
+        kept = fitted.coefs_[-1].any(axis=1)
+        kept[6:] = True
+        np.testing.assert_array_equal(small.coefs_[-1], fitted.coefs_[-1][kept])
+        assert len(small.wide_inputs_) + len(small.cross_inputs_) == kept[:6].sum()
+        predicted = fitted.predict(self.FRAME)
+        np.testing.assert_allclose(small.predict(self.FRAME), predicted, rtol=1e-6)
+        other = small.fit(self.FRAME, self.TARGET)
+        np.testing.assert_array_equal(other.predict(self.FRAME), hashed.predict(self.FRAME))
+
+    def test_prune_keeps_one_wide_input(self):
+        columns = {"wide_features": ["x0", "x1"], "deep_features": ["x2"]}
+        fitted = clone(REGRESSOR).set_params(**columns, warm_start=True).fit(FRAME, Y)
+        fitted.coefs_[-1][:2] = 0
+        predicted = fitted.predict(FRAME)
+        small = copy.deepcopy(fitted).prune()
+        assert small.wide_inputs_.tolist() == [[0, -1]]
+        np.testing.assert_allclose(small.predict(FRAME), predicted, rtol=1e-6)
+        names = [entry.name for entry in small.model_.inputs]
+        assert names == ["wide_input", "deep_input"]
 
     def test_resuming(self, hashed):
         parts = clone(self.ESTIMATOR).set_params(epochs=1, warm_start=True)

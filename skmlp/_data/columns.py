@@ -17,7 +17,7 @@ from scipy import sparse
 from skmlp._data.sparse_rows import is_full
 from skmlp._sklearn import column_indices
 
-TERM = np.int32  # crosses take more memory than their weights
+TERM = np.int32
 NUMBER = -1  # code of a term that takes the column's value
 NOWHERE = -1  # column of an entry that is left out
 Entries = tuple[np.ndarray, np.ndarray]  # columns, int32, and values, float32
@@ -154,6 +154,11 @@ def terms(columns: Sequence[int] | np.ndarray, n_categories: dict[int, int]) -> 
     return np.array(pairs, dtype=TERM).reshape(-1, 2)
 
 
+def narrow(terms: np.ndarray) -> np.ndarray:
+    """The same in the smallest integers, since crosses take more memory than their weights."""
+    return terms.astype(np.min_scalar_type(-1 - int(terms.max(initial=0))))
+
+
 def crossed_terms(rows: Any, pair: np.ndarray, n_categories: dict[int, int]) -> np.ndarray:
     """Inputs that are products of two columns, (n_inputs, 2, 2): two terms each.
 
@@ -215,7 +220,10 @@ def _dense_values(rows: np.ndarray, inputs: np.ndarray) -> np.ndarray:
 
 
 def entries(rows: np.ndarray, inputs: np.ndarray, first: int = 0) -> Entries:
-    """The inputs that are not zero, (n_samples, `n_entries`), from column `first` on."""
+    """The inputs that are not zero, (n_samples, `n_entries`), from column `first` on.
+
+    Inputs of equal columns must be in the order of their codes.
+    """
     factors = _factors(inputs)
     products = _of_equal_columns(factors)
     found = np.empty((len(rows), len(products)), np.int32)
@@ -227,9 +235,7 @@ def entries(rows: np.ndarray, inputs: np.ndarray, first: int = 0) -> Entries:
         keys, wanted = _keys(
             codes[:, ~is_number], rows[:, columns[~is_number]].astype(np.int64)
         )
-        order = np.argsort(keys)
-        places = np.searchsorted(keys, wanted, sorter=order)
-        places = order[np.minimum(places, len(keys) - 1)]
+        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         found[:, i] = np.where(keys[places] == wanted, first + of.start + places, NOWHERE)
     return found, value
 

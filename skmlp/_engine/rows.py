@@ -80,9 +80,7 @@ def _sparse_part(data: EncodedData) -> Any:
 
 
 def _dense_bits(data: EncodedData) -> list[np.ndarray]:
-    if not isinstance(data.X, Joined):
-        return []
-    return [np.ascontiguousarray(data.X.parts[1]).view(np.int32)]
+    return [data.X.parts[1].view(np.int32)] if isinstance(data.X, Joined) else []
 
 
 def inputs_of(

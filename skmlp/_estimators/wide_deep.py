@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,15 +14,20 @@ from skmlp._data.columns import (
     chosen,
     chosen_pairs,
     column_pairs,
+    narrow,
     terms,
     values,
     with_codes,
 )
 from skmlp._data.hashed_crosses import bucket_counts, crossed_inputs, wide_values
 from skmlp._data.sparse_rows import Matrix, dense_if_full, side_by_side
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.mlp import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.mlp import MLPSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 LEARNED = ("wide_inputs_", "cross_inputs_", "hashed_crosses_", "deep_inputs_", "categories_")
 
@@ -36,9 +41,57 @@ class BaseWideDeep(BaseMLP):
     deep_inputs_: np.ndarray
     categories_: Categories
 
+    def prune(self) -> Self:
+        """Keep only what predictions need: wide inputs that have weights, no optimizer state.
+
+        `wide_inputs_` and `cross_inputs_` lose the inputs all of whose weights are zero, and
+        `coefs_` and exported models their weights. `wide_optimizer="ftrl"` with an l1 penalty
+        leaves many such zeros. Predictions stay the same: to the bit where most values of the
+        wide inputs are zero, as those of crosses of many categories are, otherwise to rounding.
+
+        Buckets of hashed crosses stay, since a hash finds them. The wide path keeps at least
+        one input. `fit` trains afresh, but training cannot resume: for `partial_fit` or
+        `warm_start`, keep a copy.
+
+        Returns
+        -------
+        self : object
+            The smaller estimator.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        state = self._state_or_raise()
+        spec, names = state.spec, [layer.name for layer in state.spec.layers()]
+        assert isinstance(spec, MLPSpec)
+        kernel, *bias = state.weights[names.index("output")]
+        wide, deep = np.split(kernel, [spec.n_wide])
+        n_indicators = len(self.wide_inputs_)
+        n_inputs = n_indicators + len(self.cross_inputs_)
+        is_kept = (wide != 0).sum(axis=1) > 0
+        is_kept[n_inputs:] = True
+        is_kept[:1] |= not is_kept.any()
+        by_name = dict(zip(names, state.weights, strict=True))
+        by_name["output"] = np.vstack([wide[is_kept], deep]), *bias
+        smaller = replace(
+            spec,
+            n_wide=int(is_kept.sum()),
+            n_wide_in_fit=spec.n_wide_in_fit or spec.n_wide,
+        )
+        # Copies: the weights of a fit are views of all its numbers.
+        weights = tuple(tuple(map(np.array, arrays)) for arrays in by_name.values())
+        self._state = FittedNetwork(smaller, weights, state.training).to_predict()
+        self.wide_inputs_ = self.wide_inputs_[is_kept[:n_indicators]]
+        self.cross_inputs_ = self.cross_inputs_[is_kept[n_indicators:n_inputs]]
+        return self
+
     def _encode_pairs(
         self, X: Any, y: Any, *, reset: bool, is_validation: bool
     ) -> tuple[np.ndarray, np.ndarray]:
+        if not (reset or is_validation):
+            self._check_resumable()
         categories = categories_of(X) if reset else self.categories_
         rows, y = super()._encode_pairs(
             with_codes(X, categories), y, reset=reset, is_validation=is_validation
@@ -47,9 +100,19 @@ class BaseWideDeep(BaseMLP):
             self._learn_inputs(X if hasattr(X, "columns") else rows, rows, categories, reset)
         return self._network_inputs(rows), y
 
+    def _check_resumable(self) -> None:
+        """Refuse to resume training after `prune`."""
+        if self._state.spec.n_wide_in_fit:
+            raise ValueError(
+                "'warm_start' must be False, and partial_fit cannot resume training, after "
+                "prune, which leaves out inputs and the optimizer's state; got a smaller "
+                "estimator; resume a copy made before prune, or fit afresh."
+            )
+
     def _encode_features(self, X: Any) -> Matrix:
         rows = encode_features(self, with_codes(X, self.categories_))
-        return self._network_inputs(dense_if_full(rows))
+        n_left_out = self._state.spec.n_wide_left_out
+        return self._network_inputs(dense_if_full(rows), n_left_out)
 
     def _learn_inputs(self, X: Any, rows: Any, categories: Categories, reset: bool) -> None:
         """Choose the inputs; without `reset`, refuse a choice unlike the learned one."""
@@ -66,8 +129,8 @@ class BaseWideDeep(BaseMLP):
         crosses = crossed_inputs(rows, pairs, n_categories, self.wide_hash_buckets)
         if reset:
             self.categories_ = categories
-            self.wide_inputs_, self.deep_inputs_ = wide_inputs, deep_inputs
-            self.cross_inputs_, self.hashed_crosses_ = crosses
+            self.wide_inputs_, self.deep_inputs_ = narrow(wide_inputs), narrow(deep_inputs)
+            self.cross_inputs_, self.hashed_crosses_ = narrow(crosses[0]), crosses[1]
             return
         before = self.cross_inputs_, self.hashed_crosses_
         learned = self.wide_inputs_, self.deep_inputs_, column_pairs(np.concatenate(before))
@@ -111,10 +174,12 @@ class BaseWideDeep(BaseMLP):
                 f"path; got {self.aux_loss_weight}."
             )
 
-    def _network_inputs(self, rows: Any) -> Matrix:
+    def _network_inputs(self, rows: Any, n_left_out: int = 0) -> Matrix:
         """Wide inputs, crosses, buckets of crosses and deep inputs, side by side."""
         wide = self.wide_inputs_, self.cross_inputs_, self.hashed_crosses_
-        return side_by_side(wide_values(rows, *wide), values(rows, self.deep_inputs_))
+        return side_by_side(
+            wide_values(rows, *wide, n_left_out), values(rows, self.deep_inputs_)
+        )
 
     def _spec(self) -> MLPSpec:
         n_buckets = int(bucket_counts(self.hashed_crosses_).sum())

@@ -69,7 +69,8 @@ wide_inputs_, deep_inputs_ : ndarray of int, of shape (n_inputs, 2)
     otherwise the input is 1 where the column has the k-th of its `categories_`, else 0.
 cross_inputs_ : ndarray of int, of shape (n_crosses, 2, 2)
     The two factors of each cross, as rows of `wide_inputs_`. The wide path's inputs are
-    `wide_inputs_`, then the crosses, then the buckets of each hashed cross.
+    `wide_inputs_`, then the crosses, then the buckets of each hashed cross. `prune` leaves
+    out those without weights.
 hashed_crosses_ : ndarray of int, of shape (n_hashed_crosses, 2, 2)
     The two factors of each cross that `wide_hash_buckets` bounds, a row (column of X, k) per
     factor: k is -1 for the column's value; otherwise the column's categories are hashed into
