@@ -95,21 +95,16 @@ def bucket_entries(rows: np.ndarray, crosses: np.ndarray, first: int = 0) -> Ent
 
 
 def wide_values(
-    rows: Any,
-    inputs: np.ndarray,
-    crosses: np.ndarray,
-    hashed: np.ndarray,
-    n_left_out: int = 0,
+    rows: Any, inputs: np.ndarray, crosses: np.ndarray, hashed: np.ndarray
 ) -> np.ndarray | sparse.csr_array:
     """Values of the terms `inputs`, crosses and buckets side by side, (n_samples, n) float32.
 
-    They are sparse for sparse rows, and where most of them are zero, which inputs that were
-    left out are.
+    They are sparse for sparse rows, and where most of them are zero.
     """
     first = len(inputs) + len(crosses)
     width = first + int(bucket_counts(hashed).sum())
     n_of_row = n_entries(inputs) + n_entries(crosses) + len(hashed)
-    shape = rows.shape[0], width + n_left_out
+    shape = rows.shape[0], width
     if sparse.issparse(rows):
         return sparse.hstack([values(rows, inputs), values(rows, crosses)], format="csr")
     if is_full(n_of_row * len(rows), shape):

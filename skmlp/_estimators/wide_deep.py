@@ -40,14 +40,14 @@ class BaseWideDeep(BaseMLP):
     hashed_crosses_: np.ndarray
     deep_inputs_: np.ndarray
     categories_: Categories
+    _is_pruned = False
 
     def prune(self) -> Self:
         """Keep only what predictions need: wide inputs that have weights, no optimizer state.
 
         `wide_inputs_` and `cross_inputs_` lose the inputs all of whose weights are zero, and
         `coefs_` and exported models their weights. `wide_optimizer="ftrl"` with an l1 penalty
-        leaves many such zeros. Predictions stay the same: to the bit where most values of the
-        wide inputs are zero, as those of crosses of many categories are, otherwise to rounding.
+        leaves many such zeros. Predictions stay the same up to rounding.
 
         Buckets of hashed crosses stay, since a hash finds them. The wide path keeps at least
         one input. `fit` trains afresh, but training cannot resume: for `partial_fit` or
@@ -75,16 +75,13 @@ class BaseWideDeep(BaseMLP):
         is_kept[:1] |= not is_kept.any()
         by_name = dict(zip(names, state.weights, strict=True))
         by_name["output"] = np.vstack([wide[is_kept], deep]), *bias
-        smaller = replace(
-            spec,
-            n_wide=int(is_kept.sum()),
-            n_wide_in_fit=spec.n_wide_in_fit or spec.n_wide,
-        )
+        smaller = replace(spec, n_wide=int(is_kept.sum()))
         # Copies: the weights of a fit are views of all its numbers.
         weights = tuple(tuple(map(np.array, arrays)) for arrays in by_name.values())
         self._state = FittedNetwork(smaller, weights, state.training).to_predict()
         self.wide_inputs_ = self.wide_inputs_[is_kept[:n_indicators]]
         self.cross_inputs_ = self.cross_inputs_[is_kept[n_indicators:n_inputs]]
+        self._is_pruned = True
         return self
 
     def _encode_pairs(
@@ -102,7 +99,7 @@ class BaseWideDeep(BaseMLP):
 
     def _check_resumable(self) -> None:
         """Refuse to resume training after `prune`."""
-        if self._state.spec.n_wide_in_fit:
+        if self._is_pruned:
             raise ValueError(
                 "'warm_start' must be False, and partial_fit cannot resume training, after "
                 "prune, which leaves out inputs and the optimizer's state; got a smaller "
@@ -111,8 +108,7 @@ class BaseWideDeep(BaseMLP):
 
     def _encode_features(self, X: Any) -> Matrix:
         rows = encode_features(self, with_codes(X, self.categories_))
-        n_left_out = self._state.spec.n_wide_left_out
-        return self._network_inputs(dense_if_full(rows), n_left_out)
+        return self._network_inputs(dense_if_full(rows))
 
     def _learn_inputs(self, X: Any, rows: Any, categories: Categories, reset: bool) -> None:
         """Choose the inputs; without `reset`, refuse a choice unlike the learned one."""
@@ -131,6 +127,7 @@ class BaseWideDeep(BaseMLP):
             self.categories_ = categories
             self.wide_inputs_, self.deep_inputs_ = narrow(wide_inputs), narrow(deep_inputs)
             self.cross_inputs_, self.hashed_crosses_ = narrow(crosses[0]), crosses[1]
+            self._is_pruned = False
             return
         before = self.cross_inputs_, self.hashed_crosses_
         learned = self.wide_inputs_, self.deep_inputs_, column_pairs(np.concatenate(before))
@@ -174,12 +171,10 @@ class BaseWideDeep(BaseMLP):
                 f"path; got {self.aux_loss_weight}."
             )
 
-    def _network_inputs(self, rows: Any, n_left_out: int = 0) -> Matrix:
+    def _network_inputs(self, rows: Any) -> Matrix:
         """Wide inputs, crosses, buckets of crosses and deep inputs, side by side."""
         wide = self.wide_inputs_, self.cross_inputs_, self.hashed_crosses_
-        return side_by_side(
-            wide_values(rows, *wide, n_left_out), values(rows, self.deep_inputs_)
-        )
+        return side_by_side(wide_values(rows, *wide), values(rows, self.deep_inputs_))
 
     def _spec(self) -> MLPSpec:
         n_buckets = int(bucket_counts(self.hashed_crosses_).sum())

@@ -104,11 +104,9 @@ def layer_outputs(
     rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // widest)
     if makes_dense:
         rows = min(rows, max(MAX_DENSE_VALUES // X.shape[1], 1))
-    used = [array for layer, _ in steps for array in arrays[layer.name]]
-    n_left_out = _n_weights_left_out(spec, name)
     precision: DTypeLike = np.float32
     if n_samples <= rows:
-        n_weights = sum(array.size for array in used) + n_left_out
+        n_weights = sum(array.size for layer, _ in steps for array in arrays[layer.name])
         precision = dtype if n_weights <= SMALL_NETWORK else np.float32
     theirs = {given, *spec.input_widths()}  # the caller's arrays
     run = [
@@ -126,7 +124,7 @@ def layer_outputs(
         return values[name]
 
     if n_samples <= FEW_ROWS:
-        rows = _rows_for_one_thread(rows, used, n_left_out)
+        rows = _rows_for_one_thread(rows, [a for layer, _ in steps for a in arrays[layer.name]])
     if n_samples <= rows:
         return forward(X.astype(precision)).astype(dtype, copy=False)
     first = forward(X[:rows].astype(precision, copy=False))
@@ -138,22 +136,10 @@ def layer_outputs(
     return outputs
 
 
-def _n_weights_left_out(spec: NetworkSpec, name: str) -> int:
-    """Zeros that the kernel of the layer `name` had in training besides its weights.
-
-    They count as weights, so that predictions are rounded with and without them alike.
-    """
-    n_columns = spec.n_wide_left_out
-    return n_columns * spec.n_outputs if n_columns and name == spec.raw_outputs[0] else 0
-
-
-def _rows_for_one_thread(rows: int, arrays: Sequence[np.ndarray], n_left_out: int) -> int:
-    """Up to `rows`, fewer where that keeps BLAS from sharing products among threads.
-
-    The last kernel counts with `n_left_out` further weights.
-    """
-    sizes = [array.size for array in arrays if array.ndim == 2] or [1]
-    fewer = PRODUCT_FOR_ONE_THREAD // max(*sizes, sizes[-1] + n_left_out, 1)
+def _rows_for_one_thread(rows: int, arrays: Sequence[np.ndarray]) -> int:
+    """Up to `rows`, fewer where that keeps BLAS from sharing products among threads."""
+    largest = max((array.size for array in arrays if array.ndim == 2), default=1)
+    fewer = PRODUCT_FOR_ONE_THREAD // max(largest, 1)
     return min(rows, fewer) if fewer >= FEWEST_CHUNK_ROWS else rows
 
 

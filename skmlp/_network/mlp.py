@@ -30,7 +30,6 @@ class MLPSpec(NetworkSpec):
     normalization: KerasLayer | None = None
     input_dropout: float = 0.0
     n_wide: int = 0
-    n_wide_in_fit: int = 0
     has_auxiliary: bool = False
     target_scaling: TargetScaling | None = None
     n_reused: int = 0

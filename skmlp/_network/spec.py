@@ -92,7 +92,6 @@ class NetworkSpec(ABC):
     output_activation: str  # canonical name
     target_scaling: TargetScaling | None
     n_wide: int = 0  # columns of a wide path
-    n_wide_in_fit: int = 0  # before `prune`; 0 for a network that can resume training
     has_auxiliary: bool = False  # whether a second output sees the last hidden layer alone
     n_reused: int = 0  # dense layers from the bottom that were taken from another network
     n_frozen: int = 0  # of these, from the bottom
@@ -145,11 +144,6 @@ class NetworkSpec(ABC):
     def outputs(self) -> tuple[str, ...]:
         """Names of the prediction layers, the main one first."""
         return ("prediction",)
-
-    @property
-    def n_wide_left_out(self) -> int:
-        """Wide columns that the trained network had besides, all of whose weights were zero."""
-        return max(self.n_wide_in_fit - self.n_wide, 0)
 
     @property
     def loss_names(self) -> tuple[str, ...]:
