@@ -24,8 +24,9 @@ from skmlp._training.job import Job
 
 # (training rows up to, batch size, epochs): many rows need fewer passes, each of which is long.
 AUTOMATIC = (
-    (1024, 64, 32),
-    (8192, 128, 32),
+    (1024, 128, 64),
+    (4096, 256, 64),
+    (8192, 256, 48),
     (30_000, 256, 20),
     (60_000, 512, 16),
     (math.inf, 512, 12),
