@@ -131,7 +131,7 @@ class NumberInputs:
 
     @property
     def median(self) -> np.float32:
-        """The median of the numbers, in single precision, as rows of either precision have it."""
+        """The median in single precision, in which rows of either precision have it."""
         return _single(np.array(2 * self.scales["value"].half_median))[()]
 
     def _parts_as_in_fit(self, column: Column) -> dict[str, np.ndarray]:

@@ -59,8 +59,8 @@ class TabularParameters:
         rule=[StrOptions({"auto"}), COUNT],
         types='int or "auto"',
         text="""
-        Rows per step. "auto" is 128 for up to 1,024 training rows, 256 up to 30,000 and otherwise
-        512.
+        Rows per step. "auto" is 128 for up to 1,024 training rows, 256 up to 30,000 and
+        otherwise 512.
         """,
     )
     dropout: float = parameter(
