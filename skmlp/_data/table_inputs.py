@@ -130,9 +130,9 @@ class NumberInputs:
             codes[:, 0] = np.where(amounts[position] == values, position + 1, 0)
 
     @property
-    def median(self) -> np.float32:
+    def median(self) -> float:
         """The median in single precision, in which rows of either precision have it."""
-        return _single(np.array(2 * self.scales["value"].half_median))[()]
+        return float(_single(np.array(2 * self.scales["value"].half_median)))
 
     def _parts_as_in_fit(self, column: Column) -> dict[str, np.ndarray]:
         if column.kind == self.kind or (column.kind, self.kind) == (BOOLEANS, NUMBERS):

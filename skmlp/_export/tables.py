@@ -87,7 +87,7 @@ def _missing(inputs: NumberInputs, column: Column, place: str) -> list[Make]:
 def _others(inputs: NumberInputs, column: Column, place: str) -> list[Make]:
     if not inputs.marks_others:
         return []
-    return [looked_up(column, (float(inputs.median),), [0], place, unknown=1, missing=0)]
+    return [looked_up(column, (inputs.median,), [0], place, unknown=1, missing=0)]
 
 
 def _amounts(inputs: NumberInputs, column: Column, place: str) -> list[Make]:
