@@ -108,7 +108,7 @@ def test_where_half_of_the_values_are_equal_the_others_make_the_unit():
 
 @pytest.mark.parametrize("n_missing", [0, 2])
 def test_where_most_values_are_equal_others_have_an_indicator(n_missing):
-    mostly = np.array([0.1] * 9 + [1, 9] + [np.nan] * n_missing)
+    mostly = np.array([0.1] * 49 + [*range(1, 48)] + [np.nan] * n_missing)
     encoder = TableEncoder.learn(mostly[:, None], None)
     assert (encoder.n_numeric, encoder.n_indicators) == (1, 1 + bool(n_missing))
     for dtype in (np.float64, np.float32):
@@ -116,8 +116,12 @@ def test_where_most_values_are_equal_others_have_an_indicator(n_missing):
         np.testing.assert_array_equal(rows[:, -1], [0, 1, 1, 1, 0])
 
 
-@pytest.mark.parametrize("values", [[5.0] * 9 + [1], [5.0] * 9 + list(range(10, 20))])
-def test_one_other_value_or_most_have_no_indicator(values):
+@pytest.mark.parametrize(
+    "values",
+    [[0.1] * 49 + [1, 2, 3], [0.1] * 47 + [*range(1, 48)]],
+    ids=["few others", "half are others"],
+)
+def test_few_other_values_or_many_rows_of_them_have_no_indicator(values):
     assert shape(pd.DataFrame({"a": values})) == (1, 0, ())
 
 

@@ -75,8 +75,8 @@ class NumberInputs:
 
     One indicator is 1 where the value is missing, if some are in fit, and some are not.
     Another is 1 where the value is not the median, if that is most values in fit and the others
-    vary, such as counts that are mostly 0. A column of amounts has codes too. Parts of dates
-    that are constant in fit are left out.
+    are many, such as frequencies of a word, which are mostly 0. A column of amounts has codes
+    too. Parts of dates that are constant in fit are left out.
     """
 
     kind: str
@@ -290,11 +290,11 @@ def _single(values: np.ndarray) -> np.ndarray:
 
 
 def _is_mostly_one(values: np.ndarray, weight: np.ndarray) -> bool:
-    """Whether one value has more than half of the weight, and there are several others."""
+    """Whether one value has more than half of the weight, and the others have no bins each."""
     is_present = ~np.isnan(values)
     distinct, index = np.unique(values[is_present], return_inverse=True)
     weights = np.bincount(index, weight[is_present])
-    return len(distinct) > 2 and bool(2 * weights.max() > weights.sum())
+    return len(distinct) > MAX_ONE_HOT and bool(2 * weights.max() > weights.sum())
 
 
 def _varies(values: np.ndarray) -> bool:

@@ -24,7 +24,7 @@ from skmlp._training.job import Job
 
 # (training rows up to, batch size, epochs): many rows need fewer passes, each of which is long.
 AUTOMATIC = (
-    (1024, 128, 64),
+    (1024, 64, 32),
     (4096, 256, 64),
     (8192, 256, 48),
     (30_000, 256, 20),

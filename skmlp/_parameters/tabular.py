@@ -40,8 +40,8 @@ class TabularParameters:
         types='int or "auto"',
         text="""
         Passes over the training rows; the learning rate, `dropout` and `weight_decay` are laid
-        out over them. "auto" is 64 for up to 4,096 training rows, 48 up to 8,192, 20 up
-        to 30,000, 16 up to 60,000 and otherwise 12.
+        out over them. "auto" is 32 for up to 1,024 training rows, 64 up to 4,096, 48 up to
+        8,192, 20 up to 30,000, 16 up to 60,000 and otherwise 12.
         """,
     )
     learning_rate: float | str = parameter(
@@ -59,7 +59,7 @@ class TabularParameters:
         rule=[StrOptions({"auto"}), COUNT],
         types='int or "auto"',
         text="""
-        Rows per step. "auto" is 128 for up to 1,024 training rows, 256 up to 30,000 and
+        Rows per step. "auto" is 64 for up to 1,024 training rows, 256 up to 30,000 and
         otherwise 512.
         """,
     )
