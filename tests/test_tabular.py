@@ -207,7 +207,8 @@ def test_networks_that_hold_out_the_same_rows_keep_the_epoch_of_their_best_mean(
     ("n_rows", "n_networks", "units", "batch_size", "epochs"),
     [
         (1100, 8, 256, 64, 32),
-        (8192, 8, 256, 128, 32),
+        (4600, 8, 256, 256, 64),
+        (8192, 8, 256, 256, 48),
         (9400, 6, 224, 256, 20),
         (34_500, 6, 224, 512, 16),
         (70_000, 6, 224, 512, 12),
