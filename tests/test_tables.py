@@ -106,6 +106,25 @@ def test_where_half_of_the_values_are_equal_the_others_make_the_unit():
     np.testing.assert_allclose(one(rarely)[:, 0], clipped((rarely - 5) / 2), rtol=1e-6)
 
 
+@pytest.mark.parametrize("n_missing", [0, 2])
+def test_where_most_values_are_equal_others_have_an_indicator(n_missing):
+    mostly = np.array([0.1] * 49 + [*range(1, 48)] + [np.nan] * n_missing)
+    encoder = TableEncoder.learn(mostly[:, None], None)
+    assert (encoder.n_numeric, encoder.n_indicators) == (1, 1 + bool(n_missing))
+    for dtype in (np.float64, np.float32):
+        rows = encoder.encode(np.array([[0.1], [9], [-3], [0.2], [np.nan]], dtype))
+        np.testing.assert_array_equal(rows[:, -1], [0, 1, 1, 1, 0])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.1] * 49 + [1, 2, 3], [0.1] * 47 + [*range(1, 48)]],
+    ids=["few others", "half are others"],
+)
+def test_few_other_values_or_many_rows_of_them_have_no_indicator(values):
+    assert shape(pd.DataFrame({"a": values})) == (1, 0, ())
+
+
 def test_bins_are_quantiles():
     values, weight = NUMBERS[:56, 0], np.ones(56)
     expected = np.quantile(values, np.linspace(0, 1, 8), method="inverted_cdf")
@@ -248,7 +267,9 @@ def test_amounts_are_a_number_and_a_code(missing):
     if missing:
         values[:5] = np.nan
     encoder = TableEncoder.learn(pd.DataFrame({"a": values}))
-    assert (encoder.n_numeric, encoder.n_indicators, encoder.n_levels) == (1, missing, (47,))
+    n_indicators = 1 + missing  # of others than 0, and of missing values
+    assert (encoder.n_numeric, encoder.n_indicators) == (1, n_indicators)
+    assert encoder.n_levels == (47,)
     expected = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     expected.fit(levels[:, None])
     for dtype in (np.float64, np.float32):
@@ -379,7 +400,9 @@ def date_parts(times):
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_dates_are_numbers(unit):
     times = TIMES.dt.as_unit(unit)
-    np.testing.assert_allclose(one(times), encoded(date_parts(times)), rtol=1e-6, atol=1e-6)
+    rows = one(times)
+    parts = encoded(date_parts(times))[:, : rows.shape[1]]  # numbers come first
+    np.testing.assert_allclose(rows, parts, rtol=1e-6, atol=1e-6)
     in_array = encoded(times.to_numpy()[:, None])
     np.testing.assert_array_equal(in_array, one(times))
 

@@ -204,17 +204,19 @@ def test_networks_that_hold_out_the_same_rows_keep_the_epoch_of_their_best_mean(
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_networks", "units", "batch_size", "epochs"),
+    ("n_rows", "n_columns", "n_networks", "units", "batch_size", "epochs"),
     [
-        (1100, 8, 256, 64, 32),
-        (8192, 8, 256, 128, 32),
-        (9400, 6, 224, 256, 20),
-        (34_500, 6, 224, 512, 16),
-        (70_000, 6, 224, 512, 12),
+        (1100, 1, 8, 256, 64, 32),
+        (4600, 12, 8, 256, 256, 64),
+        (8192, 12, 8, 256, 256, 48),
+        (8192, 13, 8, 256, 128, 32),
+        (9400, 1, 6, 224, 256, 20),
+        (34_500, 1, 6, 224, 512, 16),
+        (70_000, 1, 6, 224, 512, 12),
     ],
 )
-def test_jobs_follow_the_number_of_rows(
-    monkeypatch, n_rows, n_networks, units, batch_size, epochs
+def test_jobs_follow_the_number_of_rows_and_columns(
+    monkeypatch, n_rows, n_columns, n_networks, units, batch_size, epochs
 ):
     class NotTrainedError(Exception):
         pass
@@ -225,7 +227,7 @@ def test_jobs_follow_the_number_of_rows(
 
     kept = []
     monkeypatch.setattr(train, "train_ensemble", keep)
-    rows = RNG.normal(size=(n_rows, 1))
+    rows = RNG.normal(size=(n_rows, n_columns))
     with pytest.raises(NotTrainedError):
         TabularRegressor().fit(rows, rows[:, 0])
     assert len(kept) == n_networks

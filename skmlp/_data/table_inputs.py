@@ -71,15 +71,18 @@ def squashed(z: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class NumberInputs:
-    """Inputs of a column of numbers, dates or durations, and an indicator of missing values.
+    """Inputs of a column of numbers, dates or durations, and indicators of single values.
 
-    Parts of dates that are constant in fit are left out, and so is the indicator of a column
-    that has no missing value in fit, or nothing else. A column of amounts has codes too.
+    One indicator is 1 where the value is missing, if some are in fit, and some are not.
+    Another is 1 where the value is not the median, if that is most values in fit and the others
+    are many, such as frequencies of a word, which are mostly 0. A column of amounts has codes
+    too. Parts of dates that are constant in fit are left out.
     """
 
     kind: str
     scales: dict[str, Scale]  # by part: "value", or those of a date
-    has_indicator: bool
+    has_indicator: bool  # of missing values
+    marks_others: bool  # than the median
     amounts: tuple[float, ...]  # in single precision, ascending; their codes start at 1
 
     @property
@@ -92,7 +95,7 @@ class NumberInputs:
 
     @property
     def n_indicators(self) -> int:
-        return int(self.has_indicator)
+        return self.has_indicator + self.marks_others
 
     @classmethod
     def learn(cls, column: Column, weight: np.ndarray) -> NumberInputs:
@@ -102,8 +105,10 @@ class NumberInputs:
         scales = {name: Scale.learn(parts[name], weight) for name in [first, *varying]}
         missing = np.isnan(parts[first])
         has_indicator = bool(missing.any() and not missing.all())
-        amounts = amounts_of(parts[first] if column.kind == NUMBERS else parts[first][:0])
-        return cls(column.kind, scales, has_indicator, amounts)
+        if column.kind != NUMBERS:
+            return cls(column.kind, scales, has_indicator, False, ())
+        marks_others = _is_mostly_one(parts[first], weight)
+        return cls(column.kind, scales, has_indicator, marks_others, amounts_of(parts[first]))
 
     def write(
         self, column: Column, numeric: np.ndarray, indicators: np.ndarray, codes: np.ndarray
@@ -114,11 +119,20 @@ class NumberInputs:
             numeric[:, i] = scale.scaled(parts[name])
         if self.has_indicator:
             indicators[:, 0] = np.isnan(parts[next(iter(self.scales))])
+        if self.marks_others:
+            values = _single(parts["value"])
+            is_other = (values != self.median) & ~np.isnan(values)
+            indicators[:, int(self.has_indicator)] = is_other
         if self.n_codes:
             amounts = np.array([*self.amounts, np.nan], np.float32)
             values = _single(parts["value"])
             position = np.searchsorted(amounts, values)
             codes[:, 0] = np.where(amounts[position] == values, position + 1, 0)
+
+    @property
+    def median(self) -> float:
+        """The median in single precision, in which rows of either precision have it."""
+        return float(_single(np.array(2 * self.scales["value"].half_median)))
 
     def _parts_as_in_fit(self, column: Column) -> dict[str, np.ndarray]:
         if column.kind == self.kind or (column.kind, self.kind) == (BOOLEANS, NUMBERS):
@@ -273,6 +287,14 @@ def _single(values: np.ndarray) -> np.ndarray:
     """Values in float32, so that numbers of either precision are the same amounts."""
     with np.errstate(over="ignore", under="ignore"):
         return values.astype(np.float32)
+
+
+def _is_mostly_one(values: np.ndarray, weight: np.ndarray) -> bool:
+    """Whether one value has more than half of the weight, and the others have no bins each."""
+    is_present = ~np.isnan(values)
+    distinct, index = np.unique(values[is_present], return_inverse=True)
+    weights = np.bincount(index, weight[is_present])
+    return len(distinct) > MAX_ONE_HOT and bool(2 * weights.max() > weights.sum())
 
 
 def _varies(values: np.ndarray) -> bool:

@@ -30,6 +30,9 @@ AUTOMATIC = (
     (60_000, 512, 16),
     (math.inf, 512, 12),
 )
+# Networks of few columns learn jagged functions of them late, and hardly any rows by heart.
+FEW_COLUMNS = 12
+OF_FEW_COLUMNS = (AUTOMATIC[0], (4096, 256, 64), (8192, 256, 48), *AUTOMATIC[2:])
 # Networks in turn drop more and fewer units, since the mean of networks that differ in more
 # than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
 DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped
@@ -73,6 +76,7 @@ class TabularJobs(ABC):
     _activation: str
     _learning_rate: float
     _encoder: TableEncoder | SparseEncoder
+    n_features_in_: int
 
     @abstractmethod
     def _output_layer(self) -> tuple[int, str]:
@@ -149,7 +153,8 @@ class TabularJobs(ABC):
         from skmlp._keras.tensorflow import keras, refuse_forked_process
 
         refuse_forked_process()
-        size, epochs = next(best for limit, *best in AUTOMATIC if n_rows <= limit)
+        automatic = OF_FEW_COLUMNS if self.n_features_in_ <= FEW_COLUMNS else AUTOMATIC
+        size, epochs = next(best for limit, *best in automatic if n_rows <= limit)
         epochs = epochs if isinstance(self.epochs, str) else self.epochs
         rate = self.learning_rate
         rate = self._learning_rate if isinstance(rate, str) else rate

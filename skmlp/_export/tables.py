@@ -33,6 +33,7 @@ def encoded_table(
         if isinstance(inputs, NumberInputs):
             scaled.append((column, _scale(inputs, place)))
             indicators += _missing(inputs, column, place)
+            indicators += _others(inputs, column, place)
             codes += _amounts(inputs, column, place)
         elif inputs.n_codes:
             values = range(1, len(inputs.categories) + 1)
@@ -81,6 +82,12 @@ def _missing(inputs: NumberInputs, column: Column, place: str) -> list[Make]:
         return []
     make = numbers([column], place)
     return [lambda: ops.cast(ops.isnan(make()), "float32")]
+
+
+def _others(inputs: NumberInputs, column: Column, place: str) -> list[Make]:
+    if not inputs.marks_others:
+        return []
+    return [looked_up(column, (inputs.median,), [0], place, unknown=1, missing=0)]
 
 
 def _amounts(inputs: NumberInputs, column: Column, place: str) -> list[Make]:

@@ -41,7 +41,8 @@ class TabularParameters:
         text="""
         Passes over the training rows; the learning rate, `dropout` and `weight_decay` are laid
         out over them. "auto" is 32 for up to 8,192 training rows, 20 up to 30,000, 16 up to
-        60,000 and otherwise 12.
+        60,000 and otherwise 12. For X of at most 12 columns it is 64 from 1,025 to 4,096
+        training rows, and 48 up to 8,192.
         """,
     )
     learning_rate: float | str = parameter(
@@ -59,8 +60,8 @@ class TabularParameters:
         rule=[StrOptions({"auto"}), COUNT],
         types='int or "auto"',
         text="""
-        Rows per step. "auto" is 64 for up to 1,024 training rows, 128 up to 8,192, 256 up to
-        30,000 and otherwise 512.
+        Rows per step. "auto" is 64 for up to 1,024 training rows, 128 up to 8,192, or 256 for
+        X of at most 12 columns, 256 up to 30,000 and otherwise 512.
         """,
     )
     dropout: float = parameter(

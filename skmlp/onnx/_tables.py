@@ -50,6 +50,10 @@ def _write_numbers(
         numeric.append(_scaled(scale, parts[part]).cast(FLOAT))
     if learned.has_indicator:
         indicators.append(value.op("IsNaN", dtype=np.dtype(bool)).cast(FLOAT))
+    if learned.marks_others:
+        is_median = value.cast(FLOAT).equals(learned.median)
+        is_other = 1 - is_median.cast(FLOAT)
+        indicators.append(value.op("IsNaN", dtype=np.dtype(bool)).where(0, is_other))
     if learned.n_codes:
         levels.append(codes(value.cast(FLOAT).cast(DOUBLE), learned.amounts, name, first=1))
 
