@@ -50,12 +50,18 @@ class Ensemble(NamedTuple):
     units: int  # of each of three hidden layers
 
 
-# Rows up to which each is taken. On many rows the last networks, and the last units, take much
-# time for little gain.
-ENSEMBLES = ((8192, Ensemble(8, 4, 256)), (math.inf, Ensemble(6, 3, 224)))
+# Rows up to which each is taken. On few rows networks differ much, and take little time; on many
+# rows the last networks, and the last units, take much time for little gain.
+ENSEMBLES = (
+    (2048, Ensemble(16, 4, 256)),
+    (8192, Ensemble(8, 4, 256)),
+    (math.inf, Ensemble(6, 3, 224)),
+)
 
-# Adam moves all weights in each step: those of sparse inputs in the first layer are bounded.
+# Adam moves all weights in each step: those of sparse inputs in the first layer are bounded, and
+# so are the networks that have them.
 MAX_SPARSE_WEIGHTS = 2**22
+MOST_OF_SPARSE = 8
 MIN_FIRST_UNITS = 32
 
 HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
@@ -95,7 +101,8 @@ class TabularJobs(ABC):
 
     def _n_networks(self, n_rows: int) -> int:
         if isinstance(self.n_estimators, str):
-            return ensemble_for(n_rows).n_networks
+            n_networks = ensemble_for(n_rows).n_networks
+            return min(n_networks, MOST_OF_SPARSE) if self._encoder.n_sparse else n_networks
         return self.n_estimators
 
     def _jobs(

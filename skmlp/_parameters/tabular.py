@@ -19,8 +19,8 @@ class TabularParameters:
         rule=[StrOptions({"auto"}), COUNT],
         types='int or "auto"',
         text="""
-        Number of networks, whose predictions are averaged. "auto" is 8 for up to 8,192 rows and
-        6 for more.
+        Number of networks, whose predictions are averaged. "auto" is 16 for up to 2,048 rows (8
+        if X has many sparse columns), 8 for up to 8,192 rows, and 6 for more.
         """,
         kw_only=False,
     )
