@@ -50,16 +50,16 @@ class Ensemble(NamedTuple):
     units: int  # of each of three hidden layers
 
 
-# Rows up to which each is taken. On few rows networks differ much, and take little time; on many
-# rows the last networks, and the last units, take much time for little gain.
+# Rows up to which each is taken. On few rows networks differ much and take little time; on
+# many, the last networks, and the last units, take much time for little gain.
 ENSEMBLES = (
     (2048, Ensemble(16, 4, 256)),
     (8192, Ensemble(8, 4, 256)),
     (math.inf, Ensemble(6, 3, 224)),
 )
 
-# Adam moves all weights in each step: those of sparse inputs in the first layer are bounded, and
-# so are the networks that have them.
+# Adam moves all weights in each step: those of sparse inputs in the first layer are bounded,
+# and so are the networks that have them.
 MAX_SPARSE_WEIGHTS = 2**22
 MOST_OF_SPARSE = 8
 MIN_FIRST_UNITS = 32
