@@ -38,9 +38,7 @@ def trained_together(n_jobs: int | None = None) -> Iterator[None]:
     ----------
     n_jobs : int, default=None
         Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or in all of TensorFlow's for independent operations (one a processor, unless
-        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
-        more. On a GPU, stacks are trained in `n_jobs` threads.
+        or on a CPU in all of TensorFlow's for independent operations if these are more.
 
     Examples
     --------
@@ -92,9 +90,7 @@ class GridSearchCV(StackedSearch, model_selection.GridSearchCV):
         As in scikit-learn.
     n_jobs : int, default=None
         Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or in all of TensorFlow's for independent operations (one a processor, unless
-        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
-        more. On a GPU, stacks are trained in `n_jobs` threads.
+        or on a CPU in all of TensorFlow's for independent operations if these are more.
     **others
         As in scikit-learn.
 
@@ -133,9 +129,7 @@ class RandomizedSearchCV(StackedSearch, model_selection.RandomizedSearchCV):
         As in scikit-learn.
     n_jobs : int, default=None
         Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or in all of TensorFlow's for independent operations (one a processor, unless
-        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
-        more. On a GPU, stacks are trained in `n_jobs` threads.
+        or on a CPU in all of TensorFlow's for independent operations if these are more.
     **others
         As in scikit-learn.
 
@@ -169,9 +163,7 @@ class HalvingGridSearchCV(StackedSearch, HalvingGridSearch):
         As in scikit-learn; set it to the estimator's `epochs` to resume training.
     n_jobs : int, default=None
         Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or in all of TensorFlow's for independent operations (one a processor, unless
-        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
-        more. On a GPU, stacks are trained in `n_jobs` threads.
+        or on a CPU in all of TensorFlow's for independent operations if these are more.
     **others
         As in scikit-learn.
 
@@ -220,9 +212,7 @@ class HalvingRandomSearchCV(StackedSearch, HalvingRandomSearch):
         As in scikit-learn: maximum and minimum number of epochs of a candidate.
     n_jobs : int, default=None
         Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or in all of TensorFlow's for independent operations (one a processor, unless
-        `tf.config.threading.set_inter_op_parallelism_threads` says otherwise) if these are
-        more. On a GPU, stacks are trained in `n_jobs` threads.
+        or on a CPU in all of TensorFlow's for independent operations if these are more.
     **others
         As in scikit-learn.
 

@@ -265,6 +265,25 @@ def test_stacks_are_trained_in_all_threads_of_tensorflow(monkeypatch, sizes_of_s
         assert sizes_of_stacks == sizes
 
 
+def test_results_and_programs_do_not_depend_on_the_number_of_threads(monkeypatch):
+    """Also with an initializer that is an object, which all fits of the search copy."""
+    initializer = keras.initializers.RandomNormal(seed=3)
+    estimator = clone(REGRESSOR).set_params(
+        hidden_layer_sizes=(4,), kernel_initializer=initializer, early_stopping=True
+    )
+    grid = {"activation": ["relu", "tanh", "elu"]}
+    theirs = model_selection.GridSearchCV(estimator, grid, cv=2, refit=False).fit(X, Y)
+    for n in (1, 2):
+        STORE.clear()
+        monkeypatch.setattr(together, "n_threads", lambda _, n=n: n)
+        ours = GridSearchCV(estimator, grid, cv=2, refit=False).fit(X, Y)
+        # an epoch, and measuring
+        assert [program.traces for program in STORE.idle()] == [2] * 3
+        np.testing.assert_array_equal(
+            ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"]
+        )
+
+
 def test_the_longest_fits_are_trained_first(monkeypatch):
     begun = []
 

@@ -119,13 +119,14 @@ class NumberInputs:
             numeric[:, i] = scale.scaled(parts[name])
         if self.has_indicator:
             indicators[:, 0] = np.isnan(parts[next(iter(self.scales))])
+        if not (self.marks_others or self.n_codes):
+            return
+        values = _single(parts["value"])
         if self.marks_others:
-            values = _single(parts["value"])
             is_other = (values != self.median) & ~np.isnan(values)
             indicators[:, int(self.has_indicator)] = is_other
         if self.n_codes:
             amounts = np.array([*self.amounts, np.nan], np.float32)
-            values = _single(parts["value"])
             position = np.searchsorted(amounts, values)
             codes[:, 0] = np.where(amounts[position] == values, position + 1, 0)
 

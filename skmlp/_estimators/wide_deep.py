@@ -70,7 +70,7 @@ class BaseWideDeep(BaseMLP):
         wide, deep = np.split(kernel, [spec.n_wide])
         n_indicators = len(self.wide_inputs_)
         n_inputs = n_indicators + len(self.cross_inputs_)
-        is_kept = (wide != 0).sum(axis=1) > 0
+        is_kept = np.count_nonzero(wide, axis=1) > 0
         is_kept[n_inputs:] = True
         is_kept[:1] |= not is_kept.any()
         by_name = dict(zip(names, state.weights, strict=True))

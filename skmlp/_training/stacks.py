@@ -166,11 +166,11 @@ def _saved(fit: Fit, network: FittedNetwork) -> FittedNetwork:
     return network
 
 
-def rehearse_stack(stack: Stack) -> None:
-    """Leave in the store a program that is compiled for just this stack, without a trace in its
-    fits.
+def rehearse_stack(fits: Sequence[Fit]) -> None:
+    """Leave in the store a program that is compiled for just these fits, without a trace in
+    them.
     """
-    fits = [
+    copies = [
         replace(
             fit,
             state=replace(fit.state),
@@ -178,11 +178,11 @@ def rehearse_stack(stack: Stack) -> None:
             watchers=(),
             checkpoint=None,
         )
-        for fit in PaddedFits(stack.fits, stack.units).fits
+        for fit in fits
     ]
-    sets = RowSets.of(fits, stack.n_members)
-    with STORE.lend(stack.key, sets.n_rows) as program:
-        rehearse(program, fits[: stack.n_members], sets)
+    sets = RowSets.of(copies, len(copies))
+    with STORE.lend((fits[0].recipe, len(copies)), sets.n_rows) as program:
+        rehearse(program, copies, sets)
 
 
 def share_rows(fits: Sequence[Fit]) -> None:

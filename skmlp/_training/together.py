@@ -92,7 +92,7 @@ class StackTrainer:
         groups: dict[Hashable, list[Fit]] = {}
         for fit in fits:
             groups.setdefault(arrival_of[fit].item.group(), []).append(fit)
-        joined = list(joined_widths(groups.values()))
+        joined = joined_widths(groups.values())
         seconds = [seconds_together(*group) for group in joined]
         share = sum(seconds) / n_at_once
         turns: list[tuple[float, list[Stack]]] = []

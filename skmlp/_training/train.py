@@ -11,7 +11,7 @@ from skmlp._engine.fit import Fit, Watcher
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._training.job import Job
 from skmlp._training.preparation import prepare
-from skmlp._training.stacks import Stack, rehearse_stack, train_fits
+from skmlp._training.stacks import rehearse_stack, train_fits
 from skmlp._training.watchers import EnsembleWatcher, EpochWatcher
 
 
@@ -34,7 +34,7 @@ def train_ensemble(
     of_all = [EnsembleWatcher(watchers, len(jobs))] if watchers else []
     fits = [prepare(job, of_all) for job in jobs]
     if compiles_first:
-        rehearse_stack(Stack(fits, len(fits)))
+        rehearse_stack(fits)
     return train_fits(fits, len(fits))
 
 
