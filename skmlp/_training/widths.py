@@ -1,7 +1,8 @@
-"""Which networks of a search are padded to one width, because that takes less time.
+"""Which networks of a search are padded, because that takes less time.
 
 Networks that differ only in the widths of their hidden layers share a program, and perhaps a
 stack, once the narrower ones have units of padding. That saves compiling, and costs arithmetic.
+A stack of one width trains faster, or as fast, if its layers fill the processor's vectors.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from skmlp._training.durations import COMPILING, seconds_of
 from skmlp._training.padding import Units, padded_recipe, takes_padding
 from skmlp._training.stacks import MAX_WEIGHTS, SIZES, stack_key
 
-MULTIPLE = 8  # padded layers have a multiple of so many units
+MULTIPLE = 8  # padded layers have a multiple of so many units: float32 numbers of a vector
 
-# Fits to train in one program, padded to `units` if they have several widths
+# Fits to train in one program, and the units that they are padded to, if they are
 Joined = tuple[list[Fit], Units | None]
 
 
@@ -26,10 +27,14 @@ def joined_widths(groups: Iterable[list[Fit]]) -> list[Joined]:
     It depends on nothing but the fits, so that results never depend on what ran before.
     """
     families: dict[Hashable, list[list[Fit]]] = {}
+    without_padding: list[Joined] = []
     for fits in groups:
-        family = _family(fits[0]) if takes_padding(fits) else fits[0]
-        families.setdefault(family, []).append(fits)
-    return [joined for family in families.values() for joined in _quickest(family)]
+        if takes_padding(fits):
+            families.setdefault(_family(fits[0]), []).append(fits)
+        else:
+            without_padding.append((fits, None))
+    padded = [joined for family in families.values() for joined in _quickest(family)]
+    return padded + without_padding
 
 
 def _family(fit: Fit) -> Hashable:
@@ -56,18 +61,24 @@ def _quickest(family: Sequence[list[Fit]]) -> list[Joined]:
 
 def _joined(groups: Sequence[list[Fit]]) -> Joined:
     fits = [fit for group in groups for fit in group]
-    if len(groups) == 1:
+    widths = [group[0].spec.hidden_units for group in groups]
+    units = tuple(
+        -(-max(of_layer) // MULTIPLE) * MULTIPLE for of_layer in zip(*widths, strict=True)
+    )
+    is_small = _n_weights(fits[0], units) <= MAX_WEIGHTS
+    if len(groups) == 1 and not (len(fits) >= SIZES[0] and is_small):
         return fits, None
-    widest = map(max, zip(*(group[0].spec.hidden_units for group in groups), strict=True))
-    return fits, tuple(-(-n // MULTIPLE) * MULTIPLE for n in widest)
+    return fits, units if {units} != set(widths) else None
+
+
+def _n_weights(fit: Fit, units: Units | None) -> int:
+    spec = replace(fit.spec, hidden_units=units) if units else fit.spec  # type: ignore[type-var]
+    return spec.n_weights()
 
 
 def seconds_together(fits: Sequence[Fit], units: Units | None) -> float:
     """An estimate of compiling a program and of training all epochs with it."""
-    spec = fits[0].spec
-    if units:
-        spec = replace(spec, hidden_units=units)  # type: ignore[type-var]
-    n_weights, in_stack = spec.n_weights(), len(fits) >= SIZES[0]
+    n_weights, in_stack = _n_weights(fits[0], units), len(fits) >= SIZES[0]
     if units and n_weights > MAX_WEIGHTS:
         return float("inf")
     epochs = ((fit.epochs, fit.n_batches, fit.n_rows) for fit in fits)
