@@ -167,7 +167,11 @@ def test_widths_are_joined_where_that_saves_time():
         (3, None),
         (3, None),
     ]
+    # Products of whole vectors take less time, where there are networks enough for a stack.
     assert joined(fits_of_widths(17)) == [(3, None)]
+    assert joined(fits_of_widths(17, n=6)) == [(6, (24, 24))]
+    assert joined(fits_of_widths(16, n=6)) == [(6, None)]
+    assert joined(fits_of_widths(217, n=6)) == [(6, None)]  # 224 are too large
     # Above this size no stack would gain.
     assert joined(fits_of_widths(3, 300)) == [(3, None), (3, None)]
     deep, shallow = fits_of_widths(4, 5), fits_of_widths(4, 5, n_hidden=1)
