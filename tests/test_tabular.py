@@ -244,6 +244,10 @@ def test_jobs_follow_the_number_of_rows_and_columns(
     shares = [0.85**0.75, 0.85**1.25, 0.85**0.25, 0.85**1.75]
     dropped = [job.spec.dropout for job in kept]
     np.testing.assert_allclose(dropped, 1 - np.array((4 * shares)[:n_networks]))
+    scales = [job.spec.frequency_scale for job in kept]
+    expected = [1, 2, 4, 8] if n_columns <= 12 else [0.25, 0.5, 1, 2]
+    assert scales == (4 * expected)[:n_networks]
+    assert len({job.spec.structure() for job in kept}) == 1  # so they are one stack
 
 
 def test_steps_are_those_of_the_paper():

@@ -251,9 +251,9 @@ def uniform(bound):
     ("kind", "width", "moments"),
     [
         (
-            PeriodicEmbedding(16, 20),
+            PeriodicEmbedding(16, 20, frequency_scale=4.0),
             200,
-            [STANDARD_NORMAL, uniform(math.pi), uniform(0.25), uniform(0.25)],
+            [(0, 4, None), uniform(math.pi), uniform(0.25), uniform(0.25)],
         ),
         (PiecewiseLinearEmbedding(16, 20), 200, [uniform(0.25), uniform(0.25), (0, 0, 0)]),
         (LevelEmbedding((1000,), 4), 1, [(0, 0.5, None)]),

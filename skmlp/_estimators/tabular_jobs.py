@@ -36,6 +36,10 @@ OF_FEW_COLUMNS = (AUTOMATIC[0], (4096, 256, 64), (8192, 256, 48), *AUTOMATIC[2:]
 # Networks in turn drop more and fewer units, since the mean of networks that differ in more
 # than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
 DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped
+# They also begin with cosines of other frequencies, since nothing tells in advance how jagged
+# the function is. Of many columns, high frequencies tell rows apart, and are learned by heart.
+FREQUENCY_SCALES = (0.25, 0.5, 1.0, 2.0)
+SCALES_OF_FEW_COLUMNS = (1.0, 2.0, 4.0, 8.0)
 MIN_ROWS = 2
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
@@ -160,7 +164,7 @@ class TabularJobs(ABC):
         from skmlp._keras.tensorflow import keras, refuse_forked_process
 
         refuse_forked_process()
-        automatic = OF_FEW_COLUMNS if self.n_features_in_ <= FEW_COLUMNS else AUTOMATIC
+        automatic = OF_FEW_COLUMNS if self._has_few_columns() else AUTOMATIC
         size, epochs = next(best for limit, *best in automatic if n_rows <= limit)
         epochs = epochs if isinstance(self.epochs, str) else self.epochs
         rate = self.learning_rate
@@ -188,6 +192,9 @@ class TabularJobs(ABC):
             fades=True,
         )
 
+    def _has_few_columns(self) -> bool:
+        return self.n_features_in_ <= FEW_COLUMNS
+
     def _numeric(self, rows: Matrix) -> np.ndarray:
         """The standardised inputs, (n_samples, n_numeric)."""
         start, n = self._encoder.n_sparse, self._encoder.n_numeric
@@ -203,6 +210,7 @@ class TabularJobs(ABC):
             sizes = (first_units(self._encoder.n_sparse, units), units, units)
         n_outputs, output_activation = self._output_layer()
         exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
+        scales = SCALES_OF_FEW_COLUMNS if self._has_few_columns() else FREQUENCY_SCALES
         return TabularSpec(
             n_numeric=self._encoder.n_numeric,
             n_indicators=self._encoder.n_indicators,
@@ -214,6 +222,7 @@ class TabularJobs(ABC):
             output_activation=output_activation,
             target_scaling=self._target_scaling(),
             n_sparse=self._encoder.n_sparse,
+            frequency_scale=scales[k % len(scales)],
         )
 
 

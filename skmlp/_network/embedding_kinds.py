@@ -37,6 +37,7 @@ class PeriodicEmbedding(Drawn):
 
     n_frequencies: int = 16
     n_outputs: int = 3
+    frequency_scale: float = 1.0  # standard deviation of the first frequencies
 
     def units(self, width: int) -> int:
         return width * self.n_outputs
@@ -57,7 +58,7 @@ class PeriodicEmbedding(Drawn):
         waves, _, kernel, bias = self.shapes(width)
         bound = 1 / math.sqrt(self.n_frequencies)
         return [
-            rng.standard_normal(waves, np.float32),
+            rng.standard_normal(waves, np.float32) * np.float32(self.frequency_scale),
             _uniform(rng, math.pi, waves),
             _uniform(rng, bound, kernel),
             _uniform(rng, bound, bias),
@@ -67,7 +68,11 @@ class PeriodicEmbedding(Drawn):
         import skmlp.layers
 
         return skmlp.layers.PeriodicEmbedding(
-            self.n_frequencies, self.n_outputs, seed=0, **name_and_dtype
+            self.n_frequencies,
+            self.n_outputs,
+            frequency_scale=self.frequency_scale,
+            seed=0,
+            **name_and_dtype,
         )
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:

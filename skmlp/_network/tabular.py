@@ -39,6 +39,7 @@ class TabularSpec(NetworkSpec):
     output_activation: str
     target_scaling: TargetScaling | None = None
     n_sparse: int = 0  # inputs of sparse rows, mostly zero
+    frequency_scale: float = 1.0  # of the cosines
 
     def shape(self) -> tuple[int, ...]:
         n_features = sum(self.input_widths().values())
@@ -52,7 +53,8 @@ class TabularSpec(NetworkSpec):
     def _made_layers(self) -> Iterator[Layer]:
         inputs = [name for name in self.input_widths() if name not in ("sparse", "codes")]
         if self.n_numeric:
-            yield Layer("periodic", PeriodicEmbedding(), ("numeric",))
+            waves = PeriodicEmbedding(frequency_scale=self.frequency_scale)
+            yield Layer("periodic", waves, ("numeric",))
             yield Layer("piecewise", PiecewiseLinearEmbedding(N_BINS), ("numeric",))
             inputs[1:1] = ["periodic", "piecewise"]
         if self.n_levels:
@@ -85,7 +87,12 @@ class TabularSpec(NetworkSpec):
         return {"sparse"}
 
     def structure(self) -> NetworkSpec:
-        return replace(self, dropout=0.5 * (self.dropout > 0), target_scaling=None)
+        return replace(
+            self,
+            dropout=0.5 * (self.dropout > 0),
+            target_scaling=None,
+            frequency_scale=1.0,  # first weights alone depend on it
+        )
 
 
 def first_tabular_weights(

@@ -25,6 +25,9 @@ class PeriodicEmbedding(keras.layers.Layer):
         Number of cosines of each feature.
     n_outputs : int, default=3
         Number of output units of each feature.
+    frequency_scale : float, default=1.0
+        Standard deviation of the initial frequencies; 1 is for features of size 1 on which the
+        target depends smoothly, more for jagged ones.
     seed : int, default=None
         For the initial weights; None for new ones each time.
     **kwargs
@@ -33,7 +36,7 @@ class PeriodicEmbedding(keras.layers.Layer):
     Attributes
     ----------
     frequencies : variable of shape (n_features, n_frequencies)
-        Drawn from a standard normal distribution: choose it for features of size 1.
+        Drawn from a normal distribution of mean 0.
     phases : variable of shape (n_features, n_frequencies)
         Drawn uniformly from -pi to pi.
     kernel : variable of shape (n_features, n_frequencies, n_outputs)
@@ -64,19 +67,21 @@ class PeriodicEmbedding(keras.layers.Layer):
         n_frequencies: int = 16,
         n_outputs: int = 3,
         *,
+        frequency_scale: float = 1.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.n_frequencies = n_frequencies
         self.n_outputs = n_outputs
+        self.frequency_scale = frequency_scale
         self.seed = seed
 
     def build(self, input_shape: tuple) -> None:
         waves = (input_shape[-1], self.n_frequencies)
         seeds = keras.random.SeedGenerator(self.seed)
         weight = _uniform(1 / math.sqrt(self.n_frequencies), seeds)
-        normal = keras.initializers.RandomNormal(stddev=1.0, seed=seeds)
+        normal = keras.initializers.RandomNormal(stddev=self.frequency_scale, seed=seeds)
         phase = _uniform(math.pi, seeds)
         self.frequencies = self.add_weight(name="frequencies", shape=waves, initializer=normal)
         self.phases = self.add_weight(name="phases", shape=waves, initializer=phase)
@@ -89,8 +94,13 @@ class PeriodicEmbedding(keras.layers.Layer):
         return _combined(ops.cos(angles), self.kernel, self.bias)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"n_frequencies": self.n_frequencies, "n_outputs": self.n_outputs}
-        return {**super().get_config(), **own, "seed": self.seed}
+        own = {
+            "n_frequencies": self.n_frequencies,
+            "n_outputs": self.n_outputs,
+            "frequency_scale": self.frequency_scale,
+            "seed": self.seed,
+        }
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="skmlp")
