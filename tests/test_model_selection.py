@@ -454,7 +454,11 @@ def test_a_search_that_breaks_off_leaves_no_fit_behind(monkeypatch):
         gatherings[0].attending(SearchCall(Task(0, 0), 1, 1, {}), list)()
 
 
-def test_an_interrupted_search_leaves_no_fit_behind():
+def test_an_interrupted_search_leaves_no_fit_behind(request):
+    # Jobs in the background of a shell ignore this signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+
     def interrupting(epoch):
         if epoch == 1:
             signal.raise_signal(signal.SIGINT)
