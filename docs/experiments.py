@@ -201,8 +201,8 @@ NOTES = {
     "C2": "0.0002 short, which is two of the 10,000 images; one seed.",
     "C3": "0.001 short, which is ten images; one seed.",
     "C4": "0.0013 short of 0.98 after 200 epochs, which are 400 steps; one seed.",
-    "C6": "0.07 above the published figure with 0.01; one seed. With 0.1 it does not converge, as "
-    "published.",
+    "C6": "0.07 above the published figure with 0.01; one seed. With 0.1 it does not converge, "
+    "as published.",
     "C9": "0.236 short with the penalty of 0.1, which holds the network back in Keras too: "
     "`keras.Model.fit` reached 0.727 in the same 10 epochs. With 0.0001 it is "
     "above the published figure.",
