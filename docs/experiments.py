@@ -196,16 +196,16 @@ EXPERIMENTS = {
 NOTES = {
     "A3": "The published figures are those of one start. This start ends a little closer to "
     "0, 1, 1 and 1.",
-    "C1": "0.016 short after 10 epochs, one seed. The published number of epochs is unknown, "
+    "C1": "0.016 short after 10 epochs. The published number of epochs is unknown, "
     "and the accuracy on such inputs still jumps from epoch to epoch.",
-    "C2": "0.0002 short, which is two of the 10,000 images; one seed.",
-    "C3": "0.001 short, which is ten images; one seed.",
+    "C2": "The median is 0.0002 short, which is two of the 10,000 images; one seed has 0.9832.",
+    "C3": "0.0013 short, which is 13 images.",
     "C4": "0.0013 short of 0.98 after 200 epochs, which are 400 steps; one seed.",
     "C6": "0.07 above the published figure with 0.01; one seed. With 0.1 it does not converge, "
     "as published.",
-    "C9": "0.236 short with the penalty of 0.1, which holds the network back in Keras too: "
+    "C9": "0.27 short with the penalty of 0.1, which holds the network back in Keras too: "
     "`keras.Model.fit` reached 0.727 in the same 10 epochs. With 0.0001 it is "
-    "above the published figure.",
+    "0.0003 short.",
     "C11": "0.006 short with batch normalisation and 0.007 better without; one seed. The "
     "machine had other work during the first run, which took ten times the seconds of the "
     "other.",
