@@ -65,8 +65,7 @@ def _joined(groups: Sequence[list[Fit]]) -> Joined:
     units = tuple(
         -(-max(of_layer) // MULTIPLE) * MULTIPLE for of_layer in zip(*widths, strict=True)
     )
-    is_small = _n_weights(fits[0], units) <= MAX_WEIGHTS
-    if len(groups) == 1 and not (len(fits) >= SIZES[0] and is_small):
+    if len(groups) == 1 and (len(fits) < SIZES[0] or _n_weights(fits[0], units) > MAX_WEIGHTS):
         return fits, None
     return fits, units if {units} != set(widths) else None
 
