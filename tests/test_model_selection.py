@@ -459,8 +459,11 @@ def test_an_interrupted_search_leaves_no_fit_behind(request):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
 
+    interrupted = threading.Event()
+
     def interrupting(epoch):
-        if epoch == 1:
+        if epoch == 1 and not interrupted.is_set():
+            interrupted.set()
             signal.raise_signal(signal.SIGINT)
         return 0.01
 
