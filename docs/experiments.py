@@ -221,7 +221,6 @@ NOTES = {
     "suggestion varies by a factor of two with the rows that the test sees.",
     "E2": "Here the four of ReLU's family are about 0.01 above ELU, SELU and tanh, far above "
     "logistic. The published order is one in general, not of this network.",
-    "E5": "For E5, E7 and E8, [figures of five seeds](reuse.md) are on the page on reuse.",
 }
 INTRODUCTION = """# Reference experiments
 
