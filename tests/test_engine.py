@@ -41,6 +41,8 @@ def epochs_until_stop(values, limit, tol):
         ([1, 1, 1], math.inf, 0, None),
         ([-0.5, -0.6, -0.6, -0.6], 1, 0.01, 4),  # negated scores
         ([3, 3, 3, 3], 1, 0, None),  # with tol=0, a value equal to the best resets the count
+        ([5, math.inf, math.inf, 4, math.inf], 1, 0, 3),
+        ([math.inf, math.inf, math.inf], 1, 0, 2),
     ],
 )
 def test_patience(values, limit, tol, stops):
@@ -72,6 +74,23 @@ def test_the_best_epoch_is_sought_from_the_one_to_start_from(scores, start, best
         if state.reason is not None:
             break
     assert state.best == -state.best_value == best
+
+
+@pytest.mark.parametrize(
+    ("scores", "best", "stops"),
+    [
+        ([math.nan, 0.5, 0.7, 0.6], 0.7, None),
+        ([0.5, math.nan, math.nan, math.nan], 0.5, 4),
+        ([math.nan] * 3, math.nan, 3),
+    ],
+)
+def test_a_score_that_is_nan_is_the_worst(scores, best, stops):
+    state = TrainingState(seed=0, now=0, best=0, safe=0, patience=Patience(2, 0))
+    for epoch, score in enumerate(scores, 1):
+        state.after_epoch({"loss": 1.0}, score, entered=0, reached=score, has_validation=True)
+        assert (state.reason is not None) == (epoch == stops)
+    np.testing.assert_equal(state.best, best)
+    np.testing.assert_equal(state.scores, scores)
 
 
 def test_stop_reasons_name_a_remedy():

@@ -121,6 +121,18 @@ class TestArguments:
         assert "n_neurons=5" in repr(estimator)
         assert KerasRegressor(build, model__n_neurons=4).n_neurons == 4
 
+    def test_that_were_not_given_are_those_of_the_next_function(self):
+        def wider(n_neurons=20, learning_rate=0.03):
+            return build(n_neurons, learning_rate)
+
+        estimator = KerasRegressor(build, drop=0.5)
+        copy = clone(estimator)
+        assert copy.get_params() == estimator.get_params()
+        assert copy.learning_rate is estimator.learning_rate is None
+        params = copy.set_params(model=wider).get_params()
+        assert (params["n_neurons"], params["learning_rate"]) == (20, 0.03)
+        assert clone(copy).get_params() == params
+
     def test_reach_the_function(self, regressor):
         assert regressor.model_.count_params() == 8 * 10 + 8 + 8 + 1
         changed = clone(regressor).set_params(

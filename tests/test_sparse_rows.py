@@ -382,6 +382,10 @@ def test_a_pruned_estimator_is_fitted_afresh_only(table):
         with pytest.raises(ValueError, match="'warm_start' must be False"):
             resume(*table)
     np.testing.assert_array_equal(small.predict(table[0]), before)
+    with pytest.raises(ValueError, match="Sample weights"):
+        small.fit(*table, sample_weight=np.zeros(len(table[0])))
+    with pytest.raises(ValueError, match="'warm_start' must be False"):  # still
+        small.partial_fit(*table)
     again = small.fit(*table)
     for ours, expected in zip(again._state.arrays, fitted._state.arrays, strict=True):
         np.testing.assert_array_equal(ours, expected)

@@ -67,6 +67,28 @@ def test_fits_of_other_numbers_of_rows_trace_nothing_new():
     assert sorted(program.traces for program in STORE.idle()) == traces
 
 
+def test_losses_are_weighted_means_of_the_rows_trained_on(monkeypatch):
+    jobs, weight = [], np.ones(len(Y))
+    weight[7] = len(Y)  # as much as all others together; one of the two networks holds it out
+
+    def seen(given, *args, **kwargs):
+        jobs.extend(given)
+        return train_ensemble(given, *args, **kwargs)
+
+    train_ensemble = train.train_ensemble
+    monkeypatch.setattr(train, "train_ensemble", seen)
+    monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, Ensemble(2, 1, 4)),))
+    still = clone(REGRESSOR).set_params(
+        learning_rate=1e-12, dropout=0, epochs=1, validation_fraction=0.5
+    )
+    still.fit(X, Y, sample_weight=weight)
+    for job, member, history in zip(jobs, still._members, still.histories_, strict=True):
+        rows = job.data.rows(job.index)
+        (raw,) = still._raw_outputs([member], rows.X)
+        expected = np.average((rows.y - raw) ** 2, weights=rows.weight[:, None])
+        assert history["loss"] == pytest.approx([expected], rel=1e-4)
+
+
 def test_an_ensemble_keeps_only_what_is_its_own(four):
     def owner(array):
         return array if array.base is None else owner(array.base)

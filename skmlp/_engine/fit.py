@@ -103,6 +103,13 @@ class Fit:
         return self.rows.n_rows if self.index is None else len(self.index)
 
     @property
+    def total_weight(self) -> float:
+        """Of the rows that it trains on, in weights whose mean over `rows` is 1."""
+        if self.index is None:
+            return self.rows.n_rows
+        return float(self.rows.unit_weight()[self.index].sum(dtype=np.float64))
+
+    @property
     def n_batches(self) -> int:
         """Batches of an epoch."""
         return -(-self.n_rows // self.recipe.batch_size)

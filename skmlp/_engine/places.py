@@ -52,6 +52,7 @@ class Places:
         self._of_fits = [fit.numbers for fit in filled]
         self._numbers = program.numbers(self._of_fits)
         self._seeds = [fit.state.seed for fit in filled]
+        self._total_weight = np.array([[fit.total_weight] for fit in filled])
         self._watchers = [watcher for fit in fits for watcher in fit.watchers]
         self.trainings = [Training(program, k, fit) for k, fit in enumerate(fits)]
 
@@ -104,7 +105,7 @@ class Places:
 
         if not any(watcher.wants_batches for watcher in self._watchers):
             reported, reached = run(0, n_batches)
-            reported[..., 1:] /= n_rows
+            reported[..., 1:] /= self._total_weight
             yield from zip(reported, reached, strict=True)
             return
         sums, n_seen = np.zeros((program.n_members, program.recipe.n_losses)), 0
@@ -115,6 +116,8 @@ class Places:
             n_seen = np.minimum(n_seen + program.recipe.batch_size, n_rows)
             if self._tell_of_batch(batch, float(sums[0, 0] / n_seen[0, 0])):
                 break
+        if batch + 1 == n_batches:
+            n_seen = self._total_weight
         yield np.hstack([reported[:, :1], sums / n_seen]), reached
 
     def measure(self) -> tuple[np.ndarray, list[np.ndarray]] | None:

@@ -77,6 +77,8 @@ class TrainingState:
             self.scores.append(score)
         loss = logs["loss"]
         value = loss if score is None else -score
+        if math.isnan(value):
+            value = math.inf  # NaN compares as neither better nor worse
         is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
         is_first = epoch == start_from_epoch
         if is_finite and (is_first or value <= self.best_value * (1 + tolerance)):

@@ -54,7 +54,8 @@ class Patience:
     waited: int = 0
 
     def after(self, value: float) -> Patience:
-        waited = self.waited + 1 if value > self.best - self.tol else 0
+        improved = value < math.inf and value <= self.best - self.tol
+        waited = 0 if improved else self.waited + 1
         return Patience(self.limit, self.tol, min(self.best, value), waited)
 
     @property

@@ -16,7 +16,7 @@ from skmlp._engine.program import Program
 from skmlp._keras.tensorflow import tf
 
 MAX_IDLE = 64
-# Building Keras layers and tracing them are not promised to be safe in two threads at once.
+# Building Keras layers is not promised to be safe in two threads at once.
 BUILDING = threading.Lock()
 
 

@@ -61,6 +61,19 @@ class KerasArguments(BaseEstimator):
         return params | self._set_arguments()
 
     def __sklearn_clone__(self) -> Self:
+        cloned = self._cloned()
+        # scikit-learn sets the function's defaults too, which another `model` does not have.
+        given = self._set_arguments()
+        arguments = vars(cloned).pop("_model_arguments", {})
+        kept = {name: value for name, value in arguments.items() if name in given}
+        if kept:
+            cloned._model_arguments = kept
+        for name in self._shared():
+            if name not in given:
+                setattr(cloned, name, getattr(self, name))
+        return cloned
+
+    def _cloned(self) -> Self:
         try:
             return super().__sklearn_clone__()
         except (TypeError, ValueError) as error:

@@ -38,7 +38,8 @@ class ShownNetwork(ABC):
 
         scikit-learn's own list would build it, and so would skl2onnx and debuggers.
         """
-        return [n for n in object.__dir__(self) if n != "model_" and hasattr(self, n)]
+        names = [name for name in object.__dir__(self) if name != "model_"]
+        return [name for name in names if name == "model" or hasattr(self, name)]
 
     def summary(self, **options: Any) -> None:
         """Print the layers of `model_`: shapes of outputs, numbers of weights.

@@ -41,6 +41,7 @@ class BaseWideDeep(BaseMLP):
     deep_inputs_: np.ndarray
     categories_: Categories
     _is_pruned = False
+    _learned_privately = ("_state", "_is_pruned")
 
     def prune(self) -> Self:
         """Keep only what predictions need: wide inputs that have weights, no optimizer state.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import warnings
@@ -169,7 +170,7 @@ class SearchBar:
         with self._lock:
             self._shares.pop(task, None)
             self._n_finished += 1
-            if isinstance(score, Real):
+            if isinstance(score, Real) and math.isfinite(score):
                 self._scores.setdefault(task[0], []).append(float(score))
             means = [
                 sum(scores) / len(scores)
