@@ -14,6 +14,7 @@ import skmlp
 PACKAGE = Path(skmlp.__file__).parent
 # A module may import modules of its own folder and of folders before it in this list.
 ORDER = (
+    "_warnings",
     "_sklearn",
     "_data",
     "_keras",

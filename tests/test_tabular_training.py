@@ -151,6 +151,24 @@ class TestEarlyStopping:
 
 
 class TestWarmStart:
+    def test_networks_calibrate_by_the_rows_that_they_held_out(self, monkeypatch):
+        seen = []
+        monkeypatch.setattr(TabularRegressor, "_calibrate", lambda _, rows: seen.append(rows))
+
+        def networks():
+            return [*seen[-1].values()]
+
+        regressor = warm(epochs=1).fit(X, Y, X_val=X[:50], y_val=Y[:50])
+        regressor.set_params(n_estimators=3).fit(X, Y, X_val=X[:50], y_val=Y[:50])
+        assert networks() == [[0, 1, 2]]
+        regressor.set_params(n_estimators=4).fit(X, Y, X_val=X[50:], y_val=Y[50:])
+        assert networks() == [[3]]
+        regressor.set_params(n_estimators=5).fit(X, Y, X_val=X[:50], y_val=Y[:50])
+        assert networks() == [[0, 1, 2, 4]]
+        n_times = len(seen)
+        regressor.set_params(n_estimators=6, early_stopping=False).fit(X, Y)
+        assert len(seen) == n_times  # nothing new to learn from
+
     def test_more_networks_are_those_trained_at_once(self, four):
         regressor = warm().fit(X, Y)
         first = regressor._members
@@ -159,6 +177,7 @@ class TestWarmStart:
         same_members(regressor._members, four._members)
         for name, values in four.history_.items():
             np.testing.assert_allclose(regressor.history_[name], values, rtol=1e-3)
+        np.testing.assert_allclose(regressor.noise_std_, four.noise_std_, rtol=1e-3)
         assert len(regressor.history_["loss"]) == regressor.n_iter_ == 6
 
     def test_without_a_seed_networks_hold_out_what_the_others_do_not(self, monkeypatch):

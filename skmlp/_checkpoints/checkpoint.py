@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from itertools import accumulate, pairwise
@@ -21,6 +20,7 @@ from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience, Plateau, StopReason
 from skmlp._network.kinds import Weights
 from skmlp._network.spec import NetworkSpec
+from skmlp._warnings import warn
 
 if TYPE_CHECKING:
     from skmlp._engine.fit import Training
@@ -154,20 +154,18 @@ class Checkpoint:
             self._is_taken = not write_file(self.path, token, facts, arrays, known=self._token)
         except OSError as error:
             if not self._has_failed:
-                warnings.warn(
+                warn(
                     f"The checkpoint {str(self.path)!r} could not be written ({error}); "
                     "training continues, and later checkpoints are tried; make room for them.",
-                    stacklevel=2,
                 )
             self._has_failed = True
             return
         self._token = token
         if self._is_taken:
-            warnings.warn(
+            warn(
                 f"'checkpoint_dir' must be for one fit alone, but another fit has put its own "
                 f"checkpoint into {str(self.path)!r}; this fit continues without saving; "
                 "give each fit its own directory.",
-                stacklevel=2,
             )
 
     def _contents(self, fitted: FittedNetwork) -> tuple[dict, dict[str, np.ndarray]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from skmlp._sklearn import check_matplotlib_support
+from skmlp._warnings import warn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,10 +143,8 @@ def _no_network(estimator: Any) -> ValueError:
 
 
 def _warn_of_range(reason: str) -> None:
-    warnings.warn(
+    warn(
         f"The suggested learning rate means little, since the loss {reason}.",
-        UserWarning,
-        stacklevel=3,
     )
 
 

@@ -116,9 +116,8 @@ class Places:
             n_seen = np.minimum(n_seen + program.recipe.batch_size, n_rows)
             if self._tell_of_batch(batch, float(sums[0, 0] / n_seen[0, 0])):
                 break
-        if batch + 1 == n_batches:
-            n_seen = self._total_weight
-        yield np.hstack([reported[:, :1], sums / n_seen]), reached
+        seen = self._total_weight if batch + 1 == n_batches else n_seen
+        yield np.hstack([reported[:, :1], sums / seen]), reached
 
     def measure(self) -> tuple[np.ndarray, list[np.ndarray]] | None:
         """Losses and raw outputs of validation rows, as `ValidationRows` has them, if any."""

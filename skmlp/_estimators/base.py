@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skmlp._checkpoints.checkpoint import Saved
@@ -40,7 +38,13 @@ from skmlp._parameters.other_names import explains_names
 from skmlp._parameters.rules import check_objects
 from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._training.job import SETTINGS, Job
-from skmlp._training.watchers import EpochWatcher, ProgressBar, ScikitLearnCallbacks
+from skmlp._training.mishaps import warn_of_mishap
+from skmlp._training.watchers import (
+    EpochWatcher,
+    ProgressBar,
+    ScikitLearnCallbacks,
+    progress,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,7 +91,7 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, CheckpointedNetwork, AB
         """The learned scale of the targets, if there is one."""
         return None
 
-    def _remark(self, job: Job, bar: ProgressBar | None) -> None:
+    def _remark(self, job: Job, bars: Sequence[ProgressBar]) -> None:
         """Say how the network will be trained, where users may not expect it."""
 
     def _check_fit(self, job: Job) -> None:
@@ -328,28 +332,22 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, CheckpointedNetwork, AB
         """Train and store the results; `given` are the arguments of `fit`."""
         from skmlp._training.train import train_network
 
-        bar = ProgressBar(type(self).__name__, job.epochs) if verbose else None
-        watchers: list[EpochWatcher] = [bar] if bar else []
-        if getattr(self, "_skl_callbacks", None):
-            callbacks = ScikitLearnCallbacks(
-                self, job.epochs, given, lambda network: {"_state": network}
-            )
-            watchers.append(callbacks)
-        self._remark(job, bar)
-        with closing(bar) if bar else nullcontext():
+        name = type(self).__name__
+        with progress(name, job.epochs, shown=bool(verbose)) as bars:
+            watchers: list[EpochWatcher] = [*bars]
+            if getattr(self, "_skl_callbacks", None):
+                callbacks = ScikitLearnCallbacks(
+                    self, job.epochs, given, lambda network: {"_state": network}
+                )
+                watchers.append(callbacks)
+            self._remark(job, bars)
             fitted = train_network(job, watchers)
 
         state = fitted.training
         assert state.reason is not None  # training has ended
         has_validation = job.validation is not None
         self._keep(fitted, has_validation=has_validation, earlier=self._earlier(job))
-        if state.reason.is_mishap:
-            warnings.warn(
-                f"{type(self).__name__} stopped in epoch {state.epochs} and keeps its best "
-                f"finite weights. {state.reason.value}",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
-        elif not job.is_part:
+        warn_of_mishap(name, state)
+        if not (state.reason.is_mishap or job.is_part):
             self._check_fit(job)
         return self

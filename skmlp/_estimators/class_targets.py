@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._data.table_columns import is_missing
+from skmlp._warnings import warn
 
 MULTILABEL = "multilabel-indicator"
 
@@ -68,11 +68,9 @@ class ClassTargets:
         """Set `y_type_` and `n_outputs_` from `classes_`."""
         n_classes = len(self.classes_)
         if n_classes == 1 and not is_multilabel:
-            warnings.warn(
+            warn(
                 f"'y' holds a single class, {self.classes_.tolist()[0]!r}, which "
                 f"{type(self).__name__} will always predict.",
-                UserWarning,
-                stacklevel=9,
             )
         is_binary = n_classes <= 2 and not is_multilabel
         self.y_type_ = MULTILABEL if is_multilabel else "binary" if is_binary else "multiclass"

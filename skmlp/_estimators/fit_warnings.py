@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._network.activations import numpy_activation
 from skmlp._network.inference import raw_outputs
+from skmlp._warnings import warn
 
 MAX_ROWS = 2_000  # compared at most
 
@@ -25,23 +25,19 @@ def warn_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
     spread = high - low
     is_far = (y_val < low - spread) | (y_val > high + spread)
     if (is_far.mean(axis=0) > 0.5).any():
-        warnings.warn(
+        warn(
             f"'y_val' must be in the units of y; got values from {y_val.min():.4g} to "
             f"{y_val.max():.4g} beside {y.min():.4g} to {y.max():.4g} of y; a "
             "TransformedTargetRegressor does not transform y_val: use normalize_y=True "
             "instead.",
-            UserWarning,
-            stacklevel=7,
         )
 
 
 def warn_of_unseeded(name: str) -> None:
     """Warn that fits of the same `random_state` will differ."""
-    warnings.warn(
+    warn(
         f"'model' of {name} draws random numbers that 'random_state' does not seed, so equal "
         "fits differ; let the layer draw them with a keras.random.SeedGenerator of its own.",
-        UserWarning,
-        stacklevel=8,
     )
 
 
@@ -71,10 +67,9 @@ def warn_if_worse_than_mean(
         for one in (predicted, np.broadcast_to(mean, rows.y.shape))
     )
     if ours > of_mean:
-        warnings.warn(
+        warn(
             f"{name} predicts its training rows worse than the mean of y would: their loss is "
             f"{ours:.4g}, that of the mean {of_mean:.4g}; {remedy}, or train for more "
             "'epochs'.",
             ConvergenceWarning,
-            stacklevel=8,
         )

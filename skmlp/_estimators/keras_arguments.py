@@ -64,7 +64,7 @@ class KerasArguments(BaseEstimator):
         cloned = self._cloned()
         # scikit-learn sets the function's defaults too, which another `model` does not have.
         given = self._set_arguments()
-        arguments = vars(cloned).pop("_model_arguments", {})
+        arguments = cloned.__dict__.pop("_model_arguments", {})
         kept = {name: value for name, value in arguments.items() if name in given}
         if kept:
             cloned._model_arguments = kept

@@ -235,10 +235,11 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
             "metrics": self.metrics,
         }
 
-    def _remark(self, job: Job, bar: ProgressBar | None) -> None:
+    def _remark(self, job: Job, bars: Sequence[ProgressBar]) -> None:
         name, layers = type(self).__name__, job.spec.without_xla()
-        if bar and layers and job.start is None:
-            bar.say(f"{name} trains without XLA because of {', '.join(layers)}.")
+        if layers and job.start is None:
+            for bar in bars:
+                bar.say(f"{name} trains without XLA because of {', '.join(layers)}.")
         if not job.spec.is_repeatable():
             warn_of_unseeded(name)
 

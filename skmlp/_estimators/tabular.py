@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from operator import eq
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import (
     Tags,
     check_array,
     check_consistent_length,
     check_random_state,
 )
-from sklearn.utils.validation import check_is_fitted
 
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.arrays import (
@@ -27,30 +24,32 @@ from skmlp._data.arrays import (
     encode_weight,
 )
 from skmlp._data.encoded import EncodedData
-from skmlp._data.sparse_rows import Matrix
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._engine.stopping import StopReason
 from skmlp._estimators.named import NamedParameters
 from skmlp._estimators.shown import ShownNetwork, Training
-from skmlp._estimators.tabular_jobs import HeldOut, TabularJobs, networks_by_held_out
+from skmlp._estimators.tabular_jobs import (
+    HeldOut,
+    TabularJobs,
+    digests_of_held_out,
+    networks_by_held_out,
+)
 from skmlp._estimators.tabular_model import TabularModel
 from skmlp._estimators.versioned import VersionedEstimator
-from skmlp._network.inference import predictions, raw_outputs
-from skmlp._network.parallel import in_threads
 from skmlp._parameters.fit_arguments import named_as_validation, one_validation_set
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import CallbackSupportMixin, fit_context, safe_indexing
 from skmlp._training.job import Job
+from skmlp._training.mishaps import warn_of_mishaps
 from skmlp._training.time_limit import TimeLimit
-from skmlp._training.watchers import EpochWatcher, ProgressBar, ScikitLearnCallbacks
+from skmlp._training.watchers import EpochWatcher, ScikitLearnCallbacks, progress
+from skmlp._warnings import warn
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 SMALL = 64  # rows up to which equal ones are merged, and all make one batch
-MIN_ROWS_IN_THREADS = 512
 
 
 class BaseTabular(
@@ -63,9 +62,18 @@ class BaseTabular(
 ):
     """Fitting and prediction; subclasses define the meaning of targets and outputs."""
 
-    _learned_privately = ("_encoder", "_members", "_quantiles", "_range", "_scaling", "_seed")
+    _learned_privately = (
+        "_encoder",
+        "_held_out_rows",
+        "_members",
+        "_quantiles",
+        "_range",
+        "_scaling",
+        "_seed",
+    )
     _y_dtype: type | None = None  # None: that of y
     _members: tuple[FittedNetwork, ...]
+    _held_out_rows: tuple[str | None, ...]  # of each network: a digest, or None
     _seed: int
     histories_: list[dict[str, list[float]]]
     history_: dict[str, list[float]]
@@ -159,7 +167,7 @@ class BaseTabular(
                 return self
             strata = self._strata(data.y)
             data, validation = self._scale_targets(data, validation, reset=is_new)
-            jobs = self._jobs(data, validation, strata, self._seed)[len(kept) :]
+            jobs = self._jobs(data, validation, strata, self._seed)
             return self._train(jobs, kept, {"X": X, "y": y}, limit)
 
     def _kept(self) -> tuple[FittedNetwork, ...]:
@@ -206,26 +214,27 @@ class BaseTabular(
         given: dict[str, Any],
         limit: TimeLimit | None,
     ) -> Self:
-        """Train networks beside those that are kept; `given` are the arguments of `fit`."""
+        """Train the networks beyond those that are kept; `given` are the arguments of `fit`."""
         from skmlp._training.train import train_ensemble
 
-        self._calibrate({})  # callbacks may ask for predictions before there is more to say
-        epochs = jobs[0].epochs
-        bar = ProgressBar(type(self).__name__, epochs) if self.verbose else None
-        # The bar shows the number of epochs that the limit has decided on.
-        watchers: list[EpochWatcher] = [each for each in (limit, bar) if each is not None]
-        if getattr(self, "_skl_callbacks", None):
-            callbacks = ScikitLearnCallbacks(
-                self, epochs, given, lambda *members: {"_members": kept + members}
-            )
-            watchers.append(callbacks)
-        with closing(bar) if bar else nullcontext():
-            fitted = train_ensemble(jobs, watchers, compiles_first=limit is not None)
+        if not kept:
+            self._calibrate({})  # callbacks may ask for predictions
+        new = jobs[len(kept) :]
+        epochs, name = new[0].epochs, type(self).__name__
+        with progress(name, epochs, shown=bool(self.verbose)) as bars:
+            # The bars show the number of epochs that the limit has decided on.
+            watchers: list[EpochWatcher] = [*([limit] if limit else []), *bars]
+            if getattr(self, "_skl_callbacks", None):
+                callbacks = ScikitLearnCallbacks(
+                    self, epochs, given, lambda *members: {"_members": kept + members}
+                )
+                watchers.append(callbacks)
+            fitted = train_ensemble(new, watchers, compiles_first=limit is not None)
         earlier, reasons = (self.histories_, self.stop_reasons_) if kept else ([], [])
         self.histories_ = [*earlier, *(member.training.history for member in fitted)]
-        self.stop_reasons_ = [*reasons, *(reason.value for reason in stop_reasons(fitted))]
+        self.stop_reasons_ = [*reasons, *map(reason_of, fitted)]
         self._members = kept + tuple(member.to_predict() for member in fitted)
-        self._calibrate(networks_by_held_out(jobs, first=len(kept)))
+        self._learn_from_held_out(jobs, n_kept=len(kept))
         self.n_iter_ = min(len(history["loss"]) for history in self.histories_)
         self.history_ = {
             name: np.mean(
@@ -234,54 +243,25 @@ class BaseTabular(
             for name in self.histories_[0]
             if all(name in history for history in self.histories_)
         }
-        self._warn_of_mishaps(fitted)
+        warn_of_mishaps(name, [member.training for member in fitted])
         return self
 
-    def _warn_of_nothing_to_train(self) -> None:
-        warnings.warn(
-            f"'n_estimators' must be raised for warm_start=True to train more networks; got "
-            f"{self.n_estimators!r}, and {len(self._members)} are trained already.",
-            UserWarning,
-            stacklevel=4,
-        )
+    def _learn_from_held_out(self, jobs: Sequence[Job], n_kept: int) -> None:
+        """Calibrate by the rows that each network held out: kept ones may have others.
 
-    def _warn_of_mishaps(self, fitted: Sequence[FittedNetwork]) -> None:
-        mishaps = [reason for reason in stop_reasons(fitted) if reason.is_mishap]
-        if mishaps:
-            warnings.warn(
-                f"{len(mishaps)} of the {len(fitted)} networks of {type(self).__name__} "
-                f"stopped early and keep their best finite weights. {mishaps[0].value}",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
-    def _raw_outputs(self, members: Sequence[FittedNetwork], rows: Matrix) -> np.ndarray:
-        """Raw outputs of networks for encoded rows, (n_members, n_samples, n_units).
-
-        They are float64, since targets may be far from 0.
+        If nothing is held out, the calibration of the networks that are kept remains.
         """
+        digests = digests_of_held_out(jobs)
+        self._held_out_rows = (*self._held_out_rows, *digests[n_kept:]) if n_kept else digests
+        held_out = networks_by_held_out(jobs, is_own=map(eq, self._held_out_rows, digests))
+        if held_out or not n_kept:
+            self._calibrate(held_out)
 
-        def of_member(member: FittedNetwork) -> np.ndarray:
-            return raw_outputs(member.spec, member.weights, rows, np.float32)
-
-        apply = in_threads if rows.shape[0] >= MIN_ROWS_IN_THREADS else map
-        return np.array(list(apply(of_member, members)), dtype=np.float64)
-
-    def _held_out_outputs(self, held_out: HeldOut) -> list[np.ndarray]:
-        """For each set of rows the raw outputs of the networks that held it out."""
-        return [
-            self._raw_outputs([self._members[i] for i in positions], rows.X)
-            for rows, positions in held_out.items()
-        ]
-
-    def _predictions(self, X: Any) -> np.ndarray:
-        """Predictions of each network, (n_networks, n_samples, n_units) float64."""
-        check_is_fitted(self, "_members")
-        return self._activated(self._raw_outputs(self._members, self._encode_features(X)))
-
-    def _activated(self, raw: np.ndarray) -> np.ndarray:
-        """Predictions of networks from their raw outputs, which may be overwritten."""
-        return predictions(self._members[0].spec, raw)
+    def _warn_of_nothing_to_train(self) -> None:
+        warn(
+            f"'n_estimators' must be raised for warm_start=True to train more networks; got "
+            f"{self.n_estimators!r}, and {len(self._members)} are trained already."
+        )
 
     def _trainings(self) -> list[Training]:
         return [*zip(self._members, self.histories_, self.stop_reasons_, strict=True)]
@@ -298,10 +278,10 @@ class BaseTabular(
         return tags
 
 
-def stop_reasons(fitted: Sequence[FittedNetwork]) -> list[StopReason]:
-    """Why the training of each network ended."""
-    reasons = [member.training.reason for member in fitted]
-    return [reason for reason in reasons if reason is not None]  # all have one
+def reason_of(member: FittedNetwork) -> str:
+    """Why the training of a network ended."""
+    assert member.training.reason is not None
+    return member.training.reason.value
 
 
 def _weighted(X: Any, y: np.ndarray, weight: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from skmlp._checkpoints.checkpoint import digest
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import Joined, Matrix, dense
 from skmlp._data.sparse_tables import SparseEncoder
@@ -236,11 +237,18 @@ def first_units(n_sparse: int, units: int) -> int:
     return min(units, max(MAX_SPARSE_WEIGHTS // max(n_sparse, 1), MIN_FIRST_UNITS))
 
 
-def networks_by_held_out(jobs: Sequence[Job], first: int = 0) -> HeldOut:
-    """Positions of the networks, from `first` on, that held out each set of rows."""
+def digests_of_held_out(jobs: Sequence[Job]) -> tuple[str | None, ...]:
+    """Digests of the rows that the network of each job holds out; None: it holds out none."""
+    held_out = dict.fromkeys(job.validation for job in jobs)
+    digests = {rows: None if rows is None else digest(rows.arrays) for rows in held_out}
+    return tuple(digests[job.validation] for job in jobs)
+
+
+def networks_by_held_out(jobs: Sequence[Job], is_own: Iterable[bool]) -> HeldOut:
+    """Positions of the networks that held out each set of rows, where it is their own."""
     found: dict[EncodedData, list[int]] = {}
-    for i, job in enumerate(jobs, first):
-        if job.validation is not None:
+    for i, (job, has_held_out) in enumerate(zip(jobs, is_own, strict=True)):
+        if job.validation is not None and has_held_out:
             found.setdefault(job.validation, []).append(i)
     return found
 

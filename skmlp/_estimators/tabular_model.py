@@ -1,8 +1,9 @@
-"""Rows of the tabular estimators, checked and encoded, and their `model_`."""
+"""Rows of the tabular estimators, checked and encoded; outputs for them, and `model_`."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,16 +14,23 @@ from skmlp._data.sparse_rows import Matrix, dense
 from skmlp._data.sparse_tables import MAX_COLUMNS, SparseEncoder
 from skmlp._data.table_columns import as_table, frame_of
 from skmlp._data.tables import TableEncoder
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.fitted import model_needs_tensorflow
+from skmlp._estimators.tabular_jobs import HeldOut
+from skmlp._network.inference import predictions, raw_outputs
+from skmlp._network.parallel import in_threads
+
+MIN_ROWS_IN_THREADS = 512
 
 if TYPE_CHECKING:
     import keras
 
 
 class TabularModel(ABC):
-    """The Keras model of a fitted ensemble, and the rows that it takes."""
+    """The Keras model of a fitted ensemble, the rows that it takes, and outputs for them."""
 
     _encoder: TableEncoder | SparseEncoder
+    _members: tuple[FittedNetwork, ...]
 
     @abstractmethod
     def _keras_model(self) -> keras.Model:
@@ -90,3 +98,31 @@ class TabularModel(ABC):
         else:
             validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
         return as_table(X)
+
+    def _raw_outputs(self, members: Sequence[FittedNetwork], rows: Matrix) -> np.ndarray:
+        """Raw outputs of networks for encoded rows, (n_members, n_samples, n_units).
+
+        They are float64, since targets may be far from 0.
+        """
+
+        def of_member(member: FittedNetwork) -> np.ndarray:
+            return raw_outputs(member.spec, member.weights, rows, np.float32)
+
+        apply = in_threads if rows.shape[0] >= MIN_ROWS_IN_THREADS else map
+        return np.array(list(apply(of_member, members)), dtype=np.float64)
+
+    def _held_out_outputs(self, held_out: HeldOut) -> list[np.ndarray]:
+        """For each set of rows the raw outputs of the networks that held it out."""
+        return [
+            self._raw_outputs([self._members[i] for i in positions], rows.X)
+            for rows, positions in held_out.items()
+        ]
+
+    def _predictions(self, X: Any) -> np.ndarray:
+        """Predictions of each network, (n_networks, n_samples, n_units) float64."""
+        check_is_fitted(self, "_members")
+        return self._activated(self._raw_outputs(self._members, self._encode_features(X)))
+
+    def _activated(self, raw: np.ndarray) -> np.ndarray:
+        """Predictions of networks from their raw outputs, which may be overwritten."""
+        return predictions(self._members[0].spec, raw)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
@@ -18,7 +15,8 @@ from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.inference import hidden_outputs
 from skmlp._network.spec import NetworkSpec
 from skmlp._training.job import Job
-from skmlp._training.watchers import ProgressBar
+from skmlp._training.mishaps import warn_of_mishap
+from skmlp._training.watchers import progress
 
 if TYPE_CHECKING:
     from skmlp._engine.fit import Measure
@@ -69,17 +67,10 @@ def _codes(network: FittedNetwork, rows: EncodedData) -> EncodedData:
 def _trained(job: Job, name: str, shows_bar: bool) -> FittedNetwork:
     from skmlp._training.train import train_network  # imports TensorFlow
 
-    bar = ProgressBar(name, job.epochs) if shows_bar else None
-    with closing(bar) if bar else nullcontext():
-        layer = train_network(job, [bar] if bar else [])
+    with progress(name, job.epochs, shown=shows_bar) as bar:
+        layer = train_network(job, bar)
     state = layer.training
     if state.reason is StopReason.INTERRUPTED:
         raise KeyboardInterrupt
-    if state.reason is not None and state.reason.is_mishap:
-        warnings.warn(
-            f"{name} stopped in epoch {state.epochs} and keeps its best finite weights. "
-            f"{state.reason.value}",
-            ConvergenceWarning,
-            stacklevel=8,
-        )
+    warn_of_mishap(name, state)
     return layer

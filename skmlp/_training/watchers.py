@@ -6,7 +6,8 @@ import math
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from numbers import Real
 from typing import Any
@@ -19,9 +20,7 @@ class EpochWatcher:
     wants_batches = False
 
     def on_begin(self, training: Any) -> int:
-        """Training is about to begin, of an ensemble that of one network after the other; the
-        first epoch to run.
-        """
+        """Called before training, once for each network; returns the first epoch to run."""
         return 0
 
     def on_epoch_begin(self, epoch: int) -> None:
@@ -125,6 +124,17 @@ class ProgressBar(EpochWatcher):
 
     def close(self) -> None:
         self._bar.close()
+
+
+@contextmanager
+def progress(name: str, epochs: int, *, shown: bool) -> Iterator[list[ProgressBar]]:
+    """The bar of a fit, closed at the end; none unless it is shown."""
+    bars = [ProgressBar(name, epochs)] if shown else []
+    try:
+        yield bars
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 class SearchBar:
