@@ -15,6 +15,7 @@ from joblib.parallel import (
     ThreadingBackend,
     get_active_backend,
 )
+from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
@@ -24,6 +25,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline
 
+from skmlp._data.sparse_rows import is_full
 from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.tabular import BaseTabular
 from skmlp._keras.text import results_to_show
@@ -122,19 +124,22 @@ class StackedSearch:
         from skmlp._training.gathering import Gathering  # imports TensorFlow
         from skmlp._training.halving import PausedFits
 
-        width = _width(X)
+        width = n_under_way(X)
         if isinstance(self.pre_dispatch, int):
             width = min(width, self.pre_dispatch)
         backend, _ = get_active_backend()
         # At 2 and above, scikit-learn prints a line for each fit.
         has_bar = self.verbose == 1
         metric = self.refit if isinstance(self.refit, str) else None
-        is_halving = isinstance(self, BaseSuccessiveHalving)
+        # Other resources change the rows or the rules of a fit, which then begins anew.
+        resumes = isinstance(self, BaseSuccessiveHalving) and (
+            self.resource.rpartition("__")[2] == "epochs"
+        )
         return Gathering(
             width,
             n_workers(self.n_jobs),
             backend=None if isinstance(backend, LOCAL_BACKENDS) else backend,
-            paused=PausedFits(self.resource) if is_halving else None,
+            paused=PausedFits(self.resource) if resumes else None,
             bar=SearchBar(type(self).__name__, metric) if has_bar else None,
         )
 
@@ -170,7 +175,10 @@ def _last_step(estimator: Any) -> tuple[Any, str]:
             return estimator, prefix
 
 
-def _width(X: Any) -> int:
+def n_under_way(X: Any) -> int:
     """How many fits may be under way at the same time, given the memory of their rows."""
-    n_bytes = 8 * int(np.prod(np.shape(X), dtype=np.int64))
+    n_numbers = int(np.prod(np.shape(X), dtype=np.int64))
+    if issparse(X) and not is_full(X.nnz, X.shape):
+        n_numbers = 2 * X.nnz  # columns and values
+    n_bytes = 8 * n_numbers
     return min(max(MAX_BYTES // max(n_bytes, 1), 2), MAX_WIDTH)

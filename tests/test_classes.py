@@ -26,6 +26,12 @@ def test_a_single_class_is_predicted_with_a_warning(label):
     with pytest.warns(UserWarning, match=f"'y' holds a single class, {label!r}") as caught:
         classifier = clone(CLASSIFIER).fit(X, y)
     assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="'y' holds a single class") as caught:
+        clone(CLASSIFIER).partial_fit(X, y, classes=[label])
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="'y' holds a single class") as caught:
+        TabularClassifier(1, epochs=1, hidden_layer_sizes=(4,)).fit(X, y)
+    assert caught[0].filename == __file__
     np.testing.assert_array_equal(classifier.predict(X), y)
     np.testing.assert_array_equal(classifier.predict_proba(X), np.ones((60, 1)))
     np.testing.assert_array_equal(classifier.predict_log_proba(X), np.zeros((60, 1)))

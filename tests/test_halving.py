@@ -135,6 +135,18 @@ def test_rows_as_the_resource_begin_anew():
     assert_same_search(*random_searches(estimator, **settings))
 
 
+def test_patience_as_the_resource_begins_anew(epochs_trained):
+    estimator = clone(REGRESSOR).set_params(early_stopping=True, tol=1e9, epochs=20)
+    settings = {**ROUNDS, "resource": "n_iter_no_change", "refit": False}
+    ours, theirs = random_searches(estimator, **settings)
+    ours.fit(X, Y)
+    n_epochs = len(epochs_trained)
+    theirs.fit(X, Y)
+    assert len(epochs_trained) == 2 * n_epochs < 2 * 20 * (12 + 6 + 3)
+    scores = ours.cv_results_["mean_test_score"]
+    np.testing.assert_allclose(scores, theirs.cv_results_["mean_test_score"], atol=1e-4)
+
+
 def test_a_seed_that_is_drawn_is_kept_by_the_survivors(epochs_trained):
     ours, _ = random_searches(clone(REGRESSOR).set_params(random_state=None), refit=False)
     ours.fit(X, Y)

@@ -59,6 +59,19 @@ def build_classifier(meta, compile_kwargs, n_neurons=8):
     return model
 
 
+@keras.saving.register_keras_serializable("tests")
+class OneLayer(keras.Model):
+    def __init__(self, units=1, **others):
+        super().__init__(**others)
+        self.units, self.layer = units, layers.Dense(units)
+
+    def call(self, x):
+        return self.layer(x)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
 class Unable(keras.Model):
     def call(self, x):
         return x["left"]
@@ -114,7 +127,7 @@ class TestArguments:
         params = estimator.get_params()
         arguments = {name: params[name] for name in ("n_neurons", "learning_rate", "drop")}
         assert arguments == {"n_neurons": 5, "learning_rate": 0.05, "drop": 0.0}
-        assert estimator.n_neurons == 5
+        assert (estimator.n_neurons, estimator.drop) == (5, 0.0)
         copy = clone(estimator).set_params(drop=0.25, model__n_neurons=6)
         assert (copy.get_params()["drop"], copy.n_neurons) == (0.25, 6)
         assert estimator.get_params()["drop"] == 0.0
@@ -145,7 +158,7 @@ class TestArguments:
     def test_unknown_ones_are_refused(self):
         with pytest.raises(TypeError, match="'depth' is neither a parameter of KerasRegressor"):
             KerasRegressor(build, depth=3)
-        with pytest.raises(TypeError, match="arguments are n_neurons, learning_rate, drop"):
+        with pytest.raises(ValueError, match="arguments are n_neurons, learning_rate, drop"):
             KerasRegressor(build).set_params(units=3)
 
     def test_a_function_of_any_keyword(self):
@@ -228,6 +241,17 @@ class TestModel:
             np.testing.assert_array_equal(ours, old)
         assert not np.array_equal(fitted.model_.get_weights()[0], before[0])
         assert given.optimizer.iterations == 0
+
+    @pytest.mark.parametrize("make", [OneLayer, lambda: keras.Sequential([layers.Dense(1)])])
+    def test_an_object_that_is_not_built_stays_so(self, make):
+        given = make()
+        given.compile("sgd", keras.losses.Huber(delta=0.5))
+        fitted = KerasRegressor(given, epochs=1, batch_size=32, random_state=0)
+        fitted.fit(DIABETES, PROGRESS)
+        assert not given.built
+        outputs = fitted.model_(DIABETES)
+        loss = float(keras.losses.Huber(delta=0.5)(PROGRESS[:, None], outputs))
+        assert fitted.model_.evaluate(DIABETES, PROGRESS, verbose=0) == pytest.approx(loss)
 
     @pytest.mark.parametrize("rate", [1e-3, 0.02])
     def test_learning_rate_in_place_of_the_optimizers(self, rate):

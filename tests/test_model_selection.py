@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import Parallel, cpu_count, delayed
+from scipy.sparse import random_array
 from scipy.stats import loguniform
 from sklearn import model_selection
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -33,6 +34,7 @@ from skmlp._engine.loop import train
 from skmlp._engine.places import drawn_order
 from skmlp._engine.program import Program
 from skmlp._engine.store import STORE
+from skmlp._stacked_search import MAX_WIDTH, n_under_way
 from skmlp._training import together
 from skmlp._training.calls import SearchCall, Task
 from skmlp._training.durations import parts_of
@@ -497,6 +499,15 @@ def test_what_is_not_stacked_is_said_once(capsys):
     assert "pre_dispatch=1 keeps them from meeting" in capsys.readouterr().out
     GridSearchCV(REGRESSOR, {"epochs": [1]}, cv=2).fit(X, Y)
     assert capsys.readouterr().out == ""
+
+
+def test_memory_bounds_the_fits_under_way():
+    assert n_under_way(np.zeros((100, 3))) == MAX_WIDTH
+    assert n_under_way(np.broadcast_to(0.0, (200_000, 100))) == 6
+    assert n_under_way(np.broadcast_to(0.0, (20_000, 100_000))) == 2
+    sparse = random_array((20_000, 10_000), density=1e-4, random_state=0)
+    assert n_under_way(sparse) == MAX_WIDTH
+    assert n_under_way(["some", "texts"]) == MAX_WIDTH
 
 
 RATES = {"learning_rate": [0.01, 0.02, 0.03]}

@@ -42,6 +42,17 @@ def test_ties_go_to_the_later_epoch(iris):
     np.testing.assert_array_equal(classifier.coefs_[0], without.coefs_[0])
 
 
+def test_errors_name_validation_rows_and_leave_labels_alone(iris):
+    X, y = iris[0], np.where(iris[1] == 0, "X", "y")
+    classifier = MLPClassifier(epochs=1, **SMALL)
+    with pytest.raises(ValueError, match=r"'y_val' must .* only, \['X', 'y'\]; got \['z'\]"):
+        classifier.fit(X, y, X_val=X[:2], y_val=["y", "z"])
+    with pytest.raises(ValueError, match="X_val has 2 features, but MLP"):
+        classifier.fit(X, y, X_val=X[:, :2], y_val=y)
+    with pytest.raises(ValueError, match="Input X_val contains NaN"):
+        classifier.fit(X, y, X_val=X * np.nan, y_val=y)
+
+
 def test_all_ways_to_give_validation_data_are_one(split):
     X, X_val, y, y_val = split
     regressor = MLPRegressor(epochs=5, **SMALL)

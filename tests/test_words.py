@@ -35,9 +35,9 @@ def test_names_that_parameters_have_elsewhere(cls, name, remedy):
     with pytest.raises(TypeError, match=message):
         cls(**{name: 1})
     if name != "colour":
-        with pytest.raises(TypeError, match=message):
+        with pytest.raises(ValueError, match=message):
             cls().set_params(**{name: 1})
-        with pytest.raises(TypeError, match=message):
+        with pytest.raises(ValueError, match=message):
             GridSearchCV(cls(epochs=1), {name: [1]}, cv=2).fit(X, Y > 0)
 
 
@@ -54,7 +54,7 @@ def test_names_of_trees(name, remedy):
     message = f"^'{name}' is not a parameter of TabularRegressor; {remedy}.$"
     with pytest.raises(TypeError, match=message):
         TabularRegressor(**{name: 1})
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises(ValueError, match=message):
         TabularRegressor().set_params(**{name: 1})
     with pytest.raises(TypeError, match="use 'X_val' and 'y_val'"):
         TabularRegressor().fit(X, Y, eval_set=[(X, Y)])

@@ -100,6 +100,9 @@ class KerasArguments(BaseEstimator):
         arguments = vars(self).get("_model_arguments", {})
         if name in arguments:
             return arguments[name]
+        argument = arguments_of(vars(self).get("model")).get(name)
+        if argument is not None and argument.default is not argument.empty:
+            return argument.default
         if hasattr(type(self), name):  # a property has failed: let it say why
             return object.__getattribute__(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -116,10 +119,15 @@ class KerasArguments(BaseEstimator):
         -------
         self : object
             The estimator.
+
+        Raises
+        ------
+        ValueError
+            For names that are neither parameters nor arguments of the function.
         """
         params = {name.removeprefix(OF_SCIKERAS): value for name, value in params.items()}
         model = params.get("model", given_model(self))
-        arguments = split_arguments(type(self), model, params)
+        arguments = split_arguments(type(self), model, params, error=ValueError)
         for name, value in params.items():
             setattr(self, name, value)
         if arguments:

@@ -109,7 +109,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         return super()._settings() | shared
 
     def _built(self, seed: int = 0) -> tuple[keras.Model, keras.Model]:
-        """The user's model, with all its layers built, and the same with known inputs.
+        """The user's model, and the same with known inputs and all layers built.
 
         A function builds it while Python's generator is seeded.
         """
@@ -129,16 +129,14 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
                     "'model' must be a keras.Model or a function that returns one; got "
                     f"{model!r}; return the model from the function."
                 )
-            if not model.built and isinstance(model, keras.Sequential):
-                if model is given:
-                    model = model_text(model).made()
-                    if given.compiled:
-                        model.compile_from_config(given.get_compile_config())
-                if model.layers:
-                    model.build((None, *self.X_shape_[1:]))
             if isinstance(model, keras.Sequential) and not model.layers:
                 raise ValueError("'model' must have layers; got a Sequential without any.")
-            return model, self._with_inputs(model)
+            built = model
+            if model is given and not getattr(model, "inputs", None):
+                built = model_text(model).made()  # building it would change the user's
+            if isinstance(built, keras.Sequential) and not built.built:
+                built.build((None, *self.X_shape_[1:]))
+            return model, self._with_inputs(built)
 
     def _with_inputs(self, model: keras.Model) -> keras.Model:
         """The model, or for a subclassed one, a functional model that calls it."""

@@ -37,12 +37,18 @@ class NamedParameters:
         -------
         self : object
             The estimator.
+
+        Raises
+        ------
+        ValueError
+            For names that are no parameters, as in scikit-learn.
         """
         refuse_nested(params)
         elsewhere = [name for name in params if name in OF_CONSTRUCTORS]
         if elsewhere:
             known = list(self.get_params(deep=False))  # type: ignore[attr-defined]
-            refuse_other_names(type(self).__name__, known, elsewhere, OF_CONSTRUCTORS)
+            name = type(self).__name__
+            refuse_other_names(name, known, elsewhere, OF_CONSTRUCTORS, error=ValueError)
         return super().set_params(**params)  # type: ignore[misc]
 
     def _validate_params(self) -> None:

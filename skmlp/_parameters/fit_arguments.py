@@ -58,13 +58,19 @@ def checked_verbose(verbose: Any) -> int:
     return int(verbose)
 
 
+# Labels and columns of the same names stand in quotes too.
+ARGUMENT = re.compile(
+    r"(?<![\w'])(X|y|sample_weight)(?![\w'])|(?<=')(X|y|sample_weight)(?=' (must|and))"
+)
+
+
 @contextmanager
 def named_as_validation() -> Iterator[None]:
     """In errors raised by the block, X, y and sample_weight become X_val, y_val and so on."""
     try:
         yield
     except (ValueError, TypeError) as error:
-        text = re.sub(r"\b(X|y|sample_weight)\b", r"\1_val", str(error))
+        text = ARGUMENT.sub(r"\g<0>_val", str(error))
         raise (ValueError if isinstance(error, ValueError) else TypeError)(text) from error
 
 

@@ -175,10 +175,12 @@ def named_arguments(model: Any) -> list[str]:
     ]
 
 
-def split_arguments(cls: type, model: Any, values: dict[str, Any]) -> dict[str, Any]:
+def split_arguments(
+    cls: type, model: Any, values: dict[str, Any], error: type[Exception] = TypeError
+) -> dict[str, Any]:
     """The function's arguments among values by name; others than parameters are taken out.
 
-    Raises TypeError for names that are neither.
+    Raises an error for names that are neither.
     """
     own, known = parameters_of(cls), named_arguments(model)
     for name in values:
@@ -186,7 +188,7 @@ def split_arguments(cls: type, model: Any, values: dict[str, Any]) -> dict[str, 
         if name not in own and is_unknown and (model is None or callable(model)):
             remedy = {**OF_CONSTRUCTORS, **OF_SCIKERAS_NAMES}.get(name, "")
             listed = f"the model's arguments are {', '.join(known) or 'none'}"
-            raise TypeError(
+            raise error(
                 f"{name!r} is neither a parameter of {cls.__name__} nor an argument of its "
                 f"'model'; {known_remedy(remedy, own) or listed}."
             )

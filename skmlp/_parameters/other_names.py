@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OF_CONSTRUCTORS = {
     # scikit-learn's MLP
-    "alpha": "use 'l2', which is not divided by twice the rows of a batch",
+    "alpha": "use 'l2', which is not divided by the rows of a batch",
     "beta_1": "use optimizer=keras.optimizers.Adam(beta_1=...)",
     "beta_2": "use optimizer=keras.optimizers.Adam(beta_2=...)",
     "epsilon": "use optimizer=keras.optimizers.Adam(epsilon=...)",
@@ -86,8 +86,9 @@ def refuse_other_names(
     given: Iterable[str],
     elsewhere: dict[str, str],
     others: Iterable[str] = (),
+    error: type[Exception] = TypeError,
 ) -> None:
-    """Raise TypeError for the first given name that `owner` does not know.
+    """Raise an error for the first given name that `owner` does not know.
 
     Remedies may name what is known and `others`.
     """
@@ -95,7 +96,7 @@ def refuse_other_names(
         if name not in known:
             remedy = known_remedy(elsewhere.get(name, ""), [*known, *others])
             remedy = remedy or f"its parameters are {', '.join(known)}"
-            raise TypeError(f"{name!r} is not a parameter of {owner}; {remedy}.")
+            raise error(f"{name!r} is not a parameter of {owner}; {remedy}.")
 
 
 def known_remedy(remedy: str, known: Iterable[str]) -> str:

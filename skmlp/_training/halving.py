@@ -69,6 +69,7 @@ class PausedFits:
         kept = replace(network, training=network.training.copy())
         state = kept.training
         arrays = [state.now, state.best, state.safe, *state.optimizer, *kept.arrays]
+        arrays += [] if state.kept is None else [state.kept]
         n_bytes = sum(array.nbytes for array in arrays)
         with self._lock:
             if self._n_bytes + n_bytes <= MAX_BYTES:
