@@ -158,7 +158,7 @@ def test_bad_parameters(name):
             "'ema_decay' must be None where the optimizer",
         ),
         ({"dropout": (1.5,)}, r"'dropout' must hold numbers in \[0, 1\)"),
-        ({"hidden_layer_sizes": (), "n_hidden": 2}, "'n_hidden' cannot tell the width"),
+        ({"hidden_layer_sizes": (), "n_hidden": 2}, "'n_hidden' must be 0 or None where"),
         ({"loss": lambda y, p: keras.ops.mean(y - p)}, "'loss' must give one value for each"),
         ({"early_stopping": True, "validation_fraction": 0.99}, "'validation_fraction' must"),
         ({"early_stopping": True, "validation_fraction": 0.01}, "at least 2 validation rows"),

@@ -208,7 +208,7 @@ def test_a_search_that_breaks_off_after_a_move(caught, computed):
         return 3 not in computed
 
     with pytest.raises(SearchEndedError):
-        train_fits(fresh(caught[:N_PLACES]), N_PLACES, is_open)
+        dict(trained(Stack(fresh(caught[:N_PLACES]), N_PLACES), is_open))
     assert computed[-1] == 3
 
 

@@ -88,7 +88,7 @@ class Fit:
     epoch_rate: Callable[[int, float], float] | None
     start_from_epoch: int  # the best epoch is sought, and patience counts, from this one
     score: Measure | None  # of the validation rows; None: minus their loss
-    # Instead, of all fits that share it and these validation rows: they get one score.
+    # Instead of `score`: one score for all fits that share this and the validation rows.
     joint_score: JointMeasure | None
     metrics: Mapping[str, Measure]  # of the training rows and of the validation rows
     metric_rows: EncodedData  # the training rows that metrics are measured on

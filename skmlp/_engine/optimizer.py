@@ -45,11 +45,13 @@ class Optimizer:
         gradients: Sequence[tf.Tensor],
         rates: tf.Tensor,
         steps: tf.Tensor,
-        fading: tf.Tensor | None = None,
-        factor: tf.Tensor | None = None,
+        fading: tf.Tensor | None,
+        factor: tf.Tensor | None,
     ) -> None:
-        """Move the variables; learning rates, steps made before, factors of weight decay, and
-        of the learning rate where arrays have one at run time are (...,).
+        """Move the variables.
+
+        `rates`, `steps` (made before), `fading` (factor of weight decay) and `factor` (of the
+        rate, where an array has one at run time) hold a number for each network, (...,).
         """
         raise NotImplementedError
 
@@ -112,8 +114,8 @@ class ElementwiseOptimizer(Optimizer):
         gradients: Sequence[tf.Tensor],
         rates: tf.Tensor,
         steps: tf.Tensor,
-        fading: tf.Tensor | None = None,
-        factor: tf.Tensor | None = None,
+        fading: tf.Tensor | None,
+        factor: tf.Tensor | None,
     ) -> None:
         decay = self._optimizer.weight_decay
         factors = zip(self._rate_factors, self._decay_factors, self._has_factor, strict=True)
@@ -177,8 +179,8 @@ class ArraywiseOptimizer(Optimizer):
         gradients: Sequence[tf.Tensor],
         rates: tf.Tensor,
         steps: tf.Tensor,
-        fading: tf.Tensor | None = None,
-        factor: tf.Tensor | None = None,
+        fading: tf.Tensor | None,
+        factor: tf.Tensor | None,
     ) -> None:
         assert fading is factor is None
         self._optimizer.learning_rate.assign(rates)

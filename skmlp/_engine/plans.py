@@ -9,8 +9,8 @@ import numpy as np
 
 from skmlp._engine.recipe import Recipe
 
-# One call trains up to so many epochs of one network, with so many numbers in all their orders
-# of rows and in the snapshots after them.
+# Limits of one call for one network: epochs, numbers in all orders of rows, numbers in all
+# snapshots.
 MAX_EPOCHS = 16
 NUMBERS_OF_ORDERS = 2**15
 NUMBERS_OF_SNAPSHOTS = 2**16

@@ -28,7 +28,7 @@ from skmlp._engine.rows import Rows, inputs_of, placed, targets_of
 from skmlp._engine.step import Step
 from skmlp._keras.tensorflow import tf
 
-# Numbers of X
+# Most numbers of X in a block of batches; and in a batch that still is gathered in a block.
 NUMBERS_OF_BLOCK = 2**18
 NUMBERS_OF_SMALL_BATCH = 2**14
 
@@ -49,7 +49,7 @@ class Program:
         self._held: np.ndarray | None = None  # snapshots of the values, if they are known
         self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
-        # Then rows of weight 0 fill up the last batch.
+        # XLA needs fixed shapes, so there rows of weight 0 fill up the last batch.
         self._in_xla = not recipe.network.without_xla()
         self.plans = Plans(recipe, n_members, capacity, self._batches_in_block(), self.n_values)
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)

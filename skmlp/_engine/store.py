@@ -23,8 +23,8 @@ BUILDING = threading.Lock()
 class ProgramStore:
     """Idle programs, at most `max_idle`; the one given back longest ago is forgotten first.
 
-    `build(key, capacity)` makes a program. It takes any number of rows up to its capacity, and
-    its arithmetic does not depend on that. A new one leaves room, so that folds and the fit on
+    `build(key, capacity)` makes a program. It takes any number of rows up to its capacity, on
+    which its arithmetic does not depend. A new one leaves room, so that folds and the fit on
     all rows that follows them share it; one more than twice as large as needed is left alone,
     since padding costs memory.
     """

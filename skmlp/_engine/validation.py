@@ -14,12 +14,13 @@ from skmlp._engine.recipe import Recipe
 from skmlp._engine.rows import entries_of, padded, padding_of, row_arrays
 from skmlp._keras.tensorflow import tf
 
-# Rows measured at once: of one network, and of all. Numbers of all in a layer bound memory.
+# Most rows measured at once: of one network; of all. Then most numbers of all networks in one
+# layer, which bounds memory.
 MAX_ROWS = 8192
 MAX_ROWS_OF_ALL = 65_536
 MAX_VALUES = 2**21
-# A multiple of so many rows is measured. Functions such as `exp` give the last numbers of an
-# array, which fill no vector of the processor, other bits: they belong to no row.
+# Rows are padded to a multiple of this: `exp` and the like compute the end of an array, too
+# short for a vector of the processor, with other bits.
 MULTIPLE = 16
 
 

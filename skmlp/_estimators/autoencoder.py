@@ -212,7 +212,9 @@ class BaseAutoencoder(BaseNetwork):
 
     def _spec(self) -> AutoencoderSpec:
         """The network that the parameters describe, for the learned features."""
-        encoder = layer_units("hidden_layer_sizes", self.hidden_layer_sizes)
+        encoder = layer_units(
+            "hidden_layer_sizes", self.hidden_layer_sizes, remedy="for example (64, 16)"
+        )
         if not encoder:
             raise ValueError(
                 "'hidden_layer_sizes' must hold at least the units of the code; got "
@@ -230,7 +232,7 @@ class BaseAutoencoder(BaseNetwork):
             decoder = own
         hidden, code = self.activation, self.code_activation
         (hidden,) = activations(hidden, 1)
-        (code,) = (hidden,) if code is None else activations(code, 1)
+        (code,) = (hidden,) if code is None else activations(code, 1, "code_activation")
         _, output_activation = self._output_layer()
         return AutoencoderSpec(
             n_features=self.n_features_in_,

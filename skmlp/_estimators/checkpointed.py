@@ -73,7 +73,8 @@ class CheckpointedNetwork(ReusingNetwork):
         saved = self._saved()
         if saved is None:
             raise FileNotFoundError(
-                f"There is no checkpoint in {str(self.checkpoint_dir)!r} yet."
+                f"'checkpoint_dir' must hold a checkpoint; got {str(self.checkpoint_dir)!r} "
+                "without one; fit with this directory first."
             )
         saved.check(settings_text(self))
         with all_or_nothing(self):

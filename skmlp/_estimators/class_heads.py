@@ -74,7 +74,8 @@ class SeveralOutputs(NetworkClassifier):
             return super()._encode_target(y, reset=reset)
         if y.ndim != 2 or (not reset and y.shape[1] != len(self.classes_)):
             raise ValueError(
-                f"'y' must have {len(self.classes_)} columns, as in fit; got shape {y.shape}."
+                f"'y' must have {len(self.classes_)} columns, as in fit; got shape {y.shape}; "
+                "give the same columns, or fit afresh."
             )
         columns = [np.array(column.tolist()) for column in y.T]
         if reset:
@@ -91,7 +92,7 @@ class SeveralOutputs(NetworkClassifier):
         if single:
             raise ValueError(
                 "'y' must have two classes or more in each column; got one in column "
-                f"{single[0]}."
+                f"{single[0]}; drop that column."
             )
         self.y_type_, self.n_outputs_ = SEVERAL, len(self.classes_)
 

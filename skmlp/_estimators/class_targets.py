@@ -41,7 +41,7 @@ class ClassTargets:
         if is_multilabel != (self.y_type_ == MULTILABEL):
             raise ValueError(
                 "'y' must be labels or an indicator matrix as in the first call to fit, "
-                f"{self.y_type_}; got {type_of_target(y)}."
+                f"{self.y_type_}; got {type_of_target(y)}; give the same kind, or fit afresh."
             )
         return self._encode_indicators(y) if is_multilabel else self._encode_labels(y)
 
@@ -49,7 +49,7 @@ class ClassTargets:
         if y.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"'y' must have as many columns as there are labels, {self.n_outputs_}; got "
-                f"{y.shape[1]}."
+                f"{y.shape[1]}; give the columns of the first fit, or fit afresh."
             )
         return y.astype(np.float32)
 

@@ -33,7 +33,10 @@ def model_needs_tensorflow() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise AttributeError("'model_' needs TensorFlow, which failed to import.") from error
+        raise AttributeError(
+            f"'model_' must be read where TensorFlow can be imported; got {error}; install "
+            "tensorflow."
+        ) from error
 
 
 @lru_cache(maxsize=64)

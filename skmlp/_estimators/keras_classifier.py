@@ -14,7 +14,7 @@ from skmlp._estimators.keras_inputs import LEARNED
 from skmlp._estimators.keras_network import BaseKeras
 from skmlp._network.keras_network import KerasSpec
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
-from skmlp._parameters.outputs import ClassifierParameters
+from skmlp._parameters.outputs import ClassifierParameters, ClassWeightParameter
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.reuse import ReuseParameters
 from skmlp._parameters.texts import with_shared_parts
@@ -30,6 +30,7 @@ class KerasClassifier(
     KerasParameters,
     TrainingParameters,
     ReuseParameters,
+    ClassWeightParameter,
     ClassifierParameters,
     UserModel,
 ):

@@ -56,7 +56,8 @@ class KerasInputs(BaseNetwork):
             if not reset and blocks != self.input_blocks_:
                 raise ValueError(
                     "'X' must hold arrays as wide as in fit for the inputs of the model; got "
-                    f"{ {name: part.shape[1] for name, part in parts.items()} }."
+                    f"{ {name: part.shape[1] for name, part in parts.items()} }; give the "
+                    "arrays of fit."
                 )
             X = np.hstack(list(parts.values()))
         shape = tuple(getattr(X, "shape", ()))
@@ -65,7 +66,8 @@ class KerasInputs(BaseNetwork):
             self.X_shape_, self.input_blocks_ = shape, blocks
         elif has_axes and shape[1:] != self.X_shape_[1:]:
             raise ValueError(
-                f"'X' must have rows of shape {self.X_shape_[1:]}, as in fit; got {shape[1:]}."
+                f"'X' must have rows of shape {self.X_shape_[1:]}, as in fit; got {shape[1:]}; "
+                "reshape X."
             )
         return flat(np.asarray(X)) if has_axes else X
 
@@ -76,14 +78,15 @@ class KerasInputs(BaseNetwork):
         lengths = sorted({len(part) for part in parts.values()})
         if len(lengths) > 1:
             raise ValueError(
-                f"'X' must hold as many rows for each input of the model; got {lengths}."
+                f"'X' must hold as many rows for each input of the model; got {lengths}; give "
+                "all inputs the same rows."
             )
         if reset:
             return parts
         if parts.keys() != self.input_blocks_.keys():
             raise ValueError(
                 f"'X' must hold the inputs {list(self.input_blocks_)}, as in fit; got "
-                f"{list(parts)}."
+                f"{list(parts)}; give the inputs of fit."
             )
         return {name: parts[name] for name in self.input_blocks_}
 
@@ -108,7 +111,8 @@ class KerasInputs(BaseNetwork):
         if found != widths or sum(widths) != self.n_features_in_:
             raise ValueError(
                 "'X' must have the columns that the inputs of 'model' take, "
-                f"{dict(zip(names, widths, strict=True))}; got {self.n_features_in_} in all."
+                f"{dict(zip(names, widths, strict=True))}; got {self.n_features_in_} in all; "
+                "choose other columns or widths."
             )
         entries = zip(spec.entries, places, strict=True)
         placed = tuple(replace(entry, start=start) for entry, (start, _) in entries)
@@ -139,6 +143,7 @@ def taken(X: Any, columns: Any) -> np.ndarray:
         index = column_indices(X, columns)
     except ValueError as error:
         raise ValueError(
-            f"'inputs' must hold columns of X, by name or position; got {columns!r} ({error})."
+            f"'inputs' must hold columns of X, by name or position; got {columns!r} ({error}); "
+            "correct the names."
         ) from error
     return np.asarray(X.iloc[:, index] if hasattr(X, "iloc") else np.asarray(X)[:, index])

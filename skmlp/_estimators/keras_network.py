@@ -130,7 +130,9 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
                     f"{model!r}; return the model from the function."
                 )
             if isinstance(model, keras.Sequential) and not model.layers:
-                raise ValueError("'model' must have layers; got a Sequential without any.")
+                raise ValueError(
+                    "'model' must have layers; got a Sequential without any; add a Dense layer."
+                )
             built = model
             if model is given and not getattr(model, "inputs", None):
                 built = model_text(model).made()  # building it would change the user's
@@ -150,7 +152,8 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         except Exception as error:
             raise ValueError(
                 "'model' must have inputs that Keras knows, or take rows of shape "
-                f"{self.X_shape_[1:]}; got {type(model).__name__}, which failed with: {error}"
+                f"{self.X_shape_[1:]}; got {type(model).__name__}, which failed with "
+                f"{error}; make it a functional model."
             ) from error
 
     def _compiled_settings(

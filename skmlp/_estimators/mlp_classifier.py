@@ -5,7 +5,7 @@ from __future__ import annotations
 from skmlp._estimators.classifier import NetworkClassifier
 from skmlp._estimators.mlp import BaseMLP
 from skmlp._parameters.architecture import ArchitectureParameters
-from skmlp._parameters.outputs import ClassifierParameters
+from skmlp._parameters.outputs import ClassifierParameters, ClassWeightParameter
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.reuse import ReuseParameters
 from skmlp._parameters.texts import with_shared_parts
@@ -19,6 +19,7 @@ class MLPClassifier(
     BaseMLP,
     TrainingParameters,
     ReuseParameters,
+    ClassWeightParameter,
     ClassifierParameters,
     ArchitectureParameters,
 ):

@@ -126,7 +126,7 @@ def _of_estimator(source: Any) -> LayerStack:
         network = fitted_network(source)
         return network_stack(network.spec, network.weights)
     if not hasattr(source, "coefs_"):
-        raise ValueError(f"'pretrained' must be fitted; got {_named(source)}.")
+        raise ValueError(f"'pretrained' must be fitted; got {_named(source)}; fit it first.")
     n_hidden = len(source.coefs_) - 1
     activations = [source.activation] * n_hidden + [source.out_activation_]
     return dense_stack(source.coefs_, source.intercepts_, [*map(canonical, activations)])

@@ -97,7 +97,7 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, BaseNetwork):
         elif target.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"'y' must have as many columns as in the first call to fit, "
-                f"{self.n_outputs_}; got {target.shape[1]}."
+                f"{self.n_outputs_}; got {target.shape[1]}; give the same, or fit afresh."
             )
         return target
 

@@ -15,13 +15,15 @@ from skmlp._data.sparse_rows import dense
 from skmlp._estimators.calibration import temperature_and_log_loss
 from skmlp._estimators.class_targets import ClassTargets, check_none_is_missing
 from skmlp._estimators.tabular import BaseTabular, HeldOut
-from skmlp._parameters.parameter import parameter, with_parameters
+from skmlp._parameters.outputs import ClassWeightParameter
+from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.tabular import TabularParameters
-from skmlp._sklearn import StrOptions
 
 
 @with_parameters
-class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParameters):
+class TabularClassifier(
+    ClassifierMixin, ClassTargets, BaseTabular, ClassWeightParameter, TabularParameters
+):
     """Ensemble of networks for classes or labels of any table, with nothing to prepare or tune.
 
     The networks are those of `TabularRegressor`, with other activations and another learning
@@ -74,17 +76,6 @@ class TabularClassifier(ClassifierMixin, ClassTargets, BaseTabular, TabularParam
 
     _activation = "selu"
     _learning_rate = 0.04
-
-    class_weight: Any = parameter(
-        default=None,
-        rule=[dict, list, StrOptions({"balanced"}), None],
-        types='dict, list of dict, "balanced" or None',
-        text="""
-        Weights of the classes, which multiply the sample weights: {class: weight}, or a list
-        with one dict per label if there are several; "balanced" gives all classes the same
-        total of sample weights.
-        """,
-    )
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels.

@@ -31,14 +31,14 @@ AUTOMATIC = (
     (60_000, 512, 16),
     (math.inf, 512, 12),
 )
-# Networks of few columns learn jagged functions of them late, and hardly any rows by heart.
+# Networks of few columns learn jagged functions late, and memorise hardly any rows.
 FEW_COLUMNS = 12
 OF_FEW_COLUMNS = (AUTOMATIC[0], (4096, 256, 64), (8192, 256, 48), *AUTOMATIC[2:])
 # Networks in turn drop more and fewer units, since the mean of networks that differ in more
 # than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
 DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped
 # They also begin with cosines of other frequencies, since nothing tells in advance how jagged
-# the function is. Of many columns, high frequencies tell rows apart, and are learned by heart.
+# the function is. With many columns, high frequencies identify rows, which are then memorised.
 FREQUENCY_SCALES = (0.25, 0.5, 1.0, 2.0)
 SCALES_OF_FEW_COLUMNS = (1.0, 2.0, 4.0, 8.0)
 MIN_ROWS = 2

@@ -29,7 +29,8 @@ def _predicts_quantiles(regressor: TabularRegressor) -> bool:
     is_fitted = hasattr(regressor, "_quantiles")
     if regressor._quantiles is None if is_fitted else regressor.loss != "quantile":
         raise AttributeError(
-            "'predict_quantiles' needs a fit with loss='quantile'; set it and call fit."
+            "'loss' must be 'quantile' in fit, for predict_quantiles; got another; set it and "
+            "call fit."
         )
     return True
 
@@ -229,7 +230,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
         elif target.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"'y' must have as many columns as in fit, {self.n_outputs_}; got "
-                f"{target.shape[1]}."
+                f"{target.shape[1]}; give the same columns, or set warm_start=False."
             )
         return target
 

@@ -27,20 +27,22 @@ def one_validation_set(
             )
             raise ValueError(
                 "'validation_data' must be a tuple (X, y) or (X, y, sample_weight); got a "
-                f"{type(validation_data).__name__}{n_items}."
+                f"{type(validation_data).__name__}{n_items}; pass such a tuple."
             )
         X_val, y_val, sample_weight_val = (*validation_data, None)[:3]
     if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
         raise ValueError(
             "'X_val' and 'y_val' must be given together; got only one of them, or weights "
-            "without rows."
+            "without rows; pass both."
         )
     return None if X_val is None else (X_val, y_val, sample_weight_val)
 
 
 def checked_count(name: str, value: Any) -> int:
     if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"'{name}' must be a whole number, at least 1; got {value!r}.")
+        raise ValueError(
+            f"'{name}' must be a whole number, at least 1; got {value!r}; for example 10."
+        )
     return int(value)
 
 
@@ -83,6 +85,7 @@ def as_list(callbacks: Any) -> list[Any]:
         check_is_no_class("callbacks", callback)
         if not (hasattr(callback, "on_epoch_end") and hasattr(callback, "set_model")):
             raise ValueError(
-                f"'callbacks' must hold objects of keras.callbacks.Callback; got {callback!r}."
+                f"'callbacks' must hold objects of keras.callbacks.Callback; got {callback!r}; "
+                "wrap functions in a keras.callbacks.LambdaCallback."
             )
     return several

@@ -95,8 +95,9 @@ class OptimizerParameters:
         rule=[COUNT, None],
         types="int",
         text="""
-        At least 1, counted from the fit's first step; None is one epoch's steps for
-        "exponential" and "inverse_time", otherwise all steps after the warm-up.
+        At least 1. A number, and the default of "exponential" and "inverse_time" (one epoch's
+        steps), count from the first step of all training, warm starts included. Otherwise
+        None is all steps after the warm-up, counted from this fit's first step.
         """,
     )
     warmup_steps: int | None = parameter(

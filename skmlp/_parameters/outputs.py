@@ -9,6 +9,22 @@ from skmlp._sklearn import StrOptions
 
 
 @with_parameters
+class ClassWeightParameter:
+    """Weights of classes."""
+
+    class_weight: Any = parameter(
+        default=None,
+        rule=[dict, list, StrOptions({"balanced"}), None],
+        types='dict, list of dict, "balanced" or None',
+        text="""
+        Weights of the classes, which multiply the sample weights: {class: weight}, or a list
+        with one dict per label if there are several; "balanced" gives all classes the same
+        total of sample weights.
+        """,
+    )
+
+
+@with_parameters
 class ClassifierParameters:
     """Outputs that are probabilities of classes."""
 
@@ -32,16 +48,6 @@ class ClassifierParameters:
         text="""
         Share of each label, in [0, 1), that cross-entropies spread evenly over all classes;
         with one logistic output per label, over yes and no.
-        """,
-    )
-    class_weight: Any = parameter(
-        default=None,
-        rule=[dict, list, StrOptions({"balanced"}), None],
-        types='dict, list of dict, "balanced" or None',
-        text="""
-        Weights of the classes, which multiply the sample weights: {class: weight}, or a list
-        with one dict per label if there are several; "balanced" gives all classes the same
-        total of sample weights.
         """,
     )
 

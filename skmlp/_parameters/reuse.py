@@ -31,7 +31,7 @@ class ReuseParameters:
         package (an autoencoder's encoder) or an MLP of scikit-learn, or a pipeline that ends
         in one; a `keras.Model`, or the path of a `.keras` file; or kernels and biases. It is
         never changed, and `clone` keeps it as it is; in a search's grid, wrap estimators in
-        `sklearn.frozen.FrozenEstimator`. Layers that are not reused begin as without it.
+        `sklearn.frozen.FrozenEstimator`. Other layers start as they would without it.
         """,
     )
     n_reused_layers: Any = parameter(

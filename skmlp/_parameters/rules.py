@@ -63,30 +63,34 @@ def hidden_units(
         return (int(n_neurons),) * depth
     if depth and not units:
         raise ValueError(
-            f"'n_hidden' cannot tell the width of its layers: got {n_hidden} with "
-            "hidden_layer_sizes=(); set 'n_neurons' too."
+            "'n_hidden' must be 0 or None where 'hidden_layer_sizes' is () and 'n_neurons' is "
+            f"None; got {n_hidden}; set 'n_neurons' too."
         )
     units += units[-1:] * (depth - len(units))
     return tuple(units[:depth])
 
 
-def layer_units(parameter: str, sizes: Any) -> tuple[int, ...]:
+def layer_units(
+    parameter: str, sizes: Any, remedy: str = "use () for no hidden layer"
+) -> tuple[int, ...]:
     """Whole numbers of units, one for each layer."""
     units = np.atleast_1d(np.asarray(sizes, dtype=object)).tolist()
     if not all(isinstance(size, Integral) and int(size) >= 1 for size in units):
         raise ValueError(
             f"'{parameter}' must hold one whole number of units, at least 1, for each "
-            f"hidden layer; got {sizes!r}; use () for no hidden layer."
+            f"hidden layer; got {sizes!r}; {remedy}."
         )
     return tuple(int(size) for size in units)
 
 
-def activations(activation: Any, n_layers: int) -> tuple[Activation, ...]:
+def activations(
+    activation: Any, n_layers: int, parameter: str = "activation"
+) -> tuple[Activation, ...]:
     """One canonical activation for each hidden layer."""
     if not isinstance(activation, (list, tuple)):
-        return (_activation(activation),) * n_layers
-    _check_one_per_layer("activation", activation, n_layers)
-    return tuple(map(_activation, activation))
+        return (_activation(parameter, activation),) * n_layers
+    _check_one_per_layer(parameter, activation, n_layers)
+    return tuple(_activation(parameter, one) for one in activation)
 
 
 def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
@@ -96,7 +100,9 @@ def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
     rates = tuple(float(rate) for rate in dropout)
     _check_one_per_layer("dropout", rates, n_layers)
     if not all(0 <= rate < 1 for rate in rates):
-        raise ValueError(f"'dropout' must hold numbers in [0, 1); got {dropout!r}.")
+        raise ValueError(
+            f"'dropout' must hold numbers in [0, 1); got {dropout!r}; for example 0.2."
+        )
     return rates
 
 
@@ -121,7 +127,7 @@ def normalization(value: Any) -> KerasLayer | None:
     """The layer before each hidden activation, from its name or a Keras layer."""
     if value is None or isinstance(value, str):
         return KerasLayer(NORMALIZATIONS[value], "{}") if value else None
-    layer = keras_layer(value)
+    layer = keras_layer("normalization", value)
     if layer.kind not in NORMALIZATIONS.values() or layer.settings.get("renorm"):
         raise ValueError(
             "'normalization' must be 'batch', 'layer' or a Keras layer BatchNormalization "
@@ -130,7 +136,7 @@ def normalization(value: Any) -> KerasLayer | None:
     return layer
 
 
-def keras_layer(layer: Any) -> KerasLayer:
+def keras_layer(parameter: str, layer: Any) -> KerasLayer:
     """A Keras layer as text; its random draws, if any, get a fixed seed."""
     cls = type(layer)
     config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
@@ -138,7 +144,7 @@ def keras_layer(layer: Any) -> KerasLayer:
     text = json.dumps(_seeded(config), sort_keys=True)
     if "__lambda__" in text:
         raise ValueError(
-            "'activation' must not hold a Keras layer of a lambda, which Keras cannot "
+            f"'{parameter}' must not hold a Keras layer of a lambda, which Keras cannot "
             f"restore from text; got {cls.__name__}; give the function itself."
         )
     return KerasLayer(kind, text)
@@ -150,19 +156,19 @@ def _seeded(config: Any) -> Any:
     return config
 
 
-def _activation(activation: Any) -> Activation:
+def _activation(parameter: str, activation: Any) -> Activation:
     if isinstance(activation, str) and activation not in known_names():
         raise ValueError(
-            f"'activation' must hold names out of {', '.join(known_names())}, functions or "
+            f"'{parameter}' must hold names out of {', '.join(known_names())}, functions or "
             f"Keras layers; got {activation!r}."
         )
     is_layer = hasattr(activation, "get_config") and hasattr(activation, "build")
-    return keras_layer(activation) if is_layer else canonical(activation)
+    return keras_layer(parameter, activation) if is_layer else canonical(activation)
 
 
 def _check_one_per_layer(name: str, values: Sequence[Any], n_layers: int) -> None:
     if len(values) != n_layers:
         raise ValueError(
             f"'{name}' must be one value or one for each hidden layer; got {len(values)} "
-            f"values for {n_layers} hidden layers."
+            f"values for {n_layers} hidden layers; give one for each."
         )

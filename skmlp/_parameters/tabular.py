@@ -88,9 +88,10 @@ class TabularParameters:
         rule=[UP_TO_HALF],
         types="float",
         text="""
-        Share of the rows that four networks at a time, or three for more than 8,192 rows, hold
-        out, in (0, 0.5], rounded to one divided by a whole number; the next ones hold out
-        others. Unused where `fit` is given validation data, and without `early_stopping`.
+        Share of the rows that a network holds out, in (0, 0.5], rounded to 1/k for a whole
+        number k. Networks hold out rows in groups of four (three above 8,192 rows), and each
+        group holds out other rows. Unused with validation data in `fit` or with
+        `early_stopping=False`.
         """,
     )
     early_stopping: bool = parameter(
@@ -131,10 +132,10 @@ class TabularParameters:
         rule=["boolean"],
         types="bool",
         text="""
-        Whether `fit` keeps the networks of the last call and trains only those that
-        `n_estimators` has more, with the inputs and the scale of targets learned before. They
-        are seeded, and on the same rows hold out their share, as if all had been trained at
-        once.
+        Whether `fit` keeps the networks of the last call and trains only as many as
+        `n_estimators` adds, with the inputs and the target scale learned before. On the same
+        rows, the result is that of training all at once. On other rows, standard deviations,
+        quantiles and probabilities are calibrated by the new networks alone.
         """,
     )
     random_state: Any = parameter(

@@ -50,7 +50,8 @@ CLASSIFIER_ATTRIBUTES = """\
 classes_ : ndarray of shape (n_classes,)
     Sorted labels; for an indicator matrix, the numbers of its columns.
 y_type_ : str
-    "binary", "multiclass" or "multilabel-indicator".
+    "binary", "multiclass", "multilabel-indicator" or, with several outputs,
+    "multiclass-multioutput".
 n_outputs_ : int
     Number of outputs: 1 for two classes, otherwise the number of classes or labels.
 sparse_output_ : bool
@@ -110,7 +111,7 @@ validation_scores_ : list of float or None
     None without validation data.
 best_validation_score_ : float or None
     Score of the weights that are kept: the highest score of the last call, among the epochs
-    that count (see `early_stopping`).
+    that count (see `early_stopping`). None without validation data or a finite score.
 stop_reason_ : str
     Why training ended, and what to change if that was too early."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from types import FunctionType
 from typing import Any
@@ -119,7 +118,7 @@ def _keras_metric(metric: Any, spec: NetworkSpec) -> keras.metrics.Metric:
         return keras.metrics.MeanMetricWrapper(metric, name=metric.__name__)
     raise ValueError(
         "'metrics' must hold names of scikit-learn scorers, names of Keras metrics, Keras "
-        f"metric objects or functions; got {metric!r}."
+        f"metric objects or functions; got {metric!r}; for example 'mse'."
     )
 
 
@@ -144,7 +143,8 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
             "'scoring' must be None, 'loss', a scorer, or the name of one: "
             f"{', '.join(get_scorer_names())}; got {scoring!r}."
         ) from None
-    stand_in = copy.copy(estimator)
+    stand_in = object.__new__(type(estimator))  # `copy` would save all Keras objects as text
+    vars(stand_in).update(vars(estimator))
     stand_in._state = FittedNetwork(spec, ())
     stand_in._raw_outputs = np.array  # a copy, since activations may work in place
 

@@ -1,4 +1,4 @@
-"""Whether Keras's callbacks shall wait for more or for less of what they monitor."""
+"""Whether higher or lower is better for what a Keras callback monitors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skmlp._training.metrics import modes_of_metrics
 
 
 def with_modes(callbacks: Sequence[Any], metrics: Any, spec: NetworkSpec) -> list[Any]:
-    """The callbacks, of which copies with `mode="auto"` are told the mode of their monitor.
+    """The callbacks; copies that know whether lower is better replace those with `mode="auto"`.
 
     Keras looks for it among the metrics of the compiled model, of which a live model has none.
     """

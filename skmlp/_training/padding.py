@@ -84,7 +84,7 @@ class Padding:
         self._is_real_in_padded = {is_real.size: is_real for is_real in kinds}
 
     def padded(self, fit: Fit) -> Fit:
-        """The fit with units of padding. Its history is the one of `fit`, which watches it."""
+        """The fit with units of padding. It shares the history of `fit`, which watchers see."""
         spec = padded_spec(fit.spec, self._units)
         return replace(
             fit,

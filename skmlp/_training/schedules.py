@@ -53,7 +53,8 @@ def rate_schedule(job: Job, optimizer: OptimizerRecipe, *, n_steps: int) -> Rate
         if job.learning_rate != DEFAULT_LEARNING_RATE:
             raise ValueError(
                 "'learning_rate' must be left at its default where 'learning_rate_schedule' "
-                f"is a Keras schedule with a rate of its own; got {job.learning_rate}."
+                f"is a Keras schedule with a rate of its own; got {job.learning_rate}; leave "
+                f"it at {DEFAULT_LEARNING_RATE}."
             )
         return RateSchedule(config_key(schedule), by_step=by_keras(schedule))
     if name is None:
@@ -116,7 +117,7 @@ def _rate_of_epoch(schedule: Callable[[int], float], epoch: int) -> float:
     if not (math.isfinite(rate) and rate >= 0):
         raise ValueError(
             "'learning_rate_schedule' must give a finite rate, not negative, for every epoch; "
-            f"got {rate} for epoch {epoch}."
+            f"got {rate} for epoch {epoch}; return a positive number."
         )
     return rate
 
@@ -133,7 +134,8 @@ def _check_numbers(job: Job, name: str | None) -> None:
         if value is not None and not is_taken:
             raise ValueError(
                 f"'{parameter}' must be None for learning_rate_schedule="
-                f"{job.learning_rate_schedule!r}, which does not use it; got {value}."
+                f"{job.learning_rate_schedule!r}, which does not use it; got {value}; set "
+                "it to None."
             )
 
 

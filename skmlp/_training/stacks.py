@@ -89,17 +89,12 @@ def split(group: list[Fit], n_workers: int, units: Units | None = None) -> list[
 
 
 def train_fits(
-    fits: Sequence[Fit],
-    n_members: int = 1,
-    should_continue: Callable[[], bool] = lambda: True,
-    units: Units | None = None,
+    fits: Sequence[Fit], n_members: int = 1, units: Units | None = None
 ) -> list[FittedNetwork]:
     """Train fits of one recipe, or of one when padded to `units`, in a program that has room
     for `n_members`.
-
-    `should_continue` is asked before each epoch. Raises SearchEndedError if it says no.
     """
-    networks = dict(trained(Stack(list(fits), n_members, units), should_continue))
+    networks = dict(trained(Stack(list(fits), n_members, units)))
     return [networks[k] for k in range(len(fits))]
 
 
@@ -109,7 +104,8 @@ def trained(
     """Train a stack's fits. Yields numbers and networks of those that have ended, each time
     that fits are put into places anew, and at the end.
 
-    The bits of a network do not depend on its place, nor on the number of places.
+    `should_continue` is asked before each epoch. Raises SearchEndedError if it says no. The
+    bits of a network do not depend on its place, nor on the number of places.
     """
     padding = PaddedFits(stack.fits, stack.units)
     fits, sets = padding.fits, RowSets.of(padding.fits, stack.n_members)
@@ -167,9 +163,7 @@ def _saved(fit: Fit, network: FittedNetwork) -> FittedNetwork:
 
 
 def rehearse_stack(fits: Sequence[Fit]) -> None:
-    """Leave in the store a program that is compiled for just these fits, without a trace in
-    them.
-    """
+    """Compile the program of these fits and leave it in the store; the fits stay unchanged."""
     copies = [
         replace(
             fit,

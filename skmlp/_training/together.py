@@ -84,8 +84,9 @@ class StackTrainer:
         arrival_of: Mapping[Fit, Arrival[ReadyFit]],
         n_at_once: int,
     ) -> list[list[Stack]]:
-        """Split fits into stacks, those to be trained one after another with one program in a
-        list of their own. The longest begin, so that all threads end at about the same time.
+        """Split fits into stacks. Each inner list is trained in turn with one program.
+
+        The longest come first, so that all threads end at about the same time.
 
         Counts the fits that are left alone.
         """
