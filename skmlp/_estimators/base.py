@@ -22,22 +22,17 @@ from skmlp._data.arrays import (
 )
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._estimators.checkpointed import CheckpointedNetwork
 from skmlp._estimators.named import NamedParameters
-from skmlp._network.activations import numpy_activation
-from skmlp._network.spec import NetworkSpec, TargetScaling
+from skmlp._estimators.network_jobs import NetworkJobs
+from skmlp._network.spec import TargetScaling
 from skmlp._parameters.fit_arguments import (
-    as_list,
-    checked_batch,
-    checked_count,
     checked_verbose,
     named_as_validation,
     one_validation_set,
 )
 from skmlp._parameters.other_names import explains_names
-from skmlp._parameters.rules import check_objects
 from skmlp._sklearn import CallbackSupportMixin, fit_context
-from skmlp._training.job import SETTINGS, Job
+from skmlp._training.job import Job
 from skmlp._training.mishaps import warn_of_mishap
 from skmlp._training.watchers import (
     EpochWatcher,
@@ -49,15 +44,12 @@ from skmlp._training.watchers import (
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from skmlp._engine.fit import Measure
 
-
-class BaseNetwork(NamedParameters, CallbackSupportMixin, CheckpointedNetwork, ABC):
+class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, ABC):
     """Fitting; subclasses define the meaning of targets and outputs."""
 
     _y_is_numeric: bool
     label_smoothing: float = 0.0  # a parameter of classifiers
-    _of_shapes: str  # the parameters that decide the shapes of weights
 
     # Hooks of subclasses
 
@@ -96,10 +88,6 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, CheckpointedNetwork, AB
 
     def _check_fit(self, job: Job) -> None:
         """Warn if the network predicts its own training rows badly."""
-
-    @abstractmethod
-    def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
-        """`score`, computed from activated outputs of shape (n_samples, n_outputs)."""
 
     # Fitting
 
@@ -253,80 +241,6 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, CheckpointedNetwork, AB
     ) -> tuple[np.ndarray, np.ndarray]:
         """The network's inputs, as float32, and y as an array."""
         return encode_features_and_target(self, X, y, reset=reset, y_numeric=self._y_is_numeric)
-
-    def _job(
-        self,
-        data: EncodedData,
-        validation: EncodedData | None,
-        start: FittedNetwork | None,
-        seed: int,
-        *,
-        epochs: int | None = None,
-        batch_size: int | str | None = None,
-        callbacks: Sequence[Any] | None = None,
-        holds_out: bool = False,
-        is_part: bool = False,
-    ) -> Job:
-        """The job of a fit; refuses to resume with a network of another shape."""
-        from skmlp._keras.tensorflow import refuse_forked_process
-        from skmlp._training.metrics import named_measures  # imports TensorFlow
-        from skmlp._training.monitors import with_modes
-
-        refuse_forked_process()
-        check_objects(self)
-        spec, settings = self._plan(data if start is None else None, seed)
-        spec, reused = self._with_reuse(spec, start)
-        before = spec if start is None else start.spec
-        if before != spec and before.weighted() != spec.weighted():
-            raise ValueError(
-                f"{self._of_shapes} must stay as they were to resume from trained weights; got "
-                f"layers of {spec.shape()} units for {before.shape()}; set warm_start=False to "
-                "start afresh."
-            )
-        epochs = self.epochs if epochs is None else checked_count("epochs", epochs)
-        metrics = settings.pop("metrics")
-        watching = as_list(self.callbacks if callbacks is None else callbacks)
-        return Job(
-            spec=spec,
-            data=data,
-            validation=validation,
-            start=start,
-            seed=seed,
-            epochs=epochs,
-            horizon=self.epochs if is_part else epochs,
-            batch_size=checked_batch(self.batch_size if batch_size is None else batch_size),
-            callbacks=with_modes(watching, metrics, spec) if watching else [],
-            score=self._validation_score(spec),
-            metrics=named_measures(metrics, self, spec),
-            holds_out=holds_out,
-            is_part=is_part,
-            reused=reused,
-            **settings,
-        )
-
-    def _plan(
-        self, data: EncodedData | None = None, seed: int = 0
-    ) -> tuple[NetworkSpec, dict[str, Any]]:
-        """The network, and the settings of its training.
-
-        The rows are given for a fit that starts afresh, with its seed.
-        """
-        return self._spec(), self._settings()
-
-    def _settings(self) -> dict[str, Any]:
-        names = (*SETTINGS, "metrics")
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
-
-    def _validation_score(self, spec: NetworkSpec) -> Measure | None:
-        """The score that selects the best epoch; None for the loss."""
-        from skmlp._training.metrics import scorer_measure
-
-        if self.scoring == "loss":
-            return None
-        if self.scoring is not None:
-            return scorer_measure(self.scoring, self, spec)
-        activate = numpy_activation(spec.output_activation)
-        return lambda data, raw: self._score_predictions(data, activate(raw.copy()))
 
     def _train(self, job: Job, given: dict, verbose: int) -> Self:
         """Train and store the results; `given` are the arguments of `fit`."""

@@ -18,10 +18,9 @@ from skmlp._estimators.calibration import noise_variance, quantile_shifts
 from skmlp._estimators.regressor import scaled, standard_scaling
 from skmlp._estimators.tabular import BaseTabular, HeldOut
 from skmlp._network.spec import TargetScaling
-from skmlp._parameters.parameter import parameter, with_parameters
+from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.rules import increasing_quantiles
-from skmlp._parameters.tabular import TabularParameters
-from skmlp._sklearn import StrOptions
+from skmlp._parameters.tabular import QuantileParameters, TabularParameters
 
 
 def _predicts_quantiles(regressor: TabularRegressor) -> bool:
@@ -36,7 +35,9 @@ def _predicts_quantiles(regressor: TabularRegressor) -> bool:
 
 
 @with_parameters
-class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularParameters):
+class TabularRegressor(
+    RegressorMixin, MultiOutputMixin, BaseTabular, QuantileParameters, TabularParameters
+):
     """Ensemble of networks for numeric targets of any table, with nothing to prepare or tune.
 
     Each network is RealMLP (Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491) with a
@@ -97,26 +98,6 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular, TabularPar
     _y_dtype = np.float64
     _activation = "mish"
     _learning_rate = 0.2
-
-    loss: str = parameter(
-        default="squared_error",
-        rule=[StrOptions({"squared_error", "quantile"})],
-        types='{"squared_error", "quantile"}',
-        text="""
-        "squared_error" predicts means. "quantile" predicts `quantiles`, all by the same
-        networks, with the pinball loss (Koenker and Bassett 1978); `predict` then returns
-        medians.
-        """,
-    )
-    quantiles: Sequence[float] = parameter(
-        default=(0.05, 0.5, 0.95),
-        rule=["array-like"],
-        types="array-like of float",
-        text="""
-        Quantiles that `predict_quantiles` predicts, in (0, 1) and increasing; unused unless
-        `loss` is "quantile".
-        """,
-    )
 
     def predict(
         self, X: Any, return_std: bool = False

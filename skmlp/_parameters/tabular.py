@@ -150,3 +150,28 @@ class TabularParameters:
         types="int",
         text="If not 0, show a progress bar over the epochs.",
     )
+
+
+@with_parameters
+class QuantileParameters:
+    """Means or quantiles of a regressor's targets."""
+
+    loss: str = parameter(
+        default="squared_error",
+        rule=[StrOptions({"squared_error", "quantile"})],
+        types='{"squared_error", "quantile"}',
+        text="""
+        "squared_error" predicts means. "quantile" predicts `quantiles`, all by the same
+        networks, with the pinball loss (Koenker and Bassett 1978); `predict` then returns
+        medians.
+        """,
+    )
+    quantiles: Sequence[float] = parameter(
+        default=(0.05, 0.5, 0.95),
+        rule=["array-like"],
+        types="array-like of float",
+        text="""
+        Quantiles that `predict_quantiles` predicts, in (0, 1) and increasing; unused unless
+        `loss` is "quantile".
+        """,
+    )

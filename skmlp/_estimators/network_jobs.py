@@ -1,0 +1,105 @@
+"""The job of a fit: what an estimator hands over to training."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skmlp._data.encoded import EncodedData
+from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators.checkpointed import CheckpointedNetwork
+from skmlp._network.activations import numpy_activation
+from skmlp._network.spec import NetworkSpec
+from skmlp._parameters.fit_arguments import as_list, checked_batch, checked_count
+from skmlp._parameters.rules import check_objects
+from skmlp._training.job import SETTINGS, Job
+
+if TYPE_CHECKING:
+    from skmlp._engine.fit import Measure
+
+
+class NetworkJobs(CheckpointedNetwork):
+    """Makes the job of a fit from the parameters of an estimator."""
+
+    _of_shapes: str  # the parameters that decide the shapes of weights
+
+    @abstractmethod
+    def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
+        """`score`, computed from activated outputs of shape (n_samples, n_outputs)."""
+
+    def _job(
+        self,
+        data: EncodedData,
+        validation: EncodedData | None,
+        start: FittedNetwork | None,
+        seed: int,
+        *,
+        epochs: int | None = None,
+        batch_size: int | str | None = None,
+        callbacks: Sequence[Any] | None = None,
+        holds_out: bool = False,
+        is_part: bool = False,
+    ) -> Job:
+        """The job of a fit; refuses to resume with a network of another shape."""
+        from skmlp._keras.tensorflow import refuse_forked_process
+        from skmlp._training.metrics import named_measures  # imports TensorFlow
+        from skmlp._training.monitors import with_modes
+
+        refuse_forked_process()
+        check_objects(self)
+        spec, settings = self._plan(data if start is None else None, seed)
+        spec, reused = self._with_reuse(spec, start)
+        before = spec if start is None else start.spec
+        if before != spec and before.weighted() != spec.weighted():
+            raise ValueError(
+                f"{self._of_shapes} must stay as they were to resume from trained weights; got "
+                f"layers of {spec.shape()} units for {before.shape()}; set warm_start=False to "
+                "start afresh."
+            )
+        epochs = self.epochs if epochs is None else checked_count("epochs", epochs)
+        metrics = settings.pop("metrics")
+        watching = as_list(self.callbacks if callbacks is None else callbacks)
+        return Job(
+            spec=spec,
+            data=data,
+            validation=validation,
+            start=start,
+            seed=seed,
+            epochs=epochs,
+            horizon=self.epochs if is_part else epochs,
+            batch_size=checked_batch(self.batch_size if batch_size is None else batch_size),
+            callbacks=with_modes(watching, metrics, spec) if watching else [],
+            score=self._validation_score(spec),
+            metrics=named_measures(metrics, self, spec),
+            holds_out=holds_out,
+            is_part=is_part,
+            reused=reused,
+            **settings,
+        )
+
+    def _plan(
+        self, data: EncodedData | None = None, seed: int = 0
+    ) -> tuple[NetworkSpec, dict[str, Any]]:
+        """The network, and the settings of its training.
+
+        The rows are given for a fit that starts afresh, with its seed.
+        """
+        return self._spec(), self._settings()
+
+    def _settings(self) -> dict[str, Any]:
+        names = (*SETTINGS, "metrics")
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def _validation_score(self, spec: NetworkSpec) -> Measure | None:
+        """The score that selects the best epoch; None for the loss."""
+        from skmlp._training.metrics import scorer_measure
+
+        if self.scoring == "loss":
+            return None
+        if self.scoring is not None:
+            return scorer_measure(self.scoring, self, spec)
+        activate = numpy_activation(spec.output_activation)
+        return lambda data, raw: self._score_predictions(data, activate(raw.copy()))
