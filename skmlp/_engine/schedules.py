@@ -12,7 +12,7 @@ from collections.abc import Callable
 from skmlp._keras.tensorflow import tf
 
 # (steps made, decay rate, decay steps, warm-up steps) -> factor of the learning rate; ()
-Schedule = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+Factor = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 # Smith and Topin 2017, https://arxiv.org/abs/1708.07120, as PyTorch sets it: from 1/25 of the
 # rate up to the rate, then down to 1/10,000 of where it began.
@@ -74,7 +74,7 @@ def _half_wave(progress: tf.Tensor) -> tf.Tensor:
     return 0.5 * (1 + tf.cos(math.pi * tf.clip_by_value(progress, 0.0, 1.0)))
 
 
-SCHEDULES: dict[str, Schedule] = {
+SCHEDULES: dict[str, Factor] = {
     "exponential": exponential,
     "inverse_time": inverse_time,
     "cosine": cosine,

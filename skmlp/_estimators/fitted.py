@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import encode_features, output_dtype
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._estimators.shown import ShownNetwork, Training
+from skmlp._estimators.shown import NetworkTraining, ShownNetwork
 from skmlp._estimators.versioned import VersionedEstimator
 from skmlp._keras.text import WAITING, holds_text, to_save, to_show
 from skmlp._network.inference import hidden_outputs, predictions, raw_outputs
@@ -184,7 +184,7 @@ class NetworkEstimator(
             from skmlp._estimators.exported import compiled_model
         return compiled_model(state, self, has_class_indices=self._has_class_indices())
 
-    def _trainings(self) -> list[Training]:
+    def _trainings(self) -> list[NetworkTraining]:
         return [(self._state, self.history_, self.stop_reason_)]
 
     def _has_class_indices(self) -> bool:

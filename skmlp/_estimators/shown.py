@@ -13,7 +13,7 @@ from skmlp._engine.stopping import StopReason
 from skmlp._sklearn import diagram_block, fitted_attributes
 
 # A network, its values per epoch by name, and why its training ended
-Training = tuple[FittedNetwork, dict[str, list[float]], str]
+NetworkTraining = tuple[FittedNetwork, dict[str, list[float]], str]
 IN_SHORT = {reason.value: reason.in_short for reason in StopReason}
 
 
@@ -26,7 +26,7 @@ class ShownNetwork(ABC):
         """The Keras model."""
 
     @abstractmethod
-    def _trainings(self) -> list[Training]:
+    def _trainings(self) -> list[NetworkTraining]:
         """Each network of the fitted estimator."""
 
     @abstractmethod
@@ -69,7 +69,7 @@ class ShownNetwork(ABC):
         return fitted_attributes(self, doc_link, leave_out="model_")
 
 
-def caption(trainings: list[Training]) -> str:
+def caption(trainings: list[NetworkTraining]) -> str:
     """Networks, number of weights, epochs and reasons to stop, in a line."""
     networks, histories, reasons = zip(*trainings, strict=True)
     outline = networks[0].spec.outline()

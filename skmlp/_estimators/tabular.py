@@ -28,7 +28,7 @@ from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.named import NamedParameters
-from skmlp._estimators.shown import ShownNetwork, Training
+from skmlp._estimators.shown import NetworkTraining, ShownNetwork
 from skmlp._estimators.tabular_jobs import (
     HeldOut,
     TabularJobs,
@@ -263,7 +263,7 @@ class BaseTabular(
             f"{self.n_estimators!r}, and {len(self._members)} are trained already."
         )
 
-    def _trainings(self) -> list[Training]:
+    def _trainings(self) -> list[NetworkTraining]:
         return [*zip(self._members, self.histories_, self.stop_reasons_, strict=True)]
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -18,16 +18,16 @@ from skmlp._training.stacks import MAX_WEIGHTS, SIZES, stack_key
 MULTIPLE = 8  # padded layers have a multiple of so many units: float32 numbers of a vector
 
 # Fits to train in one program, and the units that they are padded to, if they are
-Joined = tuple[list[Fit], Units | None]
+PaddedGroup = tuple[list[Fit], Units | None]
 
 
-def joined_widths(groups: Iterable[list[Fit]]) -> list[Joined]:
+def joined_widths(groups: Iterable[list[Fit]]) -> list[PaddedGroup]:
     """Groups of fits, each of one shape, joined with others where that saves time.
 
     It depends on nothing but the fits, so that results never depend on what ran before.
     """
     families: dict[Hashable, list[list[Fit]]] = {}
-    without_padding: list[Joined] = []
+    without_padding: list[PaddedGroup] = []
     for fits in groups:
         if takes_padding(fits):
             families.setdefault(_family(fits[0]), []).append(fits)
@@ -43,13 +43,15 @@ def _family(fit: Fit) -> Hashable:
     return stack_key(replace(fit, recipe=narrow))
 
 
-def _quickest(family: Sequence[list[Fit]]) -> list[Joined]:
+def _quickest(family: Sequence[list[Fit]]) -> list[PaddedGroup]:
     """The quickest way to cut groups, ordered by their number of weights, into runs.
 
     By dynamic programming over the end of the last run.
     """
     ordered = sorted(family, key=lambda fits: (fits[0].spec.n_weights(), fits[0].spec.shape()))
-    best: list[tuple[float, list[Joined]]] = [(0.0, [])]  # for the first groups: seconds, runs
+    best: list[tuple[float, list[PaddedGroup]]] = [
+        (0.0, [])
+    ]  # for the first groups: seconds, runs
     for end in range(1, len(ordered) + 1):
         ways = []
         for start, (seconds, before) in enumerate(best):
@@ -59,7 +61,7 @@ def _quickest(family: Sequence[list[Fit]]) -> list[Joined]:
     return best[-1][1]
 
 
-def _joined(groups: Sequence[list[Fit]]) -> Joined:
+def _joined(groups: Sequence[list[Fit]]) -> PaddedGroup:
     fits = [fit for group in groups for fit in group]
     widths = [group[0].spec.hidden_units for group in groups]
     units = tuple(
