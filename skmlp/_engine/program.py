@@ -242,16 +242,16 @@ class Program:
 
             def batch(i, totals, rates):  # type: ignore[no-untyped-def]
                 # 2. Take the batch's rows; those that fill up the last batch have weight zero.
-                begin = (i - start) * size if n_in_block > 1 else 0
+                offset = (i - start) * size if n_in_block > 1 else 0
                 n_left = tf.minimum(size, n_rows - i * size)
                 n_sliced = size if self._in_xla else n_left
-                X, y, weight = (self._slice(array, begin, n_sliced) for array in gathered)
+                X, y, weight = (self._slice(array, offset, n_sliced) for array in gathered)
                 X = inputs_of(X, entries, self._n_columns, n_entries)
                 y = targets_of(y, X)
                 n_in_batch = tf.cast(n_left, tf.float32)
-                when = seed, epoch, first + i
+                when_of_batch = seed, epoch, first + i
                 reported, rates = self._step.train(
-                    X, y, weight, n_in_batch, when, rates, steps + i, numbers
+                    X, y, weight, n_in_batch, when_of_batch, rates, steps + i, numbers
                 )
                 return i + 1, totals + reported, rates
 
