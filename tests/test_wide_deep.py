@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import murmurhash3_32
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp._data.columns import chosen_pairs
 from skmlp._data.hashed_crosses import crossed_inputs, hashes, wide_values
 from skmlp._data.sparse_rows import dense
 
@@ -575,6 +576,22 @@ def test_without_wide_path_weight_it_is_the_mlp():
             "'deep_features' must pick at least one column; the selector",
         ),
         ({"wide_features": make_column_selector("x")}, X, "'wide_features' must pick columns"),
+        (
+            {"wide_features": [0, 7, -1]},
+            X,
+            "'wide_features' .* once; .* repeats 7; drop",
+        ),
+        (
+            {"deep_features": ["x1", "x0", "x1", "x0"]},
+            FRAME,
+            "'deep_features' must pick each column once; got .* repeats 'x1', 'x0'; drop",
+        ),
+        ({"wide_crosses": [(0, 1), (0, 1)]}, X, r"each pair once; .* repeats \(0, 1\); drop"),
+        (
+            {"wide_crosses": [("x0", "x1"), ("x2", "x2"), ("x0", "x1")]},
+            FRAME,
+            r"'wide_crosses' must pick each pair once; .* which repeats \('x0', 'x1'\); drop",
+        ),
         ({"wide_crosses": [(0, 1, 2)]}, X, "'wide_crosses' must hold pairs"),
         ({"wide_crosses": ["ab"]}, FRAME, "'wide_crosses' must hold pairs"),
         ({"wide_crosses": [(0, 8)]}, X, "'wide_crosses' must pick columns of X"),
@@ -602,6 +619,11 @@ def test_bad_input_is_named_and_loses_nothing(params, rows, named):
     with pytest.raises(ValueError, match=named):
         fitted.fit(rows, Y)
     np.testing.assert_array_equal(fitted.predict(X), before)
+
+
+def test_squares_and_columns_of_several_pairs_are_no_repeats():
+    pairs = chosen_pairs("wide_crosses", [("x0", "x0"), ("x0", "x1"), ("x1", "x2")], FRAME)
+    assert [pair.tolist() for pair in pairs] == [[0, 0], [0, 1], [1, 2]]
 
 
 def test_other_columns_cannot_go_on_with_trained_weights():
