@@ -242,6 +242,13 @@ def test_bad_rows_to_predict():
         fitted.predict(pd.DataFrame(with_value(X, np.nan), columns=list("abc")))
 
 
+def test_columns_may_have_the_names_of_attributes():
+    frame = pd.DataFrame(X, columns=["dtype", "collect", "to_pandas"])
+    np.testing.assert_array_equal(
+        clone(REGRESSOR).fit(frame, Y).predict(frame), clone(REGRESSOR).fit(X, Y).predict(X)
+    )
+
+
 @pytest.mark.parametrize("attribute", ["coefs_", "intercepts_", "model_"])
 def test_unfitted_estimators_say_so(attribute):
     with pytest.raises(AttributeError, match="not fitted"):

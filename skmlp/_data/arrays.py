@@ -62,7 +62,9 @@ def is_plain_target(y: Any, n_rows: int) -> bool:
 
 def output_dtype(X: Any) -> type[np.floating]:
     """Dtype of predictions, as in scikit-learn: float32 for float32 rows, otherwise float64."""
-    return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
+    # "dtype" of a frame is a column of this name
+    is_single = not hasattr(X, "columns") and getattr(X, "dtype", None) == np.float32
+    return np.float32 if is_single else np.float64
 
 
 def encode_features_and_target(
