@@ -551,6 +551,13 @@ def test_arrays_and_lists_of_objects():
     np.testing.assert_array_equal(encoded([[1, "u"], [2, "v"], [4, "w"]])[:, 1:], np.eye(3))
 
 
+def test_columns_may_have_the_names_of_methods():
+    names = ["collect", "to_pandas", "to_series", "dtype"]
+    np.testing.assert_array_equal(
+        encoded(pd.DataFrame(NUMBERS, columns=names)), encoded(NUMBERS)
+    )
+
+
 def test_columns_of_one_name_are_all_taken():
     X = pd.DataFrame(NUMBERS, columns=list("abab"))
     np.testing.assert_array_equal(encoded(X), encoded(NUMBERS))

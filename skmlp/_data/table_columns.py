@@ -165,11 +165,13 @@ def columns_of(X: Any) -> Iterator[Column]:
 
 def frame_of(X: Any) -> Any:
     """A table of Arrow as a frame of pandas, anything else as it is."""
+    if hasattr(X, "iloc"):  # pandas, whose columns are attributes too
+        return X
     if hasattr(X, "collect"):
         raise ValueError(
             f"'X' must be a table in memory; got a {type(X).__name__}; pass X.collect()."
         )
-    if hasattr(X, "to_pandas") and not hasattr(X, "iloc") and not hasattr(X, "to_series"):
+    if hasattr(X, "to_pandas") and not hasattr(X, "to_series"):
         return X.to_pandas()
     return X
 
