@@ -133,8 +133,11 @@ def _medians_of_sizes(X: Any, weight: np.ndarray) -> np.ndarray:
     n_entries = np.bincount(X.indices, minlength=X.shape[1])
     ends = np.cumsum(n_entries)
     total_before = np.append(0, total)
-    low, high = total_before[ends - n_entries], total_before[ends]
-    place = np.minimum(np.searchsorted(total, (low + high) / 2), np.maximum(ends - 1, 0))
+    starts = ends - n_entries
+    low, high = total_before[starts], total_before[ends]
+    # tiny weights may leave the sum as it is; the median is of the own column all the same
+    place = np.searchsorted(total, (low + high) / 2)
+    place = np.clip(place, starts, np.maximum(ends - 1, 0))
     medians = np.zeros(X.shape[1])
     has_entries = n_entries > 0
     medians[has_entries] = sizes[order][place[has_entries]]
