@@ -279,6 +279,15 @@ def test_amounts_are_a_number_and_a_code(missing):
         np.testing.assert_array_equal(encoded[:, -1], np.nan_to_num(codes))
 
 
+@pytest.mark.parametrize("unit", [1.0, 8.0, 2.0**-900])
+def test_amounts_of_weighted_rows_are_those_of_repeated_ones(unit):
+    values = np.r_[amounts(), 0.05]  # a single row of the last, which is the unit of weight
+    distinct, n_rows = np.unique(values, return_counts=True)
+    weighted = TableEncoder.learn(pd.DataFrame({"a": distinct}), weight=unit * n_rows)
+    assert weighted == TableEncoder.learn(pd.DataFrame({"a": values}))
+    assert weighted.n_levels == (48,)
+
+
 @pytest.mark.parametrize(
     "values",
     [
