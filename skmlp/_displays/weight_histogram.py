@@ -94,10 +94,21 @@ class WeightHistogramDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         fitted = trained_estimator(estimator)
+        if getattr(fitted, "_is_pruned", False):
+            raise ValueError(
+                "'estimator' must not be pruned, which leaves out weights that training began "
+                f"with; got a pruned {type(fitted).__name__}; plot a copy made before prune."
+            )
         networks = fitted._members if hasattr(fitted, "_members") else [fitted._state]
         pairs = [_weights_of(network, fitted) for network in networks]
         before, after = ([pair[i] for pair in pairs] for i in (0, 1))
-        return cls(weights=_together(after), initial_weights=_together(before)).plot(axes)
+        weights = _together(after)
+        if not weights:
+            raise ValueError(
+                f"'estimator' must have weights named {', '.join(MATRICES[:-1])} or "
+                f"{MATRICES[-1]} to draw; got none; draw those of model_."
+            )
+        return cls(weights=weights, initial_weights=_together(before)).plot(axes)
 
     def plot(self, axes: Sequence[Axes] | None = None) -> Self:
         """Draw the histograms.
