@@ -242,6 +242,14 @@ def test_bad_rows_to_predict():
         fitted.predict(pd.DataFrame(with_value(X, np.nan), columns=list("abc")))
 
 
+@pytest.mark.parametrize("dtype", [object, "string"])
+@pytest.mark.parametrize("missing", [pd.NA, None, np.nan])
+def test_text_is_named_after_a_missing_value(missing, dtype):
+    frame = pd.DataFrame(X, columns=list("abc"))
+    frame["b"] = pd.Series([missing, *LABELS[1:]], dtype=dtype)
+    refused(clone(REGRESSOR), frame, Y, "'X' must hold numbers; got text in 'b'; encode")
+
+
 def test_columns_may_have_the_names_of_attributes():
     frame = pd.DataFrame(X, columns=["dtype", "collect", "to_pandas"])
     np.testing.assert_array_equal(

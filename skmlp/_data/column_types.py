@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._data.table_columns import is_missing
+
 # prefixes of dtype names in pandas, polars and Arrow, in lower case
 DATES = ("date", "time", "duration", "period", "interval")
 CATEGORIES = ("categor", "enum", "dictionary")
@@ -58,8 +60,9 @@ def _suspects(X: Any) -> Iterator[tuple[str, str, int]]:
 def _is_text(X: Any, i: int) -> bool:
     """Whether a column holds text that does not spell numbers."""
     column = X.iloc[:, i] if hasattr(X, "iloc") else X[:, i]
+    values = np.asarray(column, dtype=object)
     try:
-        np.asarray(column, dtype=object).astype(float)
+        values[[not is_missing(value) for value in values]].astype(float)
     except ValueError:
         return True
     except TypeError:  # neither text nor numbers; scikit-learn's error names the value
