@@ -12,6 +12,7 @@ import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, RobustScaler
 
+from skmlp._data.table_columns import is_categorical
 from skmlp._data.table_inputs import MAX_ONE_HOT, bin_edges
 from skmlp._data.tables import TableEncoder
 
@@ -541,6 +542,15 @@ def test_text_of_arrow(dtype):
     column = pd.arrays.ArrowExtensionArray(array)
     for X in (pd.DataFrame({"a": column}), pa.table({"a": array})):
         np.testing.assert_array_equal(encoded(X), one(texts))
+
+
+def test_dtypes_of_categories():
+    pl = pytest.importorskip("polars")
+    of_arrow = "dictionary<values=string, indices=int32, ordered=0>[pyarrow]"
+    for dtype in (pd.CategoricalDtype(["u"]), pl.Categorical(), pl.Enum(["u"]), of_arrow):
+        assert is_categorical(dtype)
+    for dtype in (np.dtype(object), np.dtype("M8[s]"), pd.StringDtype(), pl.String(), "list"):
+        assert not is_categorical(dtype)
 
 
 def test_tables_of_arrow():

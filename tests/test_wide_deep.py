@@ -712,6 +712,30 @@ def test_a_missing_category_sets_no_indicator(frames):
     np.testing.assert_array_equal(fitted._encode_features(unknown)[:, :6], 0)
 
 
+class ArrowTable:
+    """A frame as pyarrow, which need not be installed, shows it: columns without dtypes."""
+
+    def __init__(self, frame):
+        self._frame = frame
+        self.shape = frame.shape
+        self.column_names = list(frame.columns)
+        self.columns = [frame[name].to_numpy() for name in frame.columns]
+
+    def to_pandas(self):
+        return self._frame
+
+
+def test_a_table_of_arrow_is_its_frame():
+    rows, y = frame_with("uv"), np.arange(24) / 24
+    expected = clone(CATEGORICAL).fit(rows, y, X_val=rows, y_val=y)
+    table = ArrowTable(rows)
+    fitted = clone(CATEGORICAL).fit(table, y, X_val=table, y_val=y)
+    assert fitted.categories_ == expected.categories_
+    np.testing.assert_array_equal(fitted.predict(table), expected.predict(rows))
+    with pytest.raises(ValueError, match=r"'X' must be a table in memory; .* pass X.collect()"):
+        fitted.predict(pl.DataFrame(X).lazy())
+
+
 @pytest.mark.parametrize(
     "kinds",
     [

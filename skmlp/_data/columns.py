@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from skmlp._data.sparse_rows import is_full
+from skmlp._data.table_columns import is_categorical
 from skmlp._sklearn import column_indices
 
 TERM = np.int32
@@ -93,9 +94,8 @@ def categories_of(X: Any) -> Categories:
     """Categories of a frame's categorical columns; empty where X is not a frame."""
     if not hasattr(X, "columns"):
         return {}
-    categorical = ("category", "Categorical", "Enum")  # pandas's name and polars's two
     dtypes = zip(X.columns, X.dtypes, strict=True)
-    names = [name for name, dtype in dtypes if str(dtype).startswith(categorical)]
+    names = [name for name, dtype in dtypes if is_categorical(dtype)]
     for name in names:
         if not isinstance(name, str):
             raise ValueError(

@@ -59,8 +59,7 @@ class Column:
     @property
     def is_categorical(self) -> bool:
         """Whether the dtype is one of categories."""
-        categorical = ("category", "dictionary", "Categorical", "Enum")  # pandas, Arrow, polars
-        return str(self.values.dtype).startswith(categorical)
+        return is_categorical(self.values.dtype)
 
     @cached_property
     def kind(self) -> str:
@@ -148,6 +147,11 @@ class Column:
         naive = [v.replace(tzinfo=None) if hasattr(v, "tzinfo") else v for v in values]
         naive = [_since_midnight(v) if isinstance(v, datetime.time) else v for v in naive]
         return np.array([*naive, "NaT"], dtype=dtype)[positions]
+
+
+def is_categorical(dtype: Any) -> bool:
+    """Whether a dtype is one of categories in pandas, Arrow (a dictionary) or polars."""
+    return str(dtype).startswith(("category", "dictionary", "Categorical", "Enum"))
 
 
 def columns_of(X: Any) -> Iterator[Column]:
