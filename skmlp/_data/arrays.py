@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from skmlp._data.column_types import named_columns
 from skmlp._data.encoded import EncodedData
-from skmlp._data.sparse_rows import MAX_ENTRIES, Matrix, dense, dense_if_full, in_order
+from skmlp._data.sparse_rows import MAX_ENTRIES, Matrix, canonical, dense, dense_if_full
 from skmlp._sklearn import check_sample_weight
 
 MIN_VALIDATION_ROWS = 2  # R² of a single row is not defined
@@ -92,7 +92,7 @@ def encode_features_and_target(
 
 
 def _sparse_to_train_on(X: Any) -> Matrix:
-    rows = in_order(X)
+    rows = canonical(X)
     assert_all_finite(rows.data, input_name="X")  # sums of duplicates
     check_n_entries(rows, "train on parts of it with partial_fit")
     return dense_if_full(rows)
@@ -115,7 +115,7 @@ def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> Matrix:
     return _sparse_to_train_on(X) if sparse.issparse(X) else X
 
 
-def side_by_side(columns: Any) -> np.ndarray:
+def as_columns(columns: Any) -> np.ndarray:
     """Arrays as columns, of objects if only some are numbers; an array as it is."""
     if not isinstance(columns, (list, tuple)):
         return np.asarray(columns)

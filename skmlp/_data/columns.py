@@ -107,7 +107,7 @@ def categories_of(X: Any) -> Categories:
                 "'X' must give each column of categories a name of its own; got "
                 f"{list(X.columns).count(name)} columns {name!r}; rename them."
             )
-    return {name: in_order(_seen(X[name])) for name in names}
+    return {name: sorted_distinct(_seen(X[name])) for name in names}
 
 
 def with_codes(X: Any, categories: Categories) -> Any:
@@ -152,7 +152,7 @@ def _own_categories(column: Any) -> list:
     return np.asarray(column.cat.categories, dtype=object).tolist()
 
 
-def in_order(values: Iterable) -> list:
+def sorted_distinct(values: Iterable) -> list:
     """Distinct values, sorted; values that cannot be compared, by type name, then as text."""
     distinct = list(dict.fromkeys(values))
     try:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
 
-from skmlp._data.sparse_rows import Matrix, dense_if_full, in_order, side_by_side
+from skmlp._data.sparse_rows import Matrix, canonical, dense_if_full, side_by_side
 from skmlp._data.table_inputs import FURTHEST, squashed
 from skmlp._data.tables import TableEncoder
 
@@ -22,10 +22,10 @@ class SparseEncoder:
     """How sparse columns become the inputs of a network, learned in fit.
 
     A column that is mostly zero is divided by the median size of its other values, and clipped
-    smoothly as numbers of a table are. Its own median, at which those are centred, is zero, and
-    a missing value counts as zero. The spread of the values among themselves would tell nothing
-    of their distance from zero, and one large value as the divisor would make all others small.
-    A column without values has no input. Fuller columns are treated as in a table.
+    smoothly as numbers of a table are. It is not centred, since its median is zero; a missing
+    value counts as zero. The spread of the values among themselves would tell nothing of their
+    distance from zero, and one large value as the divisor would make all others small. A column
+    without values has no input. Fuller columns are treated as in a table.
     """
 
     columns: np.ndarray  # (n_sparse,) positions of the columns that are mostly zero
@@ -103,7 +103,7 @@ def not_exported(encoder: SparseEncoder) -> str:
 
 
 def _checked(X: Any) -> sparse.csr_array:
-    X = in_order(X)
+    X = canonical(X)
     assert_all_finite(X.data, allow_nan=True, input_name="X")  # sums of duplicates
     return X
 

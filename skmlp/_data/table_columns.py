@@ -63,7 +63,9 @@ class Column:
 
     @cached_property
     def kind(self) -> str:
-        """Sort of the values: categories if all are missing and the dtype does not say."""
+        """The kind of the values; text or categories if all are missing and the dtype does
+        not say.
+        """
         return self._kind_of_dtype or _kind_of_values(self.distinct[0])
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmlp._data.columns import in_order
+from skmlp._data.columns import sorted_distinct
 from skmlp._data.table_columns import BOOLEANS, DATES, DURATIONS, NUMBERS, Column
 
 # A column of more categories becomes a column of codes: at 40, an indicator each takes 160
@@ -176,7 +176,7 @@ class CategoryInputs:
     @classmethod
     def learn(cls, column: Column) -> CategoryInputs:
         found, positions = column.distinct
-        return cls(tuple(in_order(found)), bool((positions < 0).any()))
+        return cls(tuple(sorted_distinct(found)), bool((positions < 0).any()))
 
     def write(
         self, column: Column, numeric: np.ndarray, indicators: np.ndarray, codes: np.ndarray

@@ -199,7 +199,7 @@ class TabularJobs(ABC):
         """The standardised inputs, (n_samples, n_numeric)."""
         start, n = self._encoder.n_sparse, self._encoder.n_numeric
         if isinstance(rows, Joined):
-            return rows[..., start : start + n] if n else np.zeros((rows.shape[0], 0))
+            return rows.columns(start, start + n) if n else np.zeros((rows.shape[0], 0))
         return dense(rows[:, start : start + n])
 
     def _spec(self, k: int, n_rows: int) -> TabularSpec:
