@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from skmlp import (
@@ -70,13 +71,17 @@ def test_an_ensemble_and_axes_of_the_user():
         np.testing.assert_allclose(before, after, atol=1e-29)
     _, axes = plt.subplots(1, 4)
     assert display.plot(axes).axes_ == list(axes)
-    with pytest.raises(ValueError, match=r"'axes' must be one for each of the 4 layers; got 3"):
+    with pytest.raises(
+        ValueError, match=r"'axes' must be one .* 4 layers; got 3; pass as many"
+    ):
         display.plot(axes[:3])
 
 
 def test_bad_input():
     with pytest.raises(ValueError, match=r"'estimator' must be .*; got DummyRegressor"):
         WeightHistogramDisplay.from_estimator(DummyRegressor().fit(X, Y))
+    with pytest.raises(NotFittedError):
+        WeightHistogramDisplay.from_estimator(clone(REGRESSOR))
 
 
 def test_a_pruned_estimator():

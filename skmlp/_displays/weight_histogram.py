@@ -86,6 +86,14 @@ class WeightHistogramDisplay:
         display : WeightHistogramDisplay
             The drawn display.
 
+        Raises
+        ------
+        ValueError
+            If the estimator is none of skmlp's, is pruned or has no such weights, or if there
+            are not as many axes as layers.
+        NotFittedError
+            Before `fit`.
+
         Notes
         -----
         Initial weights are drawn again from the seed of the fit, and those of reused layers
@@ -122,6 +130,11 @@ class WeightHistogramDisplay:
         -------
         display : WeightHistogramDisplay
             This object.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many axes as layers.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         if axes is None:
@@ -129,7 +142,7 @@ class WeightHistogramDisplay:
         if len(axes) != len(self.weights):
             raise ValueError(
                 f"'axes' must be one for each of the {len(self.weights)} layers; got "
-                f"{len(axes)}."
+                f"{len(axes)}; pass as many, or None."
             )
         for ax, (name, values) in zip(axes, self.weights.items(), strict=True):
             initial = self.initial_weights[name]
