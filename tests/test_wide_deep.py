@@ -563,7 +563,11 @@ def test_without_wide_path_weight_it_is_the_mlp():
     [
         ({"wide_features": ["x9"]}, FRAME, "'wide_features' must pick columns of X.*x9"),
         ({"deep_features": ["x0"]}, X, "'deep_features' must pick columns of X"),
-        ({"deep_features": [8]}, X, "'deep_features' must pick columns of X, which has 8"),
+        (
+            {"deep_features": [8]},
+            X,
+            r"'deep_features' .* has 8; got \[8\] .*; give .* 0 to 7\.$",
+        ),
         ({"wide_features": [-9]}, X, "'wide_features' must pick columns of X, which has 8"),
         ({"wide_features": [True] * 7}, X, "'wide_features' must pick columns of X"),
         ({"wide_features": [1.5]}, X, "'wide_features' must pick columns of X"),
@@ -593,7 +597,11 @@ def test_without_wide_path_weight_it_is_the_mlp():
             r"'wide_crosses' must pick each pair once; .* which repeats \('x0', 'x1'\); drop",
         ),
         ({"wide_crosses": [(0, 1, 2)]}, X, "'wide_crosses' must hold pairs"),
-        ({"wide_crosses": ["ab"]}, FRAME, "'wide_crosses' must hold pairs"),
+        (
+            {"wide_crosses": ["ab"]},
+            FRAME,
+            "must hold pairs .* got 'ab' .*; write each as",
+        ),
         ({"wide_crosses": [(0, 8)]}, X, "'wide_crosses' must pick columns of X"),
         ({"wide_crosses": [("x0", "nope")]}, FRAME, "'wide_crosses' must pick columns.*nope"),
         ({"aux_loss_weight": 1.0}, X, "'aux_loss_weight' parameter"),

@@ -164,8 +164,8 @@ def hold_out(
             rare = f", with a single row of {', '.join(map(repr, single))}" if single else ""
         raise ValueError(
             f"'validation_fraction' must leave rows on both sides of the split and, for a "
-            f"classifier, rows of every class; got {fraction} of {data.n_rows} rows{rare}; "
-            f"pass X_val and y_val instead ({error})"
+            f"classifier, rows of every class; got {fraction} of {data.n_rows} rows{rare} "
+            f"({error}); pass X_val and y_val instead."
         ) from error
     check_validation_rows(validation.size, f"'validation_fraction'={fraction}")
     sides = data.rows(train), data.rows(validation)
@@ -177,6 +177,6 @@ def hold_out(
 def check_validation_rows(n_rows: int, source: str) -> None:
     if n_rows < MIN_VALIDATION_ROWS:
         raise ValueError(
-            f"{source} must give at least {MIN_VALIDATION_ROWS} validation rows; got "
-            f"{n_rows}; the validation set is too small to score."
+            f"{source} must give at least {MIN_VALIDATION_ROWS} validation rows, to be scored; "
+            f"got {n_rows}; give more rows."
         )

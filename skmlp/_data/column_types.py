@@ -16,7 +16,8 @@ TEXT = ("object", "str", "utf8", "<u", "|s", "large_string")
 OF_DATES = "turn dates into numbers, for example days since the first"
 OF_OTHERS = (
     "encode text and categories, for example by a OneHotEncoder in a ColumnTransformer, or "
-    "give them to the wide & deep estimators in columns of a categorical dtype"
+    "use a tabular estimator, which takes them as they are, or a wide & deep one, which takes "
+    "columns of a categorical dtype"
 )
 MAX_NAMED = 5
 

@@ -53,7 +53,8 @@ def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
     for pair in [] if pairs is None else pairs:
         if isinstance(pair, str) or np.shape(pair) != (2,):
             raise ValueError(
-                f"'{parameter}' must hold pairs of columns of X; got {pair!r} among them."
+                f"'{parameter}' must hold pairs of columns of X; got {pair!r} among them; "
+                "write each as (name, name)."
             )
         positions.append(_positions(parameter, list(pair), X))
     _check_distinct(parameter, "pair", pairs, positions, _names(X))
@@ -67,7 +68,7 @@ def _positions(parameter: str, selection: Any, X: Any) -> np.ndarray:
     except (ValueError, IndexError, TypeError, NotImplementedError) as error:
         raise ValueError(
             f"'{parameter}' must pick columns of X, which has {X.shape[1]}; got "
-            f"{selection!r} ({error})"
+            f"{selection!r} ({error}); give names or positions from 0 to {X.shape[1] - 1}."
         ) from error
     return np.asarray(positions, dtype=int) % X.shape[1]
 
