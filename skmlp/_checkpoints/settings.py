@@ -61,8 +61,8 @@ def _parameter_text(name: str, value: Any) -> str:
     except (IncomparableError, RecursionError) as error:
         raise ValueError(
             f"'{name}' must be a value that can be compared with that of a checkpoint; got "
-            f"{value!r} ({error}); give a plain function, import single names from your own "
-            "modules, or set checkpoint_dir=None."
+            f"{value!r} ({error}); give a plain function, import names from your own modules "
+            "at the top, or set checkpoint_dir=None."
         ) from error
 
 
@@ -105,6 +105,11 @@ def _is_of_library(module: str) -> bool:
     return module.partition(".")[0] in LIBRARIES
 
 
+def _check_module(name: str) -> None:
+    if not _is_of_library(name):
+        raise IncomparableError(f"it uses the module {name}, whose code is not compared")
+
+
 def _definition_text(value: Any, around: Around) -> str:
     """A function or class as text: its name if a library defines it, otherwise its code."""
     module = getattr(value, "__module__", None) or ""
@@ -135,9 +140,12 @@ def _cell_contents(cell: Any) -> Any:
 
 
 def _global_names(code: CodeType) -> Iterator[str]:
+    """Names that code looks up in its module; a module that it imports must be a library's."""
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             yield instruction.argval
+        if instruction.opname == "IMPORT_NAME":
+            _check_module(instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _global_names(constant)
