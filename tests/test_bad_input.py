@@ -51,7 +51,12 @@ BAD_DATA = {
     "validation_data is no pair": (X, Y, {"validation_data": (X,)}, r"tuple \(X, y\)"),
     "other columns in X_val": (X, Y, {"X_val": X[:, :2], "y_val": Y}, "expecting 3 features"),
     "other outputs in y_val": (X, Y, {"X_val": X, "y_val": X[:, :2]}, "as many columns"),
-    "one validation row": (X, Y, {"X_val": X[:1], "y_val": Y[:1]}, "at least 2 validation"),
+    "one validation row": (
+        X,
+        Y,
+        {"X_val": X[:1], "y_val": Y[:1]},
+        "2 validation rows, .* got 1; give",
+    ),
     "no validation weight": (
         X,
         Y,
@@ -160,7 +165,10 @@ def test_bad_parameters(name):
         ({"dropout": (1.5,)}, r"'dropout' must hold numbers in \[0, 1\)"),
         ({"hidden_layer_sizes": (), "n_hidden": 2}, "'n_hidden' must be 0 or None where"),
         ({"loss": lambda y, p: keras.ops.mean(y - p)}, "'loss' must give one value for each"),
-        ({"early_stopping": True, "validation_fraction": 0.99}, "'validation_fraction' must"),
+        (
+            {"early_stopping": True, "validation_fraction": 0.99},
+            r"got 0.99 of 3 rows \(.*\); pass .* instead\.$",
+        ),
         ({"early_stopping": True, "validation_fraction": 0.01}, "at least 2 validation rows"),
         (
             {"optimizer": keras.optimizers.SGD(DECAY), "learning_rate": 0.1},
@@ -189,7 +197,7 @@ def test_bad_labels():
     refused(clone(CLASSIFIER).set_params(loss=categorical), X, LABELS, "use 'log_loss'")
     rare = np.r_[["up"], np.full(39, "down")]
     stopping = clone(CLASSIFIER).set_params(early_stopping=True)
-    refused(stopping, X, rare, "rows of every class")
+    refused(stopping, X, rare, r"of every class; .* a single row of 'up' \(.*\); pass")
     indicators = np.column_stack([Y > 0, Y > 1]).astype(int)
     refused(clone(CLASSIFIER), X, LABELS, "known classes|as in the first", X_val=X, y_val=Y > 0)
     refused(clone(CLASSIFIER), X, LABELS, "binary; got multilabel", X_val=X, y_val=indicators)
@@ -240,6 +248,26 @@ def test_bad_rows_to_predict():
         fitted.predict(pd.DataFrame(X, columns=list("abd")))
     with pytest.raises(ValueError, match="contains NaN"):
         fitted.predict(pd.DataFrame(with_value(X, np.nan), columns=list("abc")))
+
+
+@pytest.mark.parametrize("dtype", [object, "string"])
+@pytest.mark.parametrize("missing", [pd.NA, None, np.nan])
+def test_text_is_named_after_a_missing_value(missing, dtype):
+    frame = pd.DataFrame(X, columns=list("abc"))
+    frame["b"] = pd.Series([missing, *LABELS[1:]], dtype=dtype)
+    refused(
+        clone(REGRESSOR),
+        frame,
+        Y,
+        "got text in 'b'; .* or use a tabular",
+    )
+
+
+def test_columns_may_have_the_names_of_attributes():
+    frame = pd.DataFrame(X, columns=["dtype", "collect", "to_pandas"])
+    np.testing.assert_array_equal(
+        clone(REGRESSOR).fit(frame, Y).predict(frame), clone(REGRESSOR).fit(X, Y).predict(X)
+    )
 
 
 @pytest.mark.parametrize("attribute", ["coefs_", "intercepts_", "model_"])

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from functools import partial, wraps
+from types import ModuleType
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from sklearn.compose import make_column_selector
 from sklearn.metrics import make_scorer, mean_pinball_loss
 
-from skmlp import MLPRegressor
+from skmlp import MLPRegressor, layers
 from skmlp._checkpoints.settings import MAX_LENGTH, settings_text
 
 RATE = 0.1
@@ -152,6 +153,48 @@ def test_a_function_may_call_itself_and_others():
         return 1.0 if epoch == 0 else RATE * fall(epoch - 1)
 
     assert text(fall) == text(fall)
+
+
+def calling(source):
+    """A loss that calls f of a user's module through the module, and one that imports f."""
+    helpers = ModuleType("helpers")
+    exec(f"def f(y, p): return {source}", vars(helpers))
+    names = {"helpers": helpers, "f": helpers.f}
+    exec("def through(y, p): return helpers.f(y, p)\ndef alone(y, p): return f(y, p)", names)
+    return names["through"], names["alone"]
+
+
+def importing_module(y, p):
+    import helpers
+
+    return helpers.f(y, p)
+
+
+def importing_name(y, p):
+    def inner():
+        from helpers import f
+
+        return f(y, p)
+
+    return inner()
+
+
+def importing_library(y, p):
+    import numpy.linalg
+
+    return numpy.linalg.norm(y - p)
+
+
+def test_a_module_of_the_user_is_refused_but_not_what_is_imported_from_it():
+    (through, one), (_, other) = calling("y - p"), calling("y + p")
+    assert text(one) == text(calling("y - p")[1])
+    assert text(one) != text(other)
+    message = r"\(it uses the module helpers, whose code is not compared\); .* import names"
+    for function in (through, importing_module, importing_name):
+        with pytest.raises(ValueError, match=message):
+            text(function)
+    assert text(importing_library) == text(importing_library)
+    assert text(lambda y, p: layers.TiedDense) == text(lambda y, p: layers.TiedDense)
 
 
 @pytest.mark.parametrize(

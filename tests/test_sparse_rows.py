@@ -355,6 +355,19 @@ def test_many_crosses_are_sparse(units, table, monkeypatch):
     np.testing.assert_allclose(ours.predict(table[0]), predicted, atol=1e-5)
 
 
+def test_joined_columns_are_those_of_one_part():
+    wide, deep = sparse.csr_array(np.eye(4)), np.arange(8.0).reshape(4, 2)
+    joined = sparse_rows.Joined([wide, deep])
+    assert joined[..., 0:4] is wide
+    assert joined.columns(4, 6) is deep
+    np.testing.assert_array_equal(joined[..., 5:6], deep[:, 1:])
+    np.testing.assert_array_equal(sparse_rows.dense(joined[2:]), sparse_rows.dense(joined)[2:])
+    with pytest.raises(AssertionError, match="columns 3 to 5 are not of one part"):
+        joined.columns(3, 5)
+    with pytest.raises(AssertionError):
+        joined[0, 0:4]
+
+
 @pytest.mark.parametrize("units", [(8,), ()], ids=["with a deep path", "without"])
 def test_prune_keeps_predictions(units, table):
     frame, y = table

@@ -130,6 +130,13 @@ class TestEncoder:
         np.testing.assert_array_equal(ours.spreads, repeated.spreads)
         np.testing.assert_array_equal(ours.columns, repeated.columns)
 
+    def test_weights_lost_in_the_sum_of_others_find_values_of_the_own_column(self):
+        rows = np.zeros((4, 3))
+        rows[0, 0], rows[1:3, 1], rows[3, 2] = 8, (2, 3), 5
+        encoder = self.learn(rows, np.array([1e9, 1e-9, 1e-9, 1e9]))
+        assert encoder.spreads[[0, 2]].tolist() == [8, 5]
+        assert encoder.spreads[1] in (2, 3)
+
 
 def test_bad_input(rows, y, fitted):
     with pytest.raises(ValueError, match=r"'categorical_features' must be .* 100 columns"):

@@ -12,7 +12,9 @@ import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, RobustScaler
 
-from skmlp._data.table_inputs import MAX_ONE_HOT, bin_edges
+from skmlp._data.distributions import bin_edges
+from skmlp._data.table_columns import is_categorical
+from skmlp._data.table_inputs import MAX_ONE_HOT
 from skmlp._data.tables import TableEncoder
 
 RNG = np.random.RandomState(0)
@@ -279,6 +281,26 @@ def test_amounts_are_a_number_and_a_code(missing):
         np.testing.assert_array_equal(encoded[:, -1], np.nan_to_num(codes))
 
 
+@pytest.mark.parametrize("unit", [1.0, 8.0, 2.0**-900])
+def test_amounts_of_weighted_rows_are_those_of_repeated_ones(unit):
+    values = np.r_[amounts(), 0.05]  # a single row of the last, which is the unit of weight
+    distinct, n_rows = np.unique(values, return_counts=True)
+    weighted = TableEncoder.learn(pd.DataFrame({"a": distinct}), weight=unit * n_rows)
+    assert weighted == TableEncoder.learn(pd.DataFrame({"a": values}))
+    assert weighted.n_levels == (48,)
+
+
+def test_weights_that_are_no_multiples_repeat_no_rows():
+    def n_levels(values, weight):
+        return TableEncoder.learn(pd.DataFrame({"a": values}), weight=weight).n_levels
+
+    repeated = amounts()
+    single = np.r_[repeated, np.arange(50.0) ** 2 + 0.5]
+    weight = np.random.default_rng(0).uniform(1e-3, 1, len(single))
+    assert not n_levels(single, weight)
+    assert n_levels(repeated, weight[: len(repeated)]) == n_levels(repeated, None) == (47,)
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -534,6 +556,15 @@ def test_text_of_arrow(dtype):
         np.testing.assert_array_equal(encoded(X), one(texts))
 
 
+def test_dtypes_of_categories():
+    pl = pytest.importorskip("polars")
+    of_arrow = "dictionary<values=string, indices=int32, ordered=0>[pyarrow]"
+    for dtype in (pd.CategoricalDtype(["u"]), pl.Categorical(), pl.Enum(["u"]), of_arrow):
+        assert is_categorical(dtype)
+    for dtype in (np.dtype(object), np.dtype("M8[s]"), pd.StringDtype(), pl.String(), "list"):
+        assert not is_categorical(dtype)
+
+
 def test_tables_of_arrow():
     pa = pytest.importorskip("pyarrow")
     columns = table()
@@ -549,6 +580,13 @@ def test_arrays_and_lists_of_objects():
     expected = encoded(X)
     np.testing.assert_array_equal(encoded(X.to_numpy(dtype=object)), expected)
     np.testing.assert_array_equal(encoded([[1, "u"], [2, "v"], [4, "w"]])[:, 1:], np.eye(3))
+
+
+def test_columns_may_have_the_names_of_methods():
+    names = ["collect", "to_pandas", "to_series", "dtype"]
+    np.testing.assert_array_equal(
+        encoded(pd.DataFrame(NUMBERS, columns=names)), encoded(NUMBERS)
+    )
 
 
 def test_columns_of_one_name_are_all_taken():

@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
-from skmlp import KerasRegressor, MLPRegressor, TabularRegressor, WeightHistogramDisplay
+from skmlp import (
+    KerasRegressor,
+    MLPRegressor,
+    TabularRegressor,
+    WeightHistogramDisplay,
+    WideDeepRegressor,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 3))
@@ -64,13 +71,45 @@ def test_an_ensemble_and_axes_of_the_user():
         np.testing.assert_allclose(before, after, atol=1e-29)
     _, axes = plt.subplots(1, 4)
     assert display.plot(axes).axes_ == list(axes)
-    with pytest.raises(ValueError, match=r"'axes' must be one for each of the 4 layers; got 3"):
+    with pytest.raises(
+        ValueError, match=r"'axes' must be one .* 4 layers; got 3; pass as many"
+    ):
         display.plot(axes[:3])
 
 
 def test_bad_input():
     with pytest.raises(ValueError, match=r"'estimator' must be .*; got DummyRegressor"):
         WeightHistogramDisplay.from_estimator(DummyRegressor().fit(X, Y))
+    with pytest.raises(NotFittedError):
+        WeightHistogramDisplay.from_estimator(clone(REGRESSOR))
+
+
+def test_a_pruned_estimator():
+    fitted = WideDeepRegressor((4,), wide_l1=10.0, epochs=1, random_state=0).fit(X, Y)
+    WeightHistogramDisplay.from_estimator(fitted)
+    with pytest.raises(
+        ValueError, match=r"must not be pruned, .*; plot a copy made before prune"
+    ):
+        WeightHistogramDisplay.from_estimator(make_pipeline(fitted.prune()))
+
+
+class Scaling(keras.layers.Layer):
+    """Its only weight is no kernel."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], 1), name="w")
+
+    def call(self, inputs):
+        return inputs @ self.w
+
+
+def test_a_network_without_kernels():
+    def build():
+        return keras.Sequential([keras.Input((3,)), Scaling()])
+
+    fitted = KerasRegressor(build, epochs=1, random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match=r"must have weights named kernel, .* of model_\.$"):
+        WeightHistogramDisplay.from_estimator(fitted)
 
 
 @pytest.mark.parametrize("is_function", [True, False])

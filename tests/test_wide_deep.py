@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import murmurhash3_32
 
 from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp._data.columns import chosen_pairs
 from skmlp._data.hashed_crosses import crossed_inputs, hashes, wide_values
 from skmlp._data.sparse_rows import dense
 
@@ -562,7 +563,11 @@ def test_without_wide_path_weight_it_is_the_mlp():
     [
         ({"wide_features": ["x9"]}, FRAME, "'wide_features' must pick columns of X.*x9"),
         ({"deep_features": ["x0"]}, X, "'deep_features' must pick columns of X"),
-        ({"deep_features": [8]}, X, "'deep_features' must pick columns of X, which has 8"),
+        (
+            {"deep_features": [8]},
+            X,
+            r"'deep_features' .* has 8; got \[8\] .*; give .* 0 to 7\.$",
+        ),
         ({"wide_features": [-9]}, X, "'wide_features' must pick columns of X, which has 8"),
         ({"wide_features": [True] * 7}, X, "'wide_features' must pick columns of X"),
         ({"wide_features": [1.5]}, X, "'wide_features' must pick columns of X"),
@@ -575,8 +580,28 @@ def test_without_wide_path_weight_it_is_the_mlp():
             "'deep_features' must pick at least one column; the selector",
         ),
         ({"wide_features": make_column_selector("x")}, X, "'wide_features' must pick columns"),
+        (
+            {"wide_features": [0, 7, -1]},
+            X,
+            "'wide_features' .* once; .* repeats 7; drop",
+        ),
+        (
+            {"deep_features": ["x1", "x0", "x1", "x0"]},
+            FRAME,
+            "'deep_features' must pick each column once; got .* repeats 'x1', 'x0'; drop",
+        ),
+        ({"wide_crosses": [(0, 1), (0, 1)]}, X, r"each pair once; .* repeats \(0, 1\); drop"),
+        (
+            {"wide_crosses": [("x0", "x1"), ("x2", "x2"), ("x0", "x1")]},
+            FRAME,
+            r"'wide_crosses' must pick each pair once; .* which repeats \('x0', 'x1'\); drop",
+        ),
         ({"wide_crosses": [(0, 1, 2)]}, X, "'wide_crosses' must hold pairs"),
-        ({"wide_crosses": ["ab"]}, FRAME, "'wide_crosses' must hold pairs"),
+        (
+            {"wide_crosses": ["ab"]},
+            FRAME,
+            "must hold pairs .* got 'ab' .*; write each as",
+        ),
         ({"wide_crosses": [(0, 8)]}, X, "'wide_crosses' must pick columns of X"),
         ({"wide_crosses": [("x0", "nope")]}, FRAME, "'wide_crosses' must pick columns.*nope"),
         ({"aux_loss_weight": 1.0}, X, "'aux_loss_weight' parameter"),
@@ -602,6 +627,11 @@ def test_bad_input_is_named_and_loses_nothing(params, rows, named):
     with pytest.raises(ValueError, match=named):
         fitted.fit(rows, Y)
     np.testing.assert_array_equal(fitted.predict(X), before)
+
+
+def test_squares_and_columns_of_several_pairs_are_no_repeats():
+    pairs = chosen_pairs("wide_crosses", [("x0", "x0"), ("x0", "x1"), ("x1", "x2")], FRAME)
+    assert [pair.tolist() for pair in pairs] == [[0, 0], [0, 1], [1, 2]]
 
 
 def test_other_columns_cannot_go_on_with_trained_weights():
@@ -688,6 +718,30 @@ def test_a_missing_category_sets_no_indicator(frames):
     assert inputs.shape == (24, 2 + 4 + 1)
     unknown = frame_with(["w"])
     np.testing.assert_array_equal(fitted._encode_features(unknown)[:, :6], 0)
+
+
+class ArrowTable:
+    """A frame as pyarrow, which need not be installed, shows it: columns without dtypes."""
+
+    def __init__(self, frame):
+        self._frame = frame
+        self.shape = frame.shape
+        self.column_names = list(frame.columns)
+        self.columns = [frame[name].to_numpy() for name in frame.columns]
+
+    def to_pandas(self):
+        return self._frame
+
+
+def test_a_table_of_arrow_is_its_frame():
+    rows, y = frame_with("uv"), np.arange(24) / 24
+    expected = clone(CATEGORICAL).fit(rows, y, X_val=rows, y_val=y)
+    table = ArrowTable(rows)
+    fitted = clone(CATEGORICAL).fit(table, y, X_val=table, y_val=y)
+    assert fitted.categories_ == expected.categories_
+    np.testing.assert_array_equal(fitted.predict(table), expected.predict(rows))
+    with pytest.raises(ValueError, match=r"'X' must be a table in memory; .* pass X.collect()"):
+        fitted.predict(pl.DataFrame(X).lazy())
 
 
 @pytest.mark.parametrize(

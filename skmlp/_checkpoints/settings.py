@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-# Parameters that do not affect training; `random_state` and `pretrained` do, and are compared
-# by the seed and the weights that follow from them.
-WITHOUT_EFFECT = {"callbacks", "checkpoint_dir", "checkpoint_every", "verbose"}
-WITHOUT_EFFECT |= {"pretrained", "random_state"}
-LIBRARIES = {"keras", "numpy", "pandas", "polars", "scipy", "sklearn", "tensorflow"}
+# Parameters that are not compared: callbacks may affect training, but cannot be compared;
+# random_state and pretrained are, by the seed and the weights that follow from them.
+NOT_COMPARED = {"callbacks", "checkpoint_dir", "checkpoint_every", "verbose"}
+NOT_COMPARED |= {"pretrained", "random_state"}
+LIBRARIES = {"keras", "numpy", "pandas", "polars", "scipy", "sklearn", "skmlp", "tensorflow"}
 LIBRARIES |= set(sys.stdlib_module_names) - {"__main__"}
 MAX_LENGTH = 100
 
@@ -44,7 +44,7 @@ def settings_text(estimator: Any) -> dict[str, str]:
     return {
         name: _parameter_text(name, value)
         for name, value in params.items()
-        if name not in WITHOUT_EFFECT
+        if name not in NOT_COMPARED
     }
 
 
@@ -61,7 +61,8 @@ def _parameter_text(name: str, value: Any) -> str:
     except (IncomparableError, RecursionError) as error:
         raise ValueError(
             f"'{name}' must be a value that can be compared with that of a checkpoint; got "
-            f"{value!r} ({error}); give a plain function, or set checkpoint_dir=None."
+            f"{value!r} ({error}); give a plain function, import names from your own modules "
+            "at the top, or set checkpoint_dir=None."
         ) from error
 
 
@@ -77,7 +78,11 @@ def _text(value: Any, around: Around) -> str:
         number = float(value)
         return str(int(number)) if number.is_integer() else repr(number)
     if isinstance(value, ModuleType):
-        return value.__name__
+        if _is_of_library(value.__name__):
+            return value.__name__
+        raise IncomparableError(
+            f"it uses the module {value.__name__}, whose code is not compared"
+        )
     for depth, outer in enumerate(around):
         if outer is value:
             return f"<{depth}>"
@@ -96,10 +101,19 @@ def _text(value: Any, around: Around) -> str:
     return _keras_text(value, around) if hasattr(value, "get_config") else _state(value, around)
 
 
+def _is_of_library(module: str) -> bool:
+    return module.partition(".")[0] in LIBRARIES
+
+
+def _check_module(name: str) -> None:
+    if not _is_of_library(name):
+        raise IncomparableError(f"it uses the module {name}, whose code is not compared")
+
+
 def _definition_text(value: Any, around: Around) -> str:
     """A function or class as text: its name if a library defines it, otherwise its code."""
     module = getattr(value, "__module__", None) or ""
-    if module.partition(".")[0] in LIBRARIES:
+    if _is_of_library(module):
         found: Any = sys.modules.get(module)
         for part in value.__qualname__.split("."):
             found = getattr(found, part, None)
@@ -126,9 +140,12 @@ def _cell_contents(cell: Any) -> Any:
 
 
 def _global_names(code: CodeType) -> Iterator[str]:
+    """Names that code looks up in its module; a module that it imports must be a library's."""
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             yield instruction.argval
+        if instruction.opname == "IMPORT_NAME":
+            _check_module(instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _global_names(constant)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from skmlp._data.column_types import named_columns
 from skmlp._data.encoded import EncodedData
-from skmlp._data.sparse_rows import MAX_ENTRIES, Matrix, dense, dense_if_full, in_order
+from skmlp._data.sparse_rows import MAX_ENTRIES, Matrix, canonical, dense, dense_if_full
 from skmlp._sklearn import check_sample_weight
 
 MIN_VALIDATION_ROWS = 2  # R² of a single row is not defined
@@ -62,7 +62,9 @@ def is_plain_target(y: Any, n_rows: int) -> bool:
 
 def output_dtype(X: Any) -> type[np.floating]:
     """Dtype of predictions, as in scikit-learn: float32 for float32 rows, otherwise float64."""
-    return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
+    # "dtype" of a frame is a column of this name
+    is_single = not hasattr(X, "columns") and getattr(X, "dtype", None) == np.float32
+    return np.float32 if is_single else np.float64
 
 
 def encode_features_and_target(
@@ -90,7 +92,7 @@ def encode_features_and_target(
 
 
 def _sparse_to_train_on(X: Any) -> Matrix:
-    rows = in_order(X)
+    rows = canonical(X)
     assert_all_finite(rows.data, input_name="X")  # sums of duplicates
     check_n_entries(rows, "train on parts of it with partial_fit")
     return dense_if_full(rows)
@@ -113,7 +115,7 @@ def encode_training_rows(estimator: Any, X: Any, *, reset: bool) -> Matrix:
     return _sparse_to_train_on(X) if sparse.issparse(X) else X
 
 
-def side_by_side(columns: Any) -> np.ndarray:
+def as_columns(columns: Any) -> np.ndarray:
     """Arrays as columns, of objects if only some are numbers; an array as it is."""
     if not isinstance(columns, (list, tuple)):
         return np.asarray(columns)
@@ -162,8 +164,8 @@ def hold_out(
             rare = f", with a single row of {', '.join(map(repr, single))}" if single else ""
         raise ValueError(
             f"'validation_fraction' must leave rows on both sides of the split and, for a "
-            f"classifier, rows of every class; got {fraction} of {data.n_rows} rows{rare}; "
-            f"pass X_val and y_val instead ({error})"
+            f"classifier, rows of every class; got {fraction} of {data.n_rows} rows{rare} "
+            f"({error}); pass X_val and y_val instead."
         ) from error
     check_validation_rows(validation.size, f"'validation_fraction'={fraction}")
     sides = data.rows(train), data.rows(validation)
@@ -175,6 +177,6 @@ def hold_out(
 def check_validation_rows(n_rows: int, source: str) -> None:
     if n_rows < MIN_VALIDATION_ROWS:
         raise ValueError(
-            f"{source} must give at least {MIN_VALIDATION_ROWS} validation rows; got "
-            f"{n_rows}; the validation set is too small to score."
+            f"{source} must give at least {MIN_VALIDATION_ROWS} validation rows, to be scored; "
+            f"got {n_rows}; give more rows."
         )

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._data.table_columns import is_categorical, is_missing
+
 # prefixes of dtype names in pandas, polars and Arrow, in lower case
 DATES = ("date", "time", "duration", "period", "interval")
-CATEGORIES = ("categor", "enum", "dictionary")
+TEXT = ("object", "str", "utf8", "<u", "|s", "large_string")
 OF_DATES = "turn dates into numbers, for example days since the first"
 OF_OTHERS = (
     "encode text and categories, for example by a OneHotEncoder in a ColumnTransformer, or "
-    "give them to the wide & deep estimators in columns of a categorical dtype"
+    "use a tabular estimator, which takes them as they are, or a wide & deep one, which takes "
+    "columns of a categorical dtype"
 )
 MAX_NAMED = 5
 
@@ -38,28 +41,27 @@ def named_columns(X: Any) -> Iterator[None]:
 def _suspects(X: Any) -> Iterator[tuple[str, str, int]]:
     """(name, kind, position) of each column that, by its dtype, may hold no numbers."""
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        columns = [
-            (repr(name), str(dtype)) for name, dtype in zip(X.columns, X.dtypes, strict=True)
-        ]
+        columns = [(repr(name), each) for name, each in zip(X.columns, X.dtypes, strict=True)]
     elif isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUSMm":
-        columns = [(f"column {i}", str(X.dtype)) for i in range(X.shape[1])]
+        columns = [(f"column {i}", X.dtype) for i in range(X.shape[1])]
     else:
         return
     for i, (name, dtype) in enumerate(columns):
-        dtype = dtype.lower()
-        if dtype.startswith(DATES):
+        dtype_name = str(dtype).lower()
+        if dtype_name.startswith(DATES):
             yield name, "dates", i
-        elif dtype.startswith(CATEGORIES):
+        elif is_categorical(dtype):
             yield name, "categories", i
-        elif dtype.startswith(("object", "str", "utf8", "<u", "|s", "large_string")):
+        elif dtype_name.startswith(TEXT):
             yield name, "text", i
 
 
 def _is_text(X: Any, i: int) -> bool:
     """Whether a column holds text that does not spell numbers."""
     column = X.iloc[:, i] if hasattr(X, "iloc") else X[:, i]
+    values = np.asarray(column, dtype=object)
     try:
-        np.asarray(column, dtype=object).astype(float)
+        values[[not is_missing(value) for value in values]].astype(float)
     except ValueError:
         return True
     except TypeError:  # neither text nor numbers; scikit-learn's error names the value

@@ -6,6 +6,7 @@ category k, otherwise 0.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import pairwise
@@ -15,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from skmlp._data.sparse_rows import is_full
+from skmlp._data.table_columns import is_categorical
 from skmlp._sklearn import column_indices
 
 TERM = np.int32
@@ -27,45 +29,74 @@ Categories = dict[str, list]  # column name -> its categories in fit, sorted
 def chosen(parameter: str, selection: Any, X: Any) -> np.ndarray:
     """Positions of the columns that a selection picks; None picks all.
 
-    Raises ValueError for columns that X does not have, and for a selector that picks none.
+    Raises ValueError for columns that X does not have or that are picked twice, and for a
+    selector that picks none.
     """
     if selection is None:
         return np.arange(X.shape[1])
+    positions = _positions(parameter, selection, X)
+    if callable(selection) and not len(positions):
+        raise ValueError(
+            f"'{parameter}' must pick at least one column; the selector {selection!r} picks "
+            "none; give it another rule, or the columns themselves."
+        )
+    _check_distinct(parameter, "column", selection, positions, _names(X))
+    return positions
+
+
+def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
+    """Column positions of each pair; None means no pairs.
+
+    Raises ValueError for pairs that are none of columns of X or that are picked twice.
+    """
+    positions = []
+    for pair in [] if pairs is None else pairs:
+        if isinstance(pair, str) or np.shape(pair) != (2,):
+            raise ValueError(
+                f"'{parameter}' must hold pairs of columns of X; got {pair!r} among them; "
+                "write each as (name, name)."
+            )
+        positions.append(_positions(parameter, list(pair), X))
+    _check_distinct(parameter, "pair", pairs, positions, _names(X))
+    return positions
+
+
+def _positions(parameter: str, selection: Any, X: Any) -> np.ndarray:
     try:
         key = selection(X) if callable(selection) else selection
         positions = column_indices(X, list(key) if isinstance(key, tuple) else key)
     except (ValueError, IndexError, TypeError, NotImplementedError) as error:
         raise ValueError(
             f"'{parameter}' must pick columns of X, which has {X.shape[1]}; got "
-            f"{selection!r} ({error})"
+            f"{selection!r} ({error}); give names or positions from 0 to {X.shape[1] - 1}."
         ) from error
-    if callable(selection) and not len(positions):
-        raise ValueError(
-            f"'{parameter}' must pick at least one column; the selector {selection!r} picks "
-            "none; give it another rule, or the columns themselves."
-        )
     return np.asarray(positions, dtype=int) % X.shape[1]
 
 
-def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
-    """Column positions of each pair; None means no pairs."""
-    positions = []
-    for pair in [] if pairs is None else pairs:
-        if isinstance(pair, str) or np.shape(pair) != (2,):
-            raise ValueError(
-                f"'{parameter}' must hold pairs of columns of X; got {pair!r} among them."
-            )
-        positions.append(chosen(parameter, list(pair), X))
-    return positions
+def _names(X: Any) -> Sequence:
+    return list(X.columns) if hasattr(X, "columns") else range(X.shape[1])
+
+
+def _check_distinct(
+    parameter: str, noun: str, selection: Any, picked: Iterable[np.ndarray], names: Sequence
+) -> None:
+    """Refuse equal picks, which the sparse form of inputs cannot tell apart."""
+    counts = Counter(tuple(np.atleast_1d(positions).tolist()) for positions in picked)
+    repeated = [[names[i] for i in pick] for pick, count in counts.items() if count > 1]
+    if repeated:
+        shown = [repr(tuple(one) if len(one) > 1 else one[0]) for one in repeated]
+        raise ValueError(
+            f"'{parameter}' must pick each {noun} once; got {selection!r}, which repeats "
+            f"{', '.join(shown)}; drop the repeats."
+        )
 
 
 def categories_of(X: Any) -> Categories:
     """Categories of a frame's categorical columns; empty where X is not a frame."""
     if not hasattr(X, "columns"):
         return {}
-    categorical = ("category", "Categorical", "Enum")  # pandas's name and polars's two
     dtypes = zip(X.columns, X.dtypes, strict=True)
-    names = [name for name, dtype in dtypes if str(dtype).startswith(categorical)]
+    names = [name for name, dtype in dtypes if is_categorical(dtype)]
     for name in names:
         if not isinstance(name, str):
             raise ValueError(
@@ -77,7 +108,7 @@ def categories_of(X: Any) -> Categories:
                 "'X' must give each column of categories a name of its own; got "
                 f"{list(X.columns).count(name)} columns {name!r}; rename them."
             )
-    return {name: in_order(_seen(X[name])) for name in names}
+    return {name: sorted_distinct(_seen(X[name])) for name in names}
 
 
 def with_codes(X: Any, categories: Categories) -> Any:
@@ -122,7 +153,7 @@ def _own_categories(column: Any) -> list:
     return np.asarray(column.cat.categories, dtype=object).tolist()
 
 
-def in_order(values: Iterable) -> list:
+def sorted_distinct(values: Iterable) -> list:
     """Distinct values, sorted; values that cannot be compared, by type name, then as text."""
     distinct = list(dict.fromkeys(values))
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +18,7 @@ MAX_BYTES_OF_DENSE = 2**28  # float32
 MAX_ENTRIES = 2**31 - 1  # the engine counts them by int32
 
 
-def in_order(rows: Any) -> sparse.csr_array:
+def canonical(rows: Any) -> sparse.csr_array:
     """CSR without duplicates, without zeros and in order, so that equal rows have equal arrays.
 
     It may share the arrays of `rows`, which are left as they are.
@@ -33,13 +33,13 @@ def in_order(rows: Any) -> sparse.csr_array:
 
 
 def dense_if_full(rows: Any) -> np.ndarray | sparse.csr_array:
-    """Dense or CSR rows in the form in which they are trained on faster."""
+    """The rows, made dense where training on dense rows is faster."""
     makes_dense = sparse.issparse(rows) and is_full(rows.nnz, rows.shape)
     return rows.toarray() if makes_dense else rows
 
 
 def is_full(n_entries: int, shape: tuple[int, int]) -> bool:
-    """Whether rows are trained on dense, of so many entries that are not zero."""
+    """Whether rows with this many non-zero entries are made dense for training."""
     n_numbers = shape[0] * shape[1]
     return n_entries >= MAX_DENSITY * n_numbers and 4 * n_numbers <= MAX_BYTES_OF_DENSE
 
@@ -55,18 +55,25 @@ class Joined:
         return *self.parts[0].shape[:-1], sum(part.shape[-1] for part in self.parts)
 
     def __getitem__(self, key: Any) -> Any:
-        """Some rows; or a part or some of its columns, as `[..., start:end]`."""
-        if not isinstance(key, tuple):
-            return Joined([part[key] for part in self.parts])
-        start, end = key[1].start, key[1].stop
-        ends = list(accumulate(part.shape[-1] for part in self.parts))
-        part, last = next(
-            (part, last) for part, last in zip(self.parts, ends, strict=True) if end <= last
-        )
-        first = last - part.shape[-1]
-        assert start >= first
-        is_whole = (start, end) == (first, last)
-        return part if is_whole else part[..., start - first : end - first]
+        """Some rows by an index, or columns by `[..., start:end]`, as of an array or tensor."""
+        if isinstance(key, tuple):
+            assert key[0] is ...
+            return self.columns(key[1].start, key[1].stop)
+        return self.rows(key)
+
+    def rows(self, index: Any) -> Joined:
+        return Joined([part[index] for part in self.parts])
+
+    def columns(self, start: int, end: int) -> Any:
+        """Columns of a single part, in the form of that part."""
+        first = 0
+        for part in self.parts:
+            last = first + part.shape[-1]
+            if first <= start and end <= last:
+                is_whole = (start, end) == (first, last)
+                return part if is_whole else part[..., start - first : end - first]
+            first = last
+        raise AssertionError(f"columns {start} to {end} are not of one part")
 
     def __matmul__(self, kernel: Any) -> Any:
         """The product with a kernel, (..., columns, units)."""
@@ -93,11 +100,11 @@ def is_sparse(rows: Any) -> bool:
 def side_by_side(wide: Any, deep: Any) -> Matrix:
     """Columns to train on, each side dense or sparse."""
     if sparse.issparse(wide):
-        wide = in_order(wide)
+        wide = canonical(wide)
     if not deep.shape[1]:
         return wide
     if sparse.issparse(deep):
-        return in_order(sparse.hstack([wide, deep], format="csr"))
+        return canonical(sparse.hstack([wide, deep], format="csr"))
     return Joined([wide, deep]) if sparse.issparse(wide) else np.hstack([wide, deep])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
 
-from skmlp._data.sparse_rows import Matrix, dense_if_full, in_order, side_by_side
+from skmlp._data.sparse_rows import Matrix, canonical, dense_if_full, side_by_side
 from skmlp._data.table_inputs import FURTHEST, squashed
 from skmlp._data.tables import TableEncoder
 
@@ -22,10 +22,10 @@ class SparseEncoder:
     """How sparse columns become the inputs of a network, learned in fit.
 
     A column that is mostly zero is divided by the median size of its other values, and clipped
-    smoothly as numbers of a table are. Its own median, at which those are centred, is zero, and
-    a missing value counts as zero. The spread of the values among themselves would tell nothing
-    of their distance from zero, and one large value as the divisor would make all others small.
-    A column without values has no input. Fuller columns are treated as in a table.
+    smoothly as numbers of a table are. It is not centred, since its median is zero; a missing
+    value counts as zero. The spread of the values among themselves would tell nothing of their
+    distance from zero, and one large value as the divisor would make all others small. A column
+    without values has no input. Fuller columns are treated as in a table.
     """
 
     columns: np.ndarray  # (n_sparse,) positions of the columns that are mostly zero
@@ -103,7 +103,7 @@ def not_exported(encoder: SparseEncoder) -> str:
 
 
 def _checked(X: Any) -> sparse.csr_array:
-    X = in_order(X)
+    X = canonical(X)
     assert_all_finite(X.data, allow_nan=True, input_name="X")  # sums of duplicates
     return X
 
@@ -133,8 +133,11 @@ def _medians_of_sizes(X: Any, weight: np.ndarray) -> np.ndarray:
     n_entries = np.bincount(X.indices, minlength=X.shape[1])
     ends = np.cumsum(n_entries)
     total_before = np.append(0, total)
-    low, high = total_before[ends - n_entries], total_before[ends]
-    place = np.minimum(np.searchsorted(total, (low + high) / 2), np.maximum(ends - 1, 0))
+    starts = ends - n_entries
+    low, high = total_before[starts], total_before[ends]
+    # tiny weights may leave the sum as it is; the median is of the own column all the same
+    place = np.searchsorted(total, (low + high) / 2)
+    place = np.clip(place, starts, np.maximum(ends - 1, 0))
     medians = np.zeros(X.shape[1])
     has_entries = n_entries > 0
     medians[has_entries] = sizes[order][place[has_entries]]

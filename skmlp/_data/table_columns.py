@@ -59,12 +59,13 @@ class Column:
     @property
     def is_categorical(self) -> bool:
         """Whether the dtype is one of categories."""
-        categorical = ("category", "dictionary", "Categorical", "Enum")  # pandas, Arrow, polars
-        return str(self.values.dtype).startswith(categorical)
+        return is_categorical(self.values.dtype)
 
     @cached_property
     def kind(self) -> str:
-        """Sort of the values: categories if all are missing and the dtype does not say."""
+        """The kind of the values; text or categories if all are missing and the dtype does
+        not say.
+        """
         return self._kind_of_dtype or _kind_of_values(self.distinct[0])
 
     @property
@@ -150,6 +151,11 @@ class Column:
         return np.array([*naive, "NaT"], dtype=dtype)[positions]
 
 
+def is_categorical(dtype: Any) -> bool:
+    """Whether a dtype is one of categories in pandas, Arrow (a dictionary) or polars."""
+    return str(dtype).startswith(("category", "dictionary", "Categorical", "Enum"))
+
+
 def columns_of(X: Any) -> Iterator[Column]:
     """Columns of a frame or of a 2-D array, by position, since names may repeat."""
     if hasattr(X, "iloc"):  # pandas
@@ -165,11 +171,13 @@ def columns_of(X: Any) -> Iterator[Column]:
 
 def frame_of(X: Any) -> Any:
     """A table of Arrow as a frame of pandas, anything else as it is."""
+    if hasattr(X, "iloc"):  # pandas, whose columns are attributes too
+        return X
     if hasattr(X, "collect"):
         raise ValueError(
             f"'X' must be a table in memory; got a {type(X).__name__}; pass X.collect()."
         )
-    if hasattr(X, "to_pandas") and not hasattr(X, "iloc") and not hasattr(X, "to_series"):
+    if hasattr(X, "to_pandas") and not hasattr(X, "to_series"):
         return X.to_pandas()
     return X
 

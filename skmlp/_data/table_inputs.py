@@ -6,17 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmlp._data.columns import in_order
+from skmlp._data.columns import sorted_distinct
+from skmlp._data.distributions import (
+    FEW_VALUES,
+    amounts_of,
+    in_single_precision,
+    is_mostly_one,
+    quantiles,
+    repetitions,
+    weights_of_values,
+)
 from skmlp._data.table_columns import BOOLEANS, DATES, DURATIONS, NUMBERS, Column
 
 # A column of more categories becomes a column of codes: at 40, an indicator each takes 160
 # bytes a row and most are zero; a code takes 4, and a row of an embedding says as much.
-MAX_ONE_HOT = 40
+MAX_ONE_HOT = FEW_VALUES
 # Text is free text from this mean number of words, if most rows differ. Codes and names have
 # fewer (the passengers of the Titanic 4, with their titles), sentences more.
 MIN_WORDS = 6
-# Rows, on average, of each value of a number whose values get a vector each, as categories do
-MIN_ROWS_OF_AMOUNT = 16
 CLIP = 3  # scaled numbers lie between -3 and 3
 FURTHEST = 1e9  # scaled numbers before that; squares of others might overflow
 QUARTILES = np.array([0.25, 0.5, 0.75])
@@ -107,8 +114,9 @@ class NumberInputs:
         has_indicator = bool(missing.any() and not missing.all())
         if column.kind != NUMBERS:
             return cls(column.kind, scales, has_indicator, False, ())
-        marks_others = _is_mostly_one(parts[first], weight)
-        return cls(column.kind, scales, has_indicator, marks_others, amounts_of(parts[first]))
+        amounts = amounts_of(parts[first], repetitions(weight))
+        _, weights = weights_of_values(parts[first], weight)
+        return cls(column.kind, scales, has_indicator, is_mostly_one(weights), amounts)
 
     def write(
         self, column: Column, numeric: np.ndarray, indicators: np.ndarray, codes: np.ndarray
@@ -121,7 +129,7 @@ class NumberInputs:
             indicators[:, 0] = np.isnan(parts[next(iter(self.scales))])
         if not (self.marks_others or self.n_codes):
             return
-        values = _single(parts["value"])
+        values = in_single_precision(parts["value"])
         if self.marks_others:
             is_other = (values != self.median) & ~np.isnan(values)
             indicators[:, int(self.has_indicator)] = is_other
@@ -133,7 +141,7 @@ class NumberInputs:
     @property
     def median(self) -> float:
         """The median in single precision, in which rows of either precision have it."""
-        return float(_single(np.array(2 * self.scales["value"].half_median)))
+        return float(in_single_precision(np.array(2 * self.scales["value"].half_median)))
 
     def _parts_as_in_fit(self, column: Column) -> dict[str, np.ndarray]:
         if column.kind == self.kind or (column.kind, self.kind) == (BOOLEANS, NUMBERS):
@@ -175,7 +183,7 @@ class CategoryInputs:
     @classmethod
     def learn(cls, column: Column) -> CategoryInputs:
         found, positions = column.distinct
-        return cls(tuple(in_order(found)), bool((positions < 0).any()))
+        return cls(tuple(sorted_distinct(found)), bool((positions < 0).any()))
 
     def write(
         self, column: Column, numeric: np.ndarray, indicators: np.ndarray, codes: np.ndarray
@@ -236,72 +244,6 @@ def _parts(column: Column) -> dict[str, np.ndarray]:
     return {"value": column.seconds() if column.kind == DURATIONS else column.numbers()}
 
 
-def quantiles(values: np.ndarray, weight: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The least values that have at least these shares of the weight at or below them.
-
-    Unlike interpolated ones, they are the same for a row of weight 2 and for the row twice.
-    """
-    order = np.argsort(values, kind="stable")
-    total = np.cumsum(weight[order])
-    index = np.searchsorted(total, shares * total[-1])
-    return values[order][np.minimum(index, len(values) - 1)]
-
-
-def bin_edges(values: np.ndarray, weight: np.ndarray, n_bins: int) -> np.ndarray:
-    """Edges of bins of about equal weight, (n_bins + 1,).
-
-    A value that weighs more than a bin counts as one bin. So a column that is mostly 0 is
-    resolved where it is not.
-    """
-    distinct, index = np.unique(values, return_inverse=True)
-    weights = np.bincount(index, weight)
-    # With the k heaviest values in bins of their own, each other bin weighs limits[k].
-    heaviest = np.sort(weights)[::-1][:n_bins]
-    without = weights.sum() - np.cumsum([0, *heaviest[:-1]])
-    limits = without / (n_bins - np.arange(len(heaviest)))
-    fits = np.flatnonzero(heaviest <= limits)
-    weights = np.minimum(weights, limits[fits[0]]) if fits.size else np.ones_like(weights)
-    return quantiles(distinct, weights, np.linspace(0, 1, n_bins + 1))
-
-
-def amounts_of(values: np.ndarray) -> tuple[float, ...]:
-    """The values of a column of amounts, ascending, in single precision; none of others.
-
-    Such a column is mostly one value, often 0, and its others repeat at irregular distances, as
-    sums of money do that rules or prices fix. Neighbours then have little in common (on adult,
-    vectors for the capital gains and losses raise accuracy from 0.875 to 0.879). Counts, grey
-    levels and measurements are at regular distances. With vectors for them a network learns its
-    rows by heart (wine quality, R² from 0.50 to 0.44). Few values have bins of their own.
-    """
-    distinct, n_rows = np.unique(_single(_present(values)), return_counts=True)
-    n_others = n_rows.sum() - n_rows.max(initial=0)
-    is_mostly_one = 2 * n_others < n_rows.sum()
-    repeats = n_others >= MIN_ROWS_OF_AMOUNT * (len(distinct) - 1)
-    if not is_mostly_one or not repeats or len(distinct) <= MAX_ONE_HOT:
-        return ()
-    with np.errstate(over="ignore", invalid="ignore"):
-        decile, median = np.quantile(np.diff(distinct), [0.1, 0.5])
-    return tuple(distinct.tolist()) if median > 2 * decile else ()
-
-
-def _single(values: np.ndarray) -> np.ndarray:
-    """Values in float32, so that numbers of either precision are the same amounts."""
-    with np.errstate(over="ignore", under="ignore"):
-        return values.astype(np.float32)
-
-
-def _is_mostly_one(values: np.ndarray, weight: np.ndarray) -> bool:
-    """Whether one value has more than half of the weight, and the others have no bins each."""
-    is_present = ~np.isnan(values)
-    distinct, index = np.unique(values[is_present], return_inverse=True)
-    weights = np.bincount(index, weight[is_present])
-    return len(distinct) > MAX_ONE_HOT and bool(2 * weights.max() > weights.sum())
-
-
 def _varies(values: np.ndarray) -> bool:
-    present = _present(values)
+    present = values[~np.isnan(values)]
     return bool(present.size and np.ptp(present) > 0)
-
-
-def _present(values: np.ndarray) -> np.ndarray:
-    return values[~np.isnan(values)]

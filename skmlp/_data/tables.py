@@ -24,7 +24,7 @@ class TableEncoder:
 
     columns: tuple[NumberInputs | CategoryInputs, ...]
 
-    n_sparse = 0  # as of a `SparseEncoder`
+    n_sparse = 0  # the interface of SparseEncoder
 
     @classmethod
     def learn(

@@ -238,6 +238,17 @@ class LearningRateDisplay:
         -------
         display : LearningRateDisplay
             The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If the estimator trains no such network, or a number is out of its range.
+
+        Warns
+        -----
+        UserWarning
+            If the loss, smoothed, does not fall and then climb by more than its noise, so that
+            the range should be moved.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         return cls(**find_learning_rate(estimator, X, y, **range_of_rates)).plot(ax=ax)

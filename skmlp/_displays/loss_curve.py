@@ -97,7 +97,9 @@ class LossCurveDisplay:
         Raises
         ------
         ValueError
-            If an estimator has no such measure.
+            If an estimator is none of skmlp's or has no such measure, or there is none.
+        NotFittedError
+            If an estimator is not fitted.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         return cls(histories=_histories(estimator, metric), metric=metric).plot(ax=ax)

@@ -86,6 +86,14 @@ class WeightHistogramDisplay:
         display : WeightHistogramDisplay
             The drawn display.
 
+        Raises
+        ------
+        ValueError
+            If the estimator is none of skmlp's, is pruned or has no such weights, or if there
+            are not as many axes as layers.
+        NotFittedError
+            Before `fit`.
+
         Notes
         -----
         Initial weights are drawn again from the seed of the fit, and those of reused layers
@@ -94,10 +102,21 @@ class WeightHistogramDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         fitted = trained_estimator(estimator)
+        if getattr(fitted, "_is_pruned", False):
+            raise ValueError(
+                "'estimator' must not be pruned, which leaves out weights that training began "
+                f"with; got a pruned {type(fitted).__name__}; plot a copy made before prune."
+            )
         networks = fitted._members if hasattr(fitted, "_members") else [fitted._state]
         pairs = [_weights_of(network, fitted) for network in networks]
         before, after = ([pair[i] for pair in pairs] for i in (0, 1))
-        return cls(weights=_together(after), initial_weights=_together(before)).plot(axes)
+        weights = _together(after)
+        if not weights:
+            raise ValueError(
+                f"'estimator' must have weights named {', '.join(MATRICES[:-1])} or "
+                f"{MATRICES[-1]} to draw; got none; draw those of model_."
+            )
+        return cls(weights=weights, initial_weights=_together(before)).plot(axes)
 
     def plot(self, axes: Sequence[Axes] | None = None) -> Self:
         """Draw the histograms.
@@ -111,6 +130,11 @@ class WeightHistogramDisplay:
         -------
         display : WeightHistogramDisplay
             This object.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many axes as layers.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         if axes is None:
@@ -118,7 +142,7 @@ class WeightHistogramDisplay:
         if len(axes) != len(self.weights):
             raise ValueError(
                 f"'axes' must be one for each of the {len(self.weights)} layers; got "
-                f"{len(axes)}."
+                f"{len(axes)}; pass as many, or None."
             )
         for ax, (name, values) in zip(axes, self.weights.items(), strict=True):
             initial = self.initial_weights[name]

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_expit, log_softmax
 
+from skmlp._data.distributions import quantiles as weighted_quantiles
 from skmlp._data.encoded import EncodedData
-from skmlp._data.table_inputs import quantiles as weighted_quantiles
 
 # Held-out rows that are all predicted rightly would ask for a temperature of 0.
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.5, 8

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skmlp._data.arrays import side_by_side
+from skmlp._data.arrays import as_columns
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.classifier import NetworkClassifier
 from skmlp._network.activations import numpy_activation
@@ -56,7 +56,7 @@ class SeveralOutputs(NetworkClassifier):
             Share of rows whose labels are all right.
         """
         if self._has_heads():
-            is_right = (self.predict(X) == side_by_side(y)).all(axis=1)
+            is_right = (self.predict(X) == as_columns(y)).all(axis=1)
             return float(np.average(is_right, weights=sample_weight))
         return super().score(X, y, sample_weight)
 
@@ -100,7 +100,7 @@ class SeveralOutputs(NetworkClassifier):
         if not self._has_heads():
             return super()._decode_target(target)
         index = target.astype(int)
-        return side_by_side([of[i] for of, i in zip(self.classes_, index.T, strict=True)])
+        return as_columns([of[i] for of, i in zip(self.classes_, index.T, strict=True)])
 
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
         return None if self._has_heads() else super()._strata(target)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skmlp._data.arrays import encode_features, side_by_side
+from skmlp._data.arrays import as_columns, encode_features
 from skmlp._estimators.base import BaseNetwork
 from skmlp._network.keras_network import KerasSpec
 from skmlp._sklearn import column_indices
@@ -134,7 +134,7 @@ def columns_of_outputs(y: Any, n_rows: int) -> Any:
     """A list of the targets of several outputs as columns; any other y as it is."""
     if not isinstance(y, (list, tuple)) or len(y) == n_rows:
         return y
-    return side_by_side(y) if {np.shape(one)[:1] for one in y} == {(n_rows,)} else y
+    return as_columns(y) if {np.shape(one)[:1] for one in y} == {(n_rows,)} else y
 
 
 def taken(X: Any, columns: Any) -> np.ndarray:

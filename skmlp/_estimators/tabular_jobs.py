@@ -13,10 +13,10 @@ import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from skmlp._checkpoints.checkpoint import digest
+from skmlp._data.distributions import bin_edges
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import Joined, Matrix, dense
 from skmlp._data.sparse_tables import SparseEncoder
-from skmlp._data.table_inputs import bin_edges
 from skmlp._data.tables import TableEncoder
 from skmlp._network.spec import TargetScaling
 from skmlp._network.tabular import N_BINS, TabularSpec
@@ -200,7 +200,7 @@ class TabularJobs(ABC):
         """The standardised inputs, (n_samples, n_numeric)."""
         start, n = self._encoder.n_sparse, self._encoder.n_numeric
         if isinstance(rows, Joined):
-            return rows[..., start : start + n] if n else np.zeros((rows.shape[0], 0))
+            return rows.columns(start, start + n) if n else np.zeros((rows.shape[0], 0))
         return dense(rows[:, start : start + n])
 
     def _spec(self, k: int, n_rows: int) -> TabularSpec:

@@ -21,6 +21,7 @@ from skmlp._data.columns import (
 )
 from skmlp._data.hashed_crosses import bucket_counts, crossed_inputs, wide_values
 from skmlp._data.sparse_rows import Matrix, dense_if_full, side_by_side
+from skmlp._data.table_columns import frame_of
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.mlp import BaseMLP
 from skmlp._network.inference import predictions, raw_outputs
@@ -90,6 +91,7 @@ class BaseWideDeep(BaseMLP):
     ) -> tuple[np.ndarray, np.ndarray]:
         if not (reset or is_validation):
             self._check_resumable()
+        X = frame_of(X)
         categories = categories_of(X) if reset else self.categories_
         rows, y = super()._encode_pairs(
             with_codes(X, categories), y, reset=reset, is_validation=is_validation
@@ -108,7 +110,7 @@ class BaseWideDeep(BaseMLP):
             )
 
     def _encode_features(self, X: Any) -> Matrix:
-        rows = encode_features(self, with_codes(X, self.categories_))
+        rows = encode_features(self, with_codes(frame_of(X), self.categories_))
         return self._network_inputs(dense_if_full(rows))
 
     def _learn_inputs(self, X: Any, rows: Any, categories: Categories, reset: bool) -> None:
