@@ -207,6 +207,32 @@ class TestModel:
         assert regressor.history_["mae"][-1] == pytest.approx(mae, rel=1e-5)
         assert loss < regressor.history_["loss"][0]
 
+    def test_a_layer_inside_with_the_name_of_the_last(self):
+        """The activation of the last layer alone is left to the loss."""
+        inner = keras.Sequential(
+            [keras.Input((10,)), layers.Dense(4, activation="relu", name="out")]
+        )
+        last = layers.Dense(1, activation="sigmoid", name="out")
+        model = keras.Sequential([keras.Input((10,)), inner, last])
+        fitted = KerasRegressor(model, epochs=1, batch_size=64, random_state=0)
+        predicted = fitted.fit(DIABETES, PROGRESS / 4).predict(DIABETES)
+        of_keras = np.asarray(fitted.model_(DIABETES))[:, 0]
+        np.testing.assert_allclose(predicted, of_keras, rtol=1e-5)
+
+    def test_channels_are_flattened_as_by_keras(self):
+        model = keras.Sequential(
+            [
+                keras.Input((2, 5)),
+                layers.Flatten(data_format="channels_first"),
+                layers.Dense(1),
+            ]
+        )
+        X = DIABETES.reshape(-1, 2, 5)
+        fitted = KerasRegressor(model, epochs=1, batch_size=64, random_state=0)
+        predicted = fitted.fit(X, PROGRESS).predict(X)
+        of_keras = np.asarray(fitted.model_(X.astype(np.float32)))[:, 0]
+        np.testing.assert_allclose(predicted, of_keras, rtol=1e-5, atol=1e-6)
+
     def test_an_object_is_never_changed(self):
         given = build(n_neurons=4)
         before = given.get_weights()

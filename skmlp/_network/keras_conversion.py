@@ -213,7 +213,7 @@ def layer_kinds(layer: keras.layers.Layer, is_last: bool) -> Iterator[tuple[str,
         yield name, normalization_kind(KerasLayer(cls, json.dumps(config, sort_keys=True)))
     elif cls == "Concatenate" and layer.axis in (-1, 1):
         yield name, Concatenate()
-    elif cls in ("Flatten", "Reshape", "Identity"):
+    elif cls in ("Flatten", "Reshape", "Identity") and not _moves_channels(layer):
         yield name, Kind()
     elif cls == "Add" and len({tensor.shape for tensor in layer.input}) == 1:
         yield name, Add(len(layer.input))
@@ -226,6 +226,12 @@ def layer_kinds(layer: keras.layers.Layer, is_last: bool) -> Iterator[tuple[str,
         yield name, Standardization()
     else:
         yield name, _activation_layer(cls, config)
+
+
+def _moves_channels(layer: keras.layers.Layer) -> bool:
+    """Whether it is a Flatten layer that takes the first axis of units for the last."""
+    is_first = getattr(layer, "data_format", None) == "channels_first"
+    return is_first and len(layer.input.shape) > 2
 
 
 def _activation_layer(cls: str, config: dict[str, Any]) -> Kind:
@@ -247,15 +253,22 @@ def _activation_layer(cls: str, config: dict[str, Any]) -> Kind:
     raise UnknownLayerError
 
 
+def _without_activation(text: ModelText, name: str) -> ModelText:
+    """The model without the activation of its layer of this name; models inside may have it."""
+    linear = json.loads(text.text)
+    for layer in linear["config"].get("layers", ()):
+        if layer["config"].get("name") == name:
+            layer["config"]["activation"] = "linear"
+    return replace(text, text=json.dumps(linear, sort_keys=True))
+
+
 def _whole(
     model: keras.Model, text: ModelText, entries: tuple[Entry, ...], takes_off: bool
 ) -> Layer:
     """The network as one layer."""
     last = _output_layer(model)
     if takes_off and last is not None:
-        linear = json.loads(text.text)
-        _set_linear(linear, last.name)
-        text = replace(text, text=json.dumps(linear, sort_keys=True))
+        text = _without_activation(text, last.name)
     layers = list(layers_in(model))
     sizes = [
         prod(size or 1 for size in tensor.shape[1:])
@@ -275,15 +288,3 @@ def _whole(
 def _suits_xla(layer: keras.layers.Layer) -> bool:
     is_known = is_of_keras(type(layer)) and IN_XLA.fullmatch(type(layer).__name__)
     return bool(is_known) and layer.activity_regularizer is None
-
-
-def _set_linear(config: Any, name: str) -> None:
-    """Take the activation off the layer of this name."""
-    if isinstance(config, list):
-        for one in config:
-            _set_linear(one, name)
-    elif isinstance(config, dict):
-        if config.get("name") == name and "activation" in config:
-            config["activation"] = "linear"
-        for one in config.values():
-            _set_linear(one, name)
