@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skmlp.model_selection
-from skmlp import KerasClassifier, KerasRegressor
+from skmlp import KerasClassifier, KerasRegressor, to_keras
 from skmlp._engine.store import STORE
 from skmlp._network.keras_network import WHOLE
 
@@ -57,6 +57,29 @@ def build_classifier(meta, compile_kwargs, n_neurons=8):
     model = keras.Model(inputs, layers.Dense(n_outputs, activation=activation)(hidden))
     model.compile(**compile_kwargs)
     return model
+
+
+class OwnSequential(keras.Sequential):
+    """A model whose configuration does not list its layers."""
+
+    def __init__(self, units=1):
+        super().__init__(
+            [
+                keras.Input((10,)),
+                layers.Reshape((2, 5)),
+                layers.Conv1D(3, 1),
+                layers.Flatten(),
+                layers.Dense(units, activation="sigmoid"),
+            ]
+        )
+        self.units = units
+
+    def get_config(self):
+        return {"units": self.units}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(config["units"])
 
 
 class Unable(keras.Model):
@@ -218,6 +241,25 @@ class TestModel:
         predicted = fitted.fit(DIABETES, PROGRESS / 4).predict(DIABETES)
         of_keras = np.asarray(fitted.model_(DIABETES))[:, 0]
         np.testing.assert_allclose(predicted, of_keras, rtol=1e-5)
+
+    def test_a_last_activation_that_cannot_be_taken_off(self):
+        fitted = KerasRegressor(OwnSequential(), epochs=1, batch_size=64, random_state=0)
+        predicted = fitted.fit(DIABETES, PROGRESS / 4).predict(DIABETES)
+        of_keras = np.asarray(fitted.model_(DIABETES))[:, 0]
+        np.testing.assert_allclose(predicted, of_keras, rtol=1e-5)
+
+    @pytest.mark.filterwarnings("ignore:.*does not represent logits:UserWarning")
+    def test_a_last_activation_that_the_loss_applies_too(self):
+        """Like Keras, which warns, it is applied once."""
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        fitted = KerasClassifier(model, loss=loss, epochs=2, batch_size=64, random_state=0)
+        predicted = fitted.fit(IRIS, SPECIES).predict_proba(IRIS)
+        np.testing.assert_allclose(predicted, fitted.model_(IRIS), rtol=1e-5)
+        np.testing.assert_allclose(predicted, to_keras(fitted)(IRIS), rtol=1e-5)
+        of_keras = np.log(predicted)[np.arange(len(IRIS)), SPECIES].mean()
+        evaluated = fitted.model_.evaluate(IRIS, SPECIES, verbose=0)
+        assert evaluated == pytest.approx(-of_keras, rel=1e-5)
 
     def test_channels_are_flattened_as_by_keras(self):
         model = keras.Sequential(

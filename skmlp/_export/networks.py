@@ -23,7 +23,6 @@ from skmlp._export.columns import Block, Column, Tensor, numbers, ops
 from skmlp._export.tables import encoded_table, wide_and_deep_inputs
 from skmlp._keras.tensorflow import keras
 from skmlp._network.autoencoder import AutoencoderSpec
-from skmlp._network.keras_conversion import output_activation
 from skmlp._network.keras_model import build_model, set_weights
 from skmlp._network.keras_network import KerasSpec
 
@@ -82,7 +81,7 @@ def of_keras(estimator: BaseKeras, columns: Sequence[Column], step: str) -> Outp
             for entry in spec.entries
         ]
         network = network_of(estimator._state)
-        made = _of_keras_network(estimator, network, called(network, inputs))
+        made = _of_keras_network(estimator, called(network, inputs))
         return without_missing(rows, made)
 
     return output
@@ -115,10 +114,10 @@ def takes_own_inputs(estimator: Any) -> bool:
 def own_inputs_and_outputs(estimator: BaseKeras) -> tuple[Any, Any]:
     """Inputs as the user's network has them, and predictions."""
     network = network_of(estimator._state)
-    return network.inputs, _of_keras_network(estimator, network, network.outputs)
+    return network.inputs, _of_keras_network(estimator, network.outputs)
 
 
-def _of_keras_network(estimator: BaseKeras, network: keras.Model, made: Any) -> Any:
+def _of_keras_network(estimator: BaseKeras, made: Any) -> Any:
     """Predictions from what a user's network returns, which may be raw outputs."""
     spec = estimator._state.spec
     assert isinstance(spec, KerasSpec)
@@ -131,8 +130,8 @@ def _of_keras_network(estimator: BaseKeras, network: keras.Model, made: Any) -> 
     if spec.target_scaling:
         layer = spec.target_scaling.layer().keras_layer(dtype="float32")
         return as_predictions(estimator, layer(output))
-    if spec.output_activation != output_activation(network):
-        output = _activated(output, spec.output_activation)
+    if spec.link:
+        output = _activated(output, spec.link)
     return as_predictions(estimator, output)
 
 

@@ -75,11 +75,17 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
                 "float64; leave out its dtype."
             )
     entries = _entries(model)
-    activation = None if link else output_activation(model)
+    activation = output_activation(model)
+    if link == activation:
+        link = None  # as in Keras, which applies it once
+    elif link:
+        activation = None
     try:
         parts = tuple(_parts(model, entries, activation is not None))
     except UnknownLayerError:
-        parts = (_whole(model, text, entries, activation is not None),)
+        raw = _without_activation(text, model) if activation else None
+        activation = activation if raw else None
+        parts = (_whole(model, raw or text, entries),)
     dense = [part.kind.n_units for part in parts if isinstance(part.kind, Dense)]
     return KerasSpec(
         model=text,
@@ -88,6 +94,7 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
         hidden_units=tuple(dense[:-1]),
         n_outputs=sum(output_widths(model)),
         output_activation=link or activation or "linear",
+        link=link,
         heads=_heads(model),
     )
 
@@ -253,22 +260,18 @@ def _activation_layer(cls: str, config: dict[str, Any]) -> Kind:
     raise UnknownLayerError
 
 
-def _without_activation(text: ModelText, name: str) -> ModelText:
-    """The model without the activation of its layer of this name; models inside may have it."""
-    linear = json.loads(text.text)
-    for layer in linear["config"].get("layers", ()):
-        if layer["config"].get("name") == name:
+def _without_activation(text: ModelText, model: keras.Model) -> ModelText | None:
+    """The model with raw outputs; None if its configuration does not list its layers."""
+    linear, last = json.loads(text.text), _output_layer(model)
+    for layer in linear["config"].get("layers", ()):  # models inside may have equal names
+        if last is not None and layer["config"].get("name") == last.name:
             layer["config"]["activation"] = "linear"
-    return replace(text, text=json.dumps(linear, sort_keys=True))
+            return replace(text, text=json.dumps(linear, sort_keys=True))
+    return None
 
 
-def _whole(
-    model: keras.Model, text: ModelText, entries: tuple[Entry, ...], takes_off: bool
-) -> Layer:
-    """The network as one layer."""
-    last = _output_layer(model)
-    if takes_off and last is not None:
-        text = _without_activation(text, last.name)
+def _whole(model: keras.Model, text: ModelText, entries: tuple[Entry, ...]) -> Layer:
+    """The network as one layer, which the text describes."""
     layers = list(layers_in(model))
     sizes = [
         prod(size or 1 for size in tensor.shape[1:])

@@ -70,6 +70,7 @@ class KerasSpec(NetworkSpec):
     n_outputs: int
     output_activation: str
     target_scaling: TargetScaling | None = None
+    link: str | None = None  # activation of the loss, which predictions need beside the model
     heads: tuple[Head, ...] = ()  # the outputs, if there are several
     n_reused: int = 0
     n_frozen: int = 0
@@ -130,7 +131,9 @@ class KerasSpec(NetworkSpec):
             else part
             for part in self.parts
         )
-        return replace(self, model=None, parts=parts, target_scaling=None, n_reused=0)
+        return replace(
+            self, model=None, parts=parts, target_scaling=None, link=None, n_reused=0
+        )
 
 
 @dataclass(frozen=True)
