@@ -299,10 +299,13 @@ def test_hidden_units_as_features():
 
 TARGETS = {
     "standard": StandardScaler(),
+    "not centred": StandardScaler(with_mean=False),
+    "not scaled": StandardScaler(with_std=False),
     "robust": RobustScaler(),
     "range": make_pipeline(MinMaxScaler(), MaxAbsScaler()),
     "function": FunctionTransformer(np.log1p, np.expm1),
     "root": FunctionTransformer(np.square, np.sqrt),
+    "size": FunctionTransformer(np.negative, np.abs, check_inverse=False),
 }
 
 
@@ -329,6 +332,13 @@ def test_transformers_of_targets_that_are_not_known():
         ValueError, match=r"'transformer' of .* must be one of .*; got Quantile"
     ):
         outputs(model, X)
+    model.set_params(
+        transformer=FunctionTransformer(
+            np.log, np.exp, inv_kw_args={"dtype": "float32"}, check_inverse=False
+        )
+    )
+    with pytest.raises(ValueError, match=r"'inv_kw_args', .*; got <ufunc 'exp'> with .*float"):
+        outputs(model.fit(X, 9 + np.abs(Y)), X)
 
 
 # Wide and deep
