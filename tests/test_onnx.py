@@ -43,6 +43,7 @@ from skmlp import (
     WideDeepRegressor,
 )
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._export import invertible
 from skmlp._network.activation_kinds import known_names, output_names
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
@@ -317,6 +318,12 @@ def test_transformed_targets(name):
     y = 10 + np.abs(X[:, :2].astype(float))
     assert_same(model.fit(X, y), X)
     assert_same(model.fit(X, y[:, 0]), X)
+
+
+def test_functions_are_those_that_count_as_known():
+    from skmlp.onnx import _targets  # there only with skl2onnx
+
+    assert set(_targets.FUNCTIONS) == set(invertible.FUNCTIONS)
 
 
 def test_transformed_target_of_a_network():

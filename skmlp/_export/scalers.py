@@ -28,6 +28,7 @@ NORMS: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda x: ops.max(ops.abs(x), axis=1, keepdims=True),
 }
 SMALLEST = 1e-6  # deviation; below 1e-7, keras.layers.Normalization takes 1e-7
+LARGEST = 1e18  # whose square, which Normalization holds, fits float32
 
 
 def scaled(scaler: Any, columns: Sequence[Column], step: str) -> list[Column]:
@@ -48,7 +49,8 @@ def scaled(scaler: Any, columns: Sequence[Column], step: str) -> list[Column]:
 
 def standardised(x: Tensor, center: Any, scale: Any) -> Tensor:
     """(x - center) / scale, where None has no effect."""
-    if center is not None and scale is not None and np.min(scale) > SMALLEST:
+    is_usual = scale is not None and np.min(scale) > SMALLEST and np.max(scale) < LARGEST
+    if center is not None and is_usual:
         variance = np.square(scale).tolist()
         return keras.layers.Normalization(mean=np.array(center).tolist(), variance=variance)(x)
     if center is not None:
