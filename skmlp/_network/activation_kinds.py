@@ -99,6 +99,7 @@ class RandomReLU(LeakyReLU):
 class PReLU(Kind):
     """A rectifier with a learned slope for each unit (He et al. 2015)."""
 
+    returns_input: ClassVar[bool] = False
     is_unitwise: ClassVar[bool] = True
 
     def shapes(self, width: int) -> list[Shape]:

@@ -103,6 +103,7 @@ class Transposed(Kind):
     """The product with the transposed kernel of a `TiedDense`, whose arrays it uses."""
 
     n_units: int
+    returns_input: ClassVar[bool] = False
 
     def units(self, width: int) -> int:
         return self.n_units

@@ -133,6 +133,7 @@ class BuiltKerasLayer(KerasLayer):
 class Normalization(KerasLayer):
     """Units normalised to mean 0 and variance 1, then scaled and shifted by learned numbers."""
 
+    returns_input: ClassVar[bool] = False
     is_random: ClassVar[bool] = False
     in_stacks: ClassVar[bool] = True
     n_moments: ClassVar[int] = 0  # arrays that are not trained

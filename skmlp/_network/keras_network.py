@@ -146,6 +146,7 @@ class KerasNetwork(Kind):
     widest: int  # numbers of a row's largest layer
     not_for_xla: tuple[str, ...]  # classes of layers
     draws_unseeded: bool = False  # whether a layer draws random numbers that no seed decides
+    returns_input: ClassVar[bool] = False
     is_random: ClassVar[bool] = True  # perhaps
     in_stacks: ClassVar[bool] = False
 

@@ -61,6 +61,8 @@ class Kind:
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
     takes_sparse: ClassVar[bool] = False  # inputs, to return dense outputs
     keeps_sparse: ClassVar[bool] = False  # returns sparse outputs of sparse inputs
+    # Whether the output in NumPy may have the input's memory, or overwrite it.
+    returns_input: ClassVar[bool] = True
     # Whether an output unit depends on one input unit alone, or on all by a kernel.
     is_unitwise: ClassVar[bool] = False
 
@@ -135,6 +137,7 @@ class Dense(Kind):
 
     n_units: int
     use_bias: bool = True
+    returns_input: ClassVar[bool] = False
     takes_sparse: ClassVar[bool] = True
     is_unitwise: ClassVar[bool] = True
 
@@ -175,6 +178,7 @@ class Dense(Kind):
 class Concatenate(Kind):
     """Inputs side by side."""
 
+    returns_input: ClassVar[bool] = False
     keeps_sparse: ClassVar[bool] = True
     is_unitwise: ClassVar[bool] = True
 
@@ -200,6 +204,7 @@ class Add(Kind):
     """The sum of inputs of equal widths."""
 
     n_inputs: int
+    returns_input: ClassVar[bool] = False
 
     def units(self, width: int) -> int:
         return width // self.n_inputs
@@ -217,6 +222,8 @@ class Standardization(Kind):
 
     The third array counts rows in Keras, and has no effect.
     """
+
+    returns_input: ClassVar[bool] = False
 
     def shapes(self, width: int) -> list[Shape]:
         return [(width,), (width,), ()]
@@ -283,6 +290,7 @@ class Rescaling(Kind):
 
     scale: tuple[float, ...]
     mean: tuple[float, ...]
+    returns_input: ClassVar[bool] = False
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras

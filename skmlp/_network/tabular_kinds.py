@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Drawn(Kind):
     """The base class of kinds that know all of their arrays and draw their first values."""
+
+    returns_input: ClassVar[bool] = False
 
     def shapes(self, width: int) -> list[Shape]:
         return [array.initial.shape for array in self.arrays(width)]
