@@ -15,7 +15,8 @@ from skmlp._network.activations import (
     leaky_relu,
     numpy_activation,
 )
-from skmlp._network.kinds import Batch, Kind, Shape, Trained
+from skmlp._network.kinds import Kind
+from skmlp._network.layer_values import Batch, Shape, Trained
 
 if TYPE_CHECKING:
     import keras
@@ -92,7 +93,7 @@ class RandomReLU(LeakyReLU):
         from skmlp._network.noise import random_leaks
 
         leaks = random_leaks(*RRELU_RANGE)
-        return leaks(inputs[0], None, batch.bits(inputs[0])), ()
+        return Trained(leaks(inputs[0], None, batch.bits(inputs[0])))
 
 
 @dataclass(frozen=True)

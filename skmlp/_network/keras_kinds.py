@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from skmlp._network.kinds import Array, Batch, Kind, Shape, Trained
+from skmlp._network.kinds import Kind
+from skmlp._network.layer_values import Array, Batch, Shape, Trained
 
 if TYPE_CHECKING:
     import keras
@@ -117,7 +118,7 @@ class BuiltKerasLayer(KerasLayer):
         output, scope = self._run(arrays, inputs, training=True)
         self.seeds.assign(self.seeds.after(scope))
         untrained = [variable for variable in self.layer.weights if not variable.trainable]
-        return output, [scope.get_current_value(variable) for variable in untrained]
+        return Trained(output, [scope.get_current_value(variable) for variable in untrained])
 
     def _run(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
@@ -218,7 +219,7 @@ class BatchNormalization(Normalization):
             (momentum * old + (1 - momentum) * new)[..., 0, :]
             for old, new in zip(moving, (mean, variance), strict=True)
         ]
-        return self._normalized(x, mean, variance, gamma, beta), moved
+        return Trained(self._normalized(x, mean, variance, gamma, beta), moved)
 
 
 @dataclass(frozen=True)

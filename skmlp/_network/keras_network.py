@@ -16,17 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from skmlp._network.keras_kinds import SeedStates
-from skmlp._network.kinds import (
-    Add,
-    Array,
-    Batch,
-    Concatenate,
-    Dense,
-    Dropout,
-    Kind,
-    Shape,
-    Trained,
-)
+from skmlp._network.kinds import Add, Concatenate, Dense, Dropout, Kind
+from skmlp._network.layer_values import Array, Batch, Shape, Trained
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling, with_arrows
 
@@ -220,7 +211,7 @@ class BuiltKerasNetwork(KerasNetwork):
         self._seeds.assign(self._seeds.after(scope))
         states = [v for v in self.network.weights if not v.trainable]
         new = [tf.cast(scope.get_current_value(state), tf.float32) for state in states]
-        return outputs, new, sum(scope.losses, tf.zeros(()))
+        return Trained(outputs, new, sum(scope.losses, tf.zeros(())))
 
     def differs_when_repeated(self) -> bool:
         """Whether the outputs of the same rows differ in training from the same seeds."""

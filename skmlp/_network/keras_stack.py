@@ -39,7 +39,8 @@ def keras_stack(model: keras.Model) -> LayerStack:
         except UnknownLayerError:
             raise NotAStackError from None
         arrays = tuple(float32(variable.value.numpy()) for variable in layer.weights)
-        for kind, of_kind in zip(kinds, [arrays, ()], strict=False):
+        for i, kind in enumerate(kinds):
+            of_kind = () if i else arrays  # an activation follows
             is_next = isinstance(kind, Dense) and _has_dense(blocks[-1])
             blocks += [[]] if is_next else []
             blocks[-1].append((kind, of_kind))

@@ -11,45 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from skmlp._data.sparse_rows import Joined, is_sparse
+from skmlp._network.layer_values import Array, Batch, Shape, Trained
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
 SMALLEST_DEVIATION = 1e-7  # Keras's `epsilon()`
-Shape = tuple[int, ...]
 Weights = tuple[tuple[np.ndarray, ...], ...]  # the arrays of each layer, in Keras's order
-
-
-class Array(NamedTuple):
-    """An array of a layer before training."""
-
-    initial: np.ndarray
-    is_trained: bool = True
-    is_penalised: bool = False  # by l1 and l2
-    constraint: Callable | None = None  # Keras's, applied after each step
-    regularizer: Callable | None = None  # Keras's, beside l1 and l2; not in stacks
-    rate_factor: float = 1.0  # multiplies the learning rate
-    decays: bool = True  # whether weight decay applies
-    name: str = "weight"  # as Keras's layer has it
-
-
-class Batch(NamedTuple):
-    """The rows of a step, as a layer in training sees them."""
-
-    weight: tf.Tensor  # (..., rows)
-    share: tf.Tensor  # (..., rows), weight over the number of rows: a row's part in the loss
-    bits: Callable[[tf.Tensor], tf.Tensor]  # random uint32 in the shape of the layer's input
-    rate: tf.Tensor | None  # (..., 1, 1), of a kind that has one
-
-
-# output, new values of the arrays that are not trained, and a loss of the layer's own, if any
-Trained = tuple[Any, Sequence[Any]] | tuple[Any, Sequence[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -128,7 +102,7 @@ class Kind:
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
     ) -> Trained:
         """The output in training."""
-        return self.tensor(arrays, *inputs), ()
+        return Trained(self.tensor(arrays, *inputs))
 
 
 @dataclass(frozen=True)
@@ -262,7 +236,7 @@ class Dropout(Kind):
     ) -> Trained:
         from skmlp._network.noise import dropped_out, noisy
 
-        return noisy(inputs[0], batch.rate, batch.bits, dropped_out), ()
+        return Trained(noisy(inputs[0], batch.rate, batch.bits, dropped_out))
 
 
 @dataclass(frozen=True)
@@ -281,7 +255,7 @@ class AlphaDropout(Dropout):
     ) -> Trained:
         from skmlp._network.noise import alpha_dropped_out
 
-        return alpha_dropped_out(inputs[0], batch.rate, batch.bits(inputs[0])), ()
+        return Trained(alpha_dropped_out(inputs[0], batch.rate, batch.bits(inputs[0])))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from skmlp._network.activations import MISH_LIMIT, SELU_ALPHA, SELU_SCALE, numpy_activation
-from skmlp._network.kinds import Array, Dense, Kind, Shape
+from skmlp._network.kinds import Dense, Kind
+from skmlp._network.layer_values import Array, Shape
 
 if TYPE_CHECKING:
     import keras
