@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 
+from skmlp._keras.text import is_of_keras
 from skmlp._network.activations import (
     ACTIVATIONS,
     LEAKY_SLOPE,
@@ -160,8 +161,7 @@ def canonical(activation: str | Callable) -> str | Callable:
     that it pickles without Keras.
     """
     if not isinstance(activation, str):
-        module = getattr(activation, "__module__", None) or ""
         name = getattr(activation, "__name__", "")
         is_ours = name in ACTIVATIONS and name not in ACTIVATION_LAYERS
-        return name if module.startswith("keras.") and is_ours else activation
+        return name if is_of_keras(activation) and is_ours else activation
     return SYNONYMS.get(activation, activation)
