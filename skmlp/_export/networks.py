@@ -23,7 +23,7 @@ from skmlp._export.columns import Block, Column, Tensor, numbers, ops
 from skmlp._export.tables import encoded_table, wide_and_deep_inputs
 from skmlp._keras.tensorflow import keras
 from skmlp._network.autoencoder import AutoencoderSpec
-from skmlp._network.keras_model import build_model, set_weights
+from skmlp._network.keras_model import model_with_weights
 from skmlp._network.keras_network import KerasSpec
 
 Outputs = Callable[[], Any]
@@ -31,9 +31,7 @@ Outputs = Callable[[], Any]
 
 def network_of(fitted: FittedNetwork) -> keras.Model:
     """The Keras model of a network, with its weights."""
-    model = build_model(fitted.spec)
-    set_weights(model, fitted.spec, fitted.weights)
-    return model
+    return model_with_weights(fitted.spec, fitted.weights)
 
 
 def called(network: keras.Model, inputs: list[Tensor]) -> Any:
@@ -127,9 +125,6 @@ def _of_keras_network(estimator: BaseKeras, made: Any) -> Any:
         return as_predictions(estimator, [_activated(one, of.activation) for one, of in heads])
     (output,) = outputs
     output = ops.reshape(output, (-1, spec.n_outputs))
-    if spec.target_scaling:
-        layer = spec.target_scaling.layer().keras_layer(dtype="float32")
-        return as_predictions(estimator, layer(output))
     if spec.link:
         output = _activated(output, spec.link)
     return as_predictions(estimator, output)
