@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,12 @@ from skmlp._network.layer_values import Array, Batch, Shape, Trained
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+
+
+@lru_cache(maxsize=128)
+def _parsed(config: str) -> dict[str, Any]:
+    """Kept here, not in the kind, so that a prediction leaves a fitted estimator as it was."""
+    return json.loads(config)
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class KerasLayer(Kind):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return json.loads(self.config)
+        return _parsed(self.config)
 
     def shapes(self, width: int) -> list[Shape] | None:
         return None
@@ -40,7 +47,7 @@ class KerasLayer(Kind):
         from skmlp._keras.text import made_safely
 
         cls: Any = self.kind
-        config = {**self.settings, **name_and_dtype}
+        config = {**json.loads(self.config), **name_and_dtype}  # Keras may change it
         if not isinstance(cls, str):
             return cls.from_config(config)
         # The text may come from somebody else's file.
