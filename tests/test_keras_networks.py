@@ -625,10 +625,13 @@ class TestBadInput:
                 lambda: linear("sparse_categorical_crossentropy"),
                 "'loss' must fit the network's single output; got a categorical loss",
             ),
-            (lambda: linear(["mse", "mae"]), "'model' must be compiled with one loss for"),
+            (
+                lambda: linear(["mse", "mae"]),
+                "'model' must be compiled with one loss for .*; pass a single loss",
+            ),
             (
                 lambda: two_heads({"first": "mse"}),
-                "must be compiled with a value of 'loss' for each output, first, second; got 1",
+                "'loss' for each output, first, second; got 1: .*; give a list in this order",
             ),
         ],
     )

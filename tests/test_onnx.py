@@ -478,9 +478,7 @@ def test_keras_layers_that_are_not_known(monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     rows = X.reshape(-1, 2, 2, 1)
     model = KerasRegressor(convolutions, **FAST).fit(rows, Y)
-    message = (
-        r"KerasRegressor .* got the layer 'pixels' of the class Conv2D .*; install tf2onnx"
-    )
+    message = r"'model' .* KerasRegressor; got the layer 'pixels' .* Conv2D .*; install tf2onnx"
     with pytest.raises(ValueError, match=message):
         outputs(model, rows)
 
@@ -513,11 +511,9 @@ def test_refusals():
     ):
         outputs(model, X)
     model = drawn(MLPRegressor((8,)))
-    with pytest.raises(ValueError, match=r"'target_opset' must be at least 13, .*; got 12"):
+    with pytest.raises(ValueError, match=r"'target_opset' must be at least 13, .* 12; raise"):
         skl2onnx.to_onnx(model, X[:1], target_opset=12)
-    with pytest.raises(
-        ValueError, match=r"'X' must have 4 columns, as in the fit; got 3|got 3"
-    ):
+    with pytest.raises(ValueError, match=r"'X' must have 4 columns, .*; got 3 .*; declare one"):
         outputs(model, X[:, :3])
     with pytest.raises(
         ValueError, match=r"'X' must hold numbers; got text in the input 'place'"

@@ -90,7 +90,10 @@ def hidden(estimator: Any, columns: Sequence[Column], step: str) -> list[Column]
     make, fitted = numbers(columns, step), estimator._state
     spec = fitted.spec
     if not spec.hidden_units:
-        raise ValueError(f"'estimator' must have a hidden layer to transform rows; got {step}.")
+        raise ValueError(
+            f"'estimator' must have a hidden layer to transform rows; got {step} without one; "
+            "set hidden_layer_sizes, or drop the step."
+        )
     name = spec.code if isinstance(spec, AutoencoderSpec) else spec.hidden_outputs[-1]
 
     def output() -> Tensor:

@@ -219,5 +219,6 @@ def clipping(**limits: float | None) -> tuple[str | None, float]:
     given = {name: limit for name, limit in limits.items() if limit is not None}
     if len(given) > 1:
         names = " and ".join(f"'{name}'" for name in given)
-        raise ValueError(f"{names} must not be set together; got both; drop all but one.")
+        values = ", ".join(f"{name}={limit}" for name, limit in given.items())
+        raise ValueError(f"{names} must not be set together; got {values}; drop all but one.")
     return next(iter(given.items()), (None, 0.0))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # during training. Here, as in PyTorch, the slope itself is uniform over the same range.
 RRELU_RANGE = (1 / 8, 1 / 3)
 
-# A user's own function may belong to them too.
+# Functions of all units of a row; a user's own function counts as one, since it may be.
 OVER_UNITS = ("log_softmax", "softmax", "sparsemax")
 
 

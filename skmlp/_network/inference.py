@@ -22,9 +22,9 @@ from skmlp._network.spec import Layer, NetworkSpec, needed_layers
 CHUNK_VALUES = 300_000
 MIN_CHUNK_ROWS = 256
 MAX_DENSE_VALUES = 2**24  # of sparse rows
-# OpenBLAS shares products of more than so many rows times weights among threads that wait for
-# each other. For fewer rows than these in all that gains little, and takes ten times as long
-# where other threads compute too, as in a search.
+# OpenBLAS splits a product of more rows times weights than this among threads that wait for
+# each other. Below `FEW_ROWS` rows the gain is small, and while other threads compute, as in a
+# search, the product takes ten times as long.
 PRODUCT_FOR_ONE_THREAD = 500_000
 FEW_ROWS = 2**16
 FEWEST_CHUNK_ROWS = 64
@@ -150,7 +150,7 @@ def _values_of_row(spec: NetworkSpec) -> dict[str, int]:
 def _steps(spec: NetworkSpec, name: str, given: str) -> list[tuple[Layer, list[str]]]:
     """The layers that the named one depends on after `given`, itself included, in order.
 
-    Beside each are those of its sources that no later one has.
+    Beside each: those of its sources that no later layer uses.
     """
     steps: list[tuple[Layer, list[str]]] = []
     used: set[str] = set()

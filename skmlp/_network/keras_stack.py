@@ -95,5 +95,5 @@ def loaded_model(path: str | PathLike) -> keras.Model:
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"'pretrained' must name a file that model.save wrote as .keras; got {name!r}, "
-            f"which cannot be read ({error})."
+            f"which cannot be read ({error}); check the path, or save the model anew."
         ) from error
