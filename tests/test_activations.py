@@ -6,7 +6,7 @@ import pytest
 
 from skmlp import MLPRegressor
 from skmlp._network.activation_kinds import canonical
-from skmlp._network.activations import ACTIVATIONS, SYNONYMS, numpy_activation
+from skmlp._network.activations import ACTIVATIONS, SYNONYMS, leaky_relu, numpy_activation
 
 Z = np.linspace(-12, 12, 482).reshape(-1, 2).astype(np.float32)
 # Keras cannot use these by name in a layer either: `threshold` has arguments without
@@ -31,6 +31,13 @@ def test_values_are_those_of_keras(name, dtype):
     settings = {"negative_slope": 0.01} if name == "leaky_relu" else {}
     expected = keras.ops.convert_to_numpy(keras.activations.get(name)(Z, **settings))
     np.testing.assert_allclose(activated, expected, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("slope", [0.3, 1.0, 2.0])
+def test_slopes_of_leaky_relu_are_those_of_keras(slope):
+    made = leaky_relu(Z.copy(), slope)
+    expected = keras.ops.convert_to_numpy(keras.layers.LeakyReLU(negative_slope=slope)(Z))
+    np.testing.assert_allclose(made, expected, rtol=1e-6)
 
 
 # for two hidden layers, so that one compilation tests two activations

@@ -70,6 +70,7 @@ FOR_ANNOTATIONS = (  # import Keras or TensorFlow under TYPE_CHECKING
     "_network.keras_kinds",
     "_network.keras_network",
     "_network.kinds",
+    "_network.layer_values",
     "_network.model_text",
     "_network.padded",
     "_network.tabular_kinds",

@@ -236,8 +236,7 @@ class TestNoise:
             return random_bits(x, [tf.constant(7), tf.constant(step)])
 
         batch = Batch(None, None, bits, tf.constant([[kind.rate]]))
-        output, _ = kind.in_training((), (self.ROWS,), batch)
-        return output.numpy()
+        return kind.in_training((), (self.ROWS,), batch).output.numpy()
 
     def test_normal_noise(self):
         noise = (self.corrupted(GaussianNoise(0.3)) - self.ROWS.numpy()).ravel()

@@ -140,7 +140,7 @@ def test_bad_parameters(name):
     [
         ({"dropout": (0.1, 0.2)}, "'dropout' must be .* 2 values for 1 hidden"),
         ({"activation": ["relu", "elu"]}, "'activation' must be .* 2 values for 1 hidden"),
-        ({"clipnorm": 1.0, "clipvalue": 1.0}, "must not be set together"),
+        ({"clipnorm": 1.0, "clipvalue": 2.0}, "together; got clipvalue=2.0, clipnorm=1.0; "),
         (
             {"learning_rate_schedule": "cosine", "decay_rate": 0.5},
             "'decay_rate' must be None for learning_rate_schedule='cosine'",

@@ -46,6 +46,7 @@ from skmlp import (
     to_keras,
 )
 from skmlp._data.tables import TableEncoder
+from skmlp._export import invertible, scalers
 
 N_ROWS = 1000
 SMALL = {"hidden_layer_sizes": (8,), "epochs": 1, "batch_size": 32, "random_state": 0}
@@ -307,6 +308,22 @@ class TestEstimators:
         model = to_keras(autoencoder)
         assert_same(predict(model, rows), [autoencoder.reconstruct(rows)])
 
+    def test_inputs_of_similar_names(self):
+        names = ["a_b_2", "a b", "a-b", "kind"]
+        X = pd.DataFrame(np.random.default_rng(0).normal(size=(N_ROWS, 4)), columns=names)
+        X["kind"] = np.where(X["kind"] > 0, "new", "old")
+        encoder = make_column_transformer(
+            (OneHotEncoder(), ["kind"]), remainder=StandardScaler(), sparse_threshold=0
+        )
+        pipeline = make_pipeline(encoder, MLPRegressor(**SMALL)).fit(X, X["a b"])
+        model = to_keras(pipeline)
+        assert list(model.input) == ["a_b_2", "a_b", "a_b_3", "kind"]
+        inputs = {
+            name: X[column].to_numpy(object if column == "kind" else np.float32)[:, None]
+            for name, column in zip(model.input, X, strict=True)
+        }
+        assert_same(call(model, inputs), wanted_of(pipeline, X))
+
 
 def transform_by_keras(step, X):
     """The rows after the steps of a model, without a network."""
@@ -362,6 +379,16 @@ class TestSteps:
             fitted = step.fit(X)
         wanted, made = fitted.transform(X), transform_by_keras(fitted, X)
         np.testing.assert_allclose(made, wanted, rtol=1e-5, atol=1e-5)
+
+    @pytest.mark.parametrize("size", [1e-25, 1e-3, 1e25])
+    def test_of_numbers_of_any_size(self, size):
+        X = size * np.random.default_rng(0).normal(2, 1, size=(99, 2))
+        scaler = StandardScaler().fit(X)
+        made = transform_by_keras(scaler, X)
+        np.testing.assert_allclose(made, scaler.transform(X), rtol=1e-5, atol=1e-5)
+
+    def test_functions_are_those_that_count_as_known(self):
+        assert set(scalers.FUNCTIONS) == set(invertible.FUNCTIONS)
 
     @pytest.mark.parametrize(
         "step",

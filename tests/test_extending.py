@@ -10,8 +10,23 @@ from sklearn.base import clone
 
 from skmlp import MLPRegressor
 from skmlp._engine import clipping
-from skmlp._network.activation_kinds import ACTIVATION_LAYERS
-from skmlp._network.kinds import Array, Kind
+from skmlp._network.activation_kinds import ACTIVATION_LAYERS, Activation, PReLU
+from skmlp._network.autoencoder_kinds import ActivityPenalty, GaussianNoise
+from skmlp._network.inference import raw_outputs
+from skmlp._network.keras_kinds import KerasLayer, normalization_kind
+from skmlp._network.keras_network import Entry, KerasSpec
+from skmlp._network.kinds import (
+    Add,
+    Array,
+    Concatenate,
+    Dense,
+    Kind,
+    Rescaling,
+    Standardization,
+)
+from skmlp._network.padded import RealUnits
+from skmlp._network.spec import Layer
+from skmlp._network.tabular_kinds import ParametricActivation, Scaling
 from skmlp._training import train as training
 from skmlp._training.stacks import SIZES
 from skmlp.model_selection import GridSearchCV
@@ -82,6 +97,57 @@ def test_a_kind_of_layer_is_stacked_and_saved(scaled, tmp_path, capsys):
 def by_sign(gradients, limit):
     """Replaces each number of a gradient by its sign, times the limit."""
     return [clipping.beside(limit, one) * tf.sign(one) for one in gradients]
+
+
+class Unchanged(Kind):
+    """Says nothing of its memory."""
+
+
+@pytest.mark.parametrize(
+    "kind", [Unchanged(), GaussianNoise(0.1), ActivityPenalty(0.1), RealUnits(2)], ids=repr
+)
+def test_a_kind_that_returns_its_input_leaves_it_to_others(kind):
+    """The sum of x and relu(x), where the kind stands before the activation."""
+    parts = (
+        Layer("x", Rescaling((1.0,), (0.0,)), ("X",)),
+        Layer("same", kind, ("x",)),
+        Layer("relu", Activation("relu"), ("same",)),
+        Layer("sum", Add(2), ("x", "relu")),
+    )
+    entries = (Entry("X", (2,), "float32"),)
+    spec = KerasSpec(None, entries, parts, (), n_outputs=2, output_activation="linear")
+    rows = np.float32([[-1, 2], [3, -4]])
+    made = raw_outputs(spec, ((),) * 5, rows, np.float32)
+    np.testing.assert_array_equal(made, rows + np.maximum(rows, 0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_inputs"),
+    [
+        (Dense(2), 1),
+        (Concatenate(), 2),
+        (Add(2), 2),
+        (Rescaling((1.0,), (0.0,)), 1),
+        (Standardization(), 1),
+        (PReLU(), 1),
+        (ParametricActivation("relu"), 1),
+        (ParametricActivation("mish"), 1),
+        (ParametricActivation("selu"), 1),
+        (Scaling(), 1),
+        (normalization_kind(KerasLayer("BatchNormalization", "{}")), 1),
+        (normalization_kind(KerasLayer("LayerNormalization", "{}")), 1),
+    ],
+    ids=repr,
+)
+def test_kinds_that_make_a_new_array(kind, n_inputs):
+    assert not kind.returns_input
+    rows = np.float32([[-1, 2], [3, -4]])
+    kept = [rows.copy() for _ in range(n_inputs)]
+    arrays = [np.float32(array.initial) for array in kind.arrays(2)]
+    made = kind.prepared(arrays)(*kept)
+    made += 1
+    for one in kept:
+        np.testing.assert_array_equal(one, rows)
 
 
 def test_an_option_of_each_network_of_a_stack(monkeypatch):

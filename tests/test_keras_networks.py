@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skmlp.model_selection
-from skmlp import KerasClassifier, KerasRegressor
+from skmlp import KerasClassifier, KerasRegressor, to_keras
 from skmlp._engine.store import STORE
 from skmlp._network.keras_network import WHOLE
 
@@ -70,6 +70,29 @@ class OneLayer(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
+
+
+class OwnSequential(keras.Sequential):
+    """A model whose configuration does not list its layers."""
+
+    def __init__(self, units=1):
+        super().__init__(
+            [
+                keras.Input((10,)),
+                layers.Reshape((2, 5)),
+                layers.Conv1D(3, 1),
+                layers.Flatten(),
+                layers.Dense(units, activation="sigmoid"),
+            ]
+        )
+        self.units = units
+
+    def get_config(self):
+        return {"units": self.units}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(config["units"])
 
 
 class Unable(keras.Model):
@@ -231,6 +254,51 @@ class TestModel:
         )
         assert regressor.history_["mae"][-1] == pytest.approx(mae, rel=1e-5)
         assert loss < regressor.history_["loss"][0]
+
+    def test_a_layer_inside_with_the_name_of_the_last(self):
+        """The activation of the last layer alone is left to the loss."""
+        inner = keras.Sequential(
+            [keras.Input((10,)), layers.Dense(4, activation="relu", name="out")]
+        )
+        last = layers.Dense(1, activation="sigmoid", name="out")
+        model = keras.Sequential([keras.Input((10,)), inner, last])
+        fitted = KerasRegressor(model, epochs=1, batch_size=64, random_state=0)
+        predicted = fitted.fit(DIABETES, PROGRESS / 4).predict(DIABETES)
+        of_keras = np.asarray(fitted.model_(DIABETES))[:, 0]
+        np.testing.assert_allclose(predicted, of_keras, rtol=1e-5)
+
+    def test_a_last_activation_that_cannot_be_taken_off(self):
+        fitted = KerasRegressor(OwnSequential(), epochs=1, batch_size=64, random_state=0)
+        predicted = fitted.fit(DIABETES, PROGRESS / 4).predict(DIABETES)
+        of_keras = np.asarray(fitted.model_(DIABETES))[:, 0]
+        np.testing.assert_allclose(predicted, of_keras, rtol=1e-5)
+
+    @pytest.mark.filterwarnings("ignore:.*does not represent logits:UserWarning")
+    def test_a_last_activation_that_the_loss_applies_too(self):
+        """Like Keras, which warns, it is applied once."""
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax")])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        fitted = KerasClassifier(model, loss=loss, epochs=2, batch_size=64, random_state=0)
+        predicted = fitted.fit(IRIS, SPECIES).predict_proba(IRIS)
+        np.testing.assert_allclose(predicted, fitted.model_(IRIS), rtol=1e-5)
+        np.testing.assert_allclose(predicted, to_keras(fitted)(IRIS), rtol=1e-5)
+        of_keras = np.log(predicted)[np.arange(len(IRIS)), SPECIES].mean()
+        evaluated = fitted.model_.evaluate(IRIS, SPECIES, verbose=0)
+        assert evaluated == pytest.approx(-of_keras, rel=1e-5)
+
+    def test_channels_are_flattened_as_by_keras(self):
+        model = keras.Sequential(
+            [
+                keras.Input((2, 5)),
+                layers.Flatten(data_format="channels_first"),
+                layers.Dense(1),
+            ]
+        )
+        X = DIABETES.reshape(-1, 2, 5)
+        fitted = KerasRegressor(model, epochs=1, batch_size=64, random_state=0)
+        predicted = fitted.fit(X, PROGRESS).predict(X)
+        of_keras = np.asarray(fitted.model_(X.astype(np.float32)))[:, 0]
+        np.testing.assert_allclose(predicted, of_keras, rtol=1e-5, atol=1e-6)
 
     def test_an_object_is_never_changed(self):
         given = build(n_neurons=4)
@@ -593,10 +661,13 @@ class TestBadInput:
                 lambda: linear("sparse_categorical_crossentropy"),
                 "'loss' must fit the network's single output; got a categorical loss",
             ),
-            (lambda: linear(["mse", "mae"]), "'model' must be compiled with one loss for"),
+            (
+                lambda: linear(["mse", "mae"]),
+                "'model' must be compiled with one loss for .*; pass a single loss",
+            ),
             (
                 lambda: two_heads({"first": "mse"}),
-                "must be compiled with a value of 'loss' for each output, first, second; got 1",
+                "'loss' for each output, first, second; got 1: .*; give a list in this order",
             ),
         ],
     )

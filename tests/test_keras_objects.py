@@ -142,6 +142,15 @@ def test_losses_that_are_none_are_refused(loss):
         clone(REGRESSOR).set_params(loss=loss).fit(X, Y)
 
 
+def test_losses_that_fail_are_told_by_name():
+    def unready(y_true, y_pred):
+        raise NotImplementedError("later")
+
+    message = r"'loss' must give one value .*; got <func.*unready.* rows \(later\); test it"
+    with pytest.raises(ValueError, match=message):
+        clone(REGRESSOR).set_params(loss=unready).fit(X, Y)
+
+
 # Short names of metrics
 
 KINDS = {

@@ -249,7 +249,7 @@ DATES = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40), "n": np.ar
         (
             DATES,
             {"day": data_types.StringTensorType},
-            "numbers in column 'day', seconds for the dates; got text",
+            r"numbers in column 'day', for dates seconds since 1970 .*; got text; declare",
         ),
         (
             DATES.astype({"day": "category"}),
@@ -264,12 +264,12 @@ DATES = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40), "n": np.ar
         (
             pd.DataFrame({"c": ["a", "b"] * 20}),
             {"c": data_types.DoubleTensorType},
-            "'X' must hold text in column 'c', as in fit; got an input of float64",
+            "'X' must hold text in column 'c', as in fit; got an input of float64; declare",
         ),
         (
             pd.DataFrame({"c": np.array(["1", 1, 2.5] * 20, object)}),
             {"c": data_types.StringTensorType},
-            "'X' must hold categories that differ as text, .* in column 'c'",
+            "'X' must hold categories that differ as text, .* in column 'c'; rename",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """Kinds of layer of the tabular network, in NumPy, on tensors and in Keras."""
 
+import json
 import math
 from itertools import pairwise
 
@@ -207,6 +208,14 @@ def test_a_saved_model_is_loaded_without_custom_objects(kind, width, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert type(loaded.layers[0]) is getattr(skmlp.layers, type(kind).__name__)
     np.testing.assert_array_equal(loaded(X), model(X))
+
+
+@pytest.mark.parametrize("n_levels", [3, np.int64(3), (3,), np.array([3])])
+def test_numbers_of_levels(n_levels):
+    layer = skmlp.layers.LevelEmbedding(n_levels, 2)
+    assert layer(np.zeros((4, 1))).shape == (4, 2)
+    config = json.loads(json.dumps(layer.get_config()))
+    assert skmlp.layers.LevelEmbedding.from_config(config).n_levels == [3]
 
 
 def test_codes_are_exact_in_half_precision():

@@ -140,11 +140,12 @@ class Network:
             if layer.is_frozen:
                 return layer.kind.tensor(arrays, *inputs)
             trained = layer.kind.in_training(arrays, inputs, batch_of(layer.name))
-            output, new, *own_losses = trained
-            losses.extend(own_losses)
-            indices = [i for i in self._indices[layer.name] if i in moved]
-            moved.update(zip(indices, new, strict=False))
-            return output
+            if trained.loss is not None:
+                losses.append(trained.loss)
+            if trained.states:
+                indices = [i for i in self._indices[layer.name] if i in moved]
+                moved.update(zip(indices, trained.states, strict=True))
+            return trained.output
 
         def batch_of(name: str) -> Batch:
             bits: Callable = _no_bits

@@ -9,7 +9,7 @@ from skmlp._keras.losses import keras_loss, loss_of_output, row_loss
 from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import full_config
-from skmlp._network.keras_model import build_model, set_weights
+from skmlp._network.keras_model import model_with_weights
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import NetworkSpec
@@ -27,10 +27,8 @@ def compiled_model(
     """
     spec = state.spec
     has_penalty = params.l1 or params.l2
-    model = build_model(
-        spec, keras.regularizers.L1L2(params.l1, params.l2) if has_penalty else None
-    )
-    set_weights(model, spec, state.weights)
+    penalty = keras.regularizers.L1L2(params.l1, params.l2) if has_penalty else None
+    model = model_with_weights(spec, state.weights, penalty)
     optimizer = _optimizer(params)
     optimizer.build(model.trainable_variables)  # or Keras warns when a saved model is loaded
     if isinstance(spec, KerasSpec) and spec.heads:
@@ -60,8 +58,7 @@ def fitted_model(
     """A user's model with the fitted weights, compiled as it was, or from the parameters."""
     if compiled is None:
         return compiled_model(state, params, has_class_indices=has_class_indices)
-    model = build_model(state.spec)
-    set_weights(model, state.spec, state.weights)
+    model = model_with_weights(state.spec, state.weights)
     compiled.compile(model)
     return model
 

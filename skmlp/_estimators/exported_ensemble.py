@@ -9,7 +9,7 @@ import numpy as np
 
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.tensorflow import keras
-from skmlp._network.keras_model import build_model, set_weights
+from skmlp._network.keras_model import model_with_weights
 
 ops = keras.ops
 
@@ -63,8 +63,7 @@ def _raw_outputs(members: Sequence[FittedNetwork]) -> tuple[Any, list[Any]]:
 
 def _network(member: FittedNetwork, name: str) -> keras.Model:
     """A network up to its raw outputs."""
-    model = build_model(member.spec)
-    set_weights(model, member.spec, member.weights)
+    model = model_with_weights(member.spec, member.weights)
     (output,) = member.spec.raw_outputs
     return keras.Model(model.inputs, model.get_layer(output).output, name=name)
 

@@ -133,5 +133,8 @@ def input_names(names: Sequence[str]) -> list[str]:
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9_.]", "_", str(name))
         plain = plain if plain[:1].isalnum() else f"x{plain}"
-        found.append(f"{plain}_{len(found)}" if plain in found else plain)
+        candidate, n = plain, len(found)
+        while candidate in found:
+            candidate, n = f"{plain}_{n}", n + 1
+        found.append(candidate)
     return found

@@ -20,13 +20,14 @@ def to_keras(estimator: Any) -> keras.Model:
 
     Parameters
     ----------
-    estimator : estimator of skmlp, Pipeline or TransformedTargetRegressor
+    estimator : estimator of skmlp, Pipeline, TransformedTargetRegressor, or a search over these
         Fitted. The last step of a pipeline is an estimator of skmlp, and the steps before it
         are of these: StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, Normalizer,
         SimpleImputer, OneHotEncoder, OrdinalEncoder, ColumnTransformer, FeatureUnion, Pipeline,
-        "passthrough", and FunctionTransformer without a function or with one of NumPy's `exp`,
-        `expm1`, `log`, `log1p`, `sqrt`, `square` and `abs`. The transformer of a
-        TransformedTargetRegressor is a scaler, or such functions.
+        "passthrough", any feature selector of scikit-learn, a fitted MLP estimator or
+        MLPAutoencoder of skmlp as a transformer, and FunctionTransformer without a function or
+        with one of NumPy's `exp`, `expm1`, `log`, `log1p`, `sqrt`, `square` and `abs`. The
+        transformer of a TransformedTargetRegressor is a scaler, or such functions.
 
     Returns
     -------

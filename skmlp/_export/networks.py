@@ -23,8 +23,7 @@ from skmlp._export.columns import Block, Column, Tensor, numbers, ops
 from skmlp._export.tables import encoded_table, wide_and_deep_inputs
 from skmlp._keras.tensorflow import keras
 from skmlp._network.autoencoder import AutoencoderSpec
-from skmlp._network.keras_conversion import output_activation
-from skmlp._network.keras_model import build_model, set_weights
+from skmlp._network.keras_model import model_with_weights
 from skmlp._network.keras_network import KerasSpec
 
 Outputs = Callable[[], Any]
@@ -32,9 +31,7 @@ Outputs = Callable[[], Any]
 
 def network_of(fitted: FittedNetwork) -> keras.Model:
     """The Keras model of a network, with its weights."""
-    model = build_model(fitted.spec)
-    set_weights(model, fitted.spec, fitted.weights)
-    return model
+    return model_with_weights(fitted.spec, fitted.weights)
 
 
 def called(network: keras.Model, inputs: list[Tensor]) -> Any:
@@ -82,7 +79,7 @@ def of_keras(estimator: BaseKeras, columns: Sequence[Column], step: str) -> Outp
             for entry in spec.entries
         ]
         network = network_of(estimator._state)
-        made = _of_keras_network(estimator, network, called(network, inputs))
+        made = _of_keras_network(estimator, called(network, inputs))
         return without_missing(rows, made)
 
     return output
@@ -93,7 +90,10 @@ def hidden(estimator: Any, columns: Sequence[Column], step: str) -> list[Column]
     make, fitted = numbers(columns, step), estimator._state
     spec = fitted.spec
     if not spec.hidden_units:
-        raise ValueError(f"'estimator' must have a hidden layer to transform rows; got {step}.")
+        raise ValueError(
+            f"'estimator' must have a hidden layer to transform rows; got {step} without one; "
+            "set hidden_layer_sizes, or drop the step."
+        )
     name = spec.code if isinstance(spec, AutoencoderSpec) else spec.hidden_outputs[-1]
 
     def output() -> Tensor:
@@ -115,10 +115,10 @@ def takes_own_inputs(estimator: Any) -> bool:
 def own_inputs_and_outputs(estimator: BaseKeras) -> tuple[Any, Any]:
     """Inputs as the user's network has them, and predictions."""
     network = network_of(estimator._state)
-    return network.inputs, _of_keras_network(estimator, network, network.outputs)
+    return network.inputs, _of_keras_network(estimator, network.outputs)
 
 
-def _of_keras_network(estimator: BaseKeras, network: keras.Model, made: Any) -> Any:
+def _of_keras_network(estimator: BaseKeras, made: Any) -> Any:
     """Predictions from what a user's network returns, which may be raw outputs."""
     spec = estimator._state.spec
     assert isinstance(spec, KerasSpec)
@@ -128,11 +128,8 @@ def _of_keras_network(estimator: BaseKeras, network: keras.Model, made: Any) -> 
         return as_predictions(estimator, [_activated(one, of.activation) for one, of in heads])
     (output,) = outputs
     output = ops.reshape(output, (-1, spec.n_outputs))
-    if spec.target_scaling:
-        layer = spec.target_scaling.layer().keras_layer(dtype="float32")
-        return as_predictions(estimator, layer(output))
-    if spec.output_activation != output_activation(network):
-        output = _activated(output, spec.output_activation)
+    if spec.link:
+        output = _activated(output, spec.link)
     return as_predictions(estimator, output)
 
 

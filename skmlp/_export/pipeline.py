@@ -13,13 +13,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
-    MaxAbsScaler,
-    MinMaxScaler,
     Normalizer,
     OneHotEncoder,
     OrdinalEncoder,
-    RobustScaler,
-    StandardScaler,
 )
 
 from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
@@ -28,11 +24,11 @@ from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._export.categories import one_hot, ordinal
 from skmlp._export.columns import Column, RawBlock
 from skmlp._export.imputers import imputed
+from skmlp._export.invertible import SCALERS, is_invertible
 from skmlp._export.networks import NETWORKS, hidden, own_inputs_and_outputs, takes_own_inputs
-from skmlp._export.scalers import FUNCTIONS, computed, normalized, restored, scaled
+from skmlp._export.scalers import computed, normalized, restored, scaled
 from skmlp._keras.tensorflow import keras
 
-SCALERS = (StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler)
 Outputs = Callable[[], Any]  # makes predictions, a tensor or a list of them
 
 
@@ -74,12 +70,6 @@ def outputs(estimator: Any, columns: Sequence[Column], path: str) -> Outputs:
     if type(estimator) not in NETWORKS:
         raise refused(estimator, path)
     return NETWORKS[type(estimator)](estimator, columns, described(estimator, path))
-
-
-def is_invertible(transformer: Any) -> bool:
-    if type(transformer) is FunctionTransformer:
-        return transformer.inverse_func in FUNCTIONS and not transformer.inv_kw_args
-    return type(transformer) in SCALERS
 
 
 def transformed(step: Any, columns: Sequence[Column], path: str) -> list[Column]:

@@ -6,15 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    Normalizer,
-    RobustScaler,
-)
+from sklearn.preprocessing import FunctionTransformer, Normalizer
 
 from skmlp._export.columns import Block, Column, Tensor, numbers, ops
+from skmlp._export.invertible import linear_terms
 from skmlp._keras.tensorflow import keras
 
 FUNCTIONS: dict[Any, Callable[[Tensor], Tensor]] = {
@@ -33,17 +28,7 @@ NORMS: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda x: ops.max(ops.abs(x), axis=1, keepdims=True),
 }
 SMALLEST = 1e-6  # deviation; below 1e-7, keras.layers.Normalization takes 1e-7
-
-
-def linear_terms(scaler: Any) -> tuple[Any, Any, float]:
-    """Center and scale of each column, None for 0 and for 1, and the term added at last."""
-    if isinstance(scaler, MinMaxScaler):
-        return scaler.data_min_, 1 / scaler.scale_, scaler.feature_range[0]
-    if isinstance(scaler, MaxAbsScaler):
-        return None, scaler.scale_, 0
-    if isinstance(scaler, RobustScaler):
-        return scaler.center_, scaler.scale_, 0
-    return scaler.mean_ if scaler.with_mean else None, scaler.scale_, 0
+LARGEST = 1e18  # whose square, which Normalization holds, fits float32
 
 
 def scaled(scaler: Any, columns: Sequence[Column], step: str) -> list[Column]:
@@ -64,7 +49,8 @@ def scaled(scaler: Any, columns: Sequence[Column], step: str) -> list[Column]:
 
 def standardised(x: Tensor, center: Any, scale: Any) -> Tensor:
     """(x - center) / scale, where None has no effect."""
-    if center is not None and scale is not None and np.min(scale) > SMALLEST:
+    is_usual = scale is not None and np.min(scale) > SMALLEST and np.max(scale) < LARGEST
+    if center is not None and is_usual:
         variance = np.square(scale).tolist()
         return keras.layers.Normalization(mean=np.array(center).tolist(), variance=variance)(x)
     if center is not None:

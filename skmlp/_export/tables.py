@@ -10,7 +10,7 @@ import numpy as np
 from skmlp._data.columns import NUMBER
 from skmlp._data.hashed_crosses import PRIME, hashes_of_column
 from skmlp._data.sparse_tables import SparseEncoder, not_exported
-from skmlp._data.table_columns import BOOLEANS, NUMBERS
+from skmlp._data.table_columns import NUMBERS
 from skmlp._data.table_inputs import CLIP, FURTHEST, CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
 from skmlp._export.categories import looked_up
@@ -52,7 +52,7 @@ def encoded_table(
 
 
 def _scale(inputs: NumberInputs, place: str) -> Scale:
-    if inputs.kind not in (NUMBERS, BOOLEANS):
+    if inputs.kind != NUMBERS:
         raise ValueError(
             "'estimator' must take numbers, texts and booleans; got "
             f"{inputs.kind} in {place}; turn them into numbers before fit."

@@ -66,8 +66,8 @@ class PinballLoss:
 class SumOfLosses:
     """Losses of outputs that lie side by side, each times a weight.
 
-    Targets have a column for each column of the outputs; or one for each output, which for an
-    output of several columns holds the numbers of classes.
+    Targets have a column for each column of the outputs; or one for each output, which holds
+    class indices where the output has several columns.
     """
 
     losses: tuple[RowLoss, ...]
@@ -132,7 +132,7 @@ _fixed_row_loss = lru_cache(_row_loss)  # of names that mean the same in every c
 def loss_of_output(loss: Any, width: int, has_indices: bool = False) -> Any:
     """A loss of one of several outputs, of this width, as `row_loss` takes it.
 
-    For `has_indices`, targets are the numbers of classes.
+    `has_indices`: targets are class indices.
     """
     if not isinstance(loss, str) or loss not in CROSS_ENTROPIES:
         return loss
@@ -150,7 +150,7 @@ def keras_loss(
     has_indices: bool,
     label_smoothing: float = 0.0,
 ) -> Any:
-    """The loss for `keras.Model.compile`; `has_indices`: y holds the numbers of classes."""
+    """The loss for `keras.Model.compile`; `has_indices`: y holds class indices."""
     is_named = isinstance(loss, str) and loss in CROSS_ENTROPIES
     if has_indices and is_named and not label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy()
@@ -168,8 +168,9 @@ def check_row_loss(loss: RowLoss, n_outputs: int, n_targets: int | None) -> None
         loss.on_raw(y, tf.zeros((2, n_outputs)))
     except Exception as error:
         raise ValueError(
-            "'loss' must give one value for each row of (y_true, y_pred); it failed on two "
-            f"rows with: {error}"
+            "'loss' must give one value for each row of (y_true, y_pred); got "
+            f"{loss.on_predictions!r}, which failed on two rows ({error}); test it on two rows "
+            "of zeros."
         ) from error
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from skmlp._keras.tensorflow import keras
-from skmlp._keras.text import full_config
+from skmlp._keras.text import bare_name, full_config, is_of_keras
 
 # Classes that need no argument but do not work here: metrics that ignore targets or warn about
 # weights, an initializer not for kernels, an optimizer whose state does not start at zero.
@@ -27,7 +27,7 @@ def find_class(
     """
     known = _known_classes(module, base)
     try:
-        return known[_bare(name)]
+        return known[bare_name(name)]
     except KeyError:
         names = sorted({_readable(cls) for cls in known.values()})
         raise ValueError(
@@ -39,17 +39,13 @@ def find_class(
 def _known_classes(module: ModuleType, base: type) -> dict[str, type]:
     """Classes that can be made from a name alone, by bare name."""
     return {
-        _bare(name): cls
+        bare_name(name): cls
         for name, cls in inspect.getmembers(module, inspect.isclass)
         if issubclass(cls, base)
         and cls is not base
         and cls.__name__ not in NOT_BY_NAME
         and _needs_no_argument(cls)
     }
-
-
-def _bare(name: str) -> str:
-    return name.lower().replace("_", "")
 
 
 def _readable(cls: type) -> str:
@@ -68,7 +64,7 @@ def config_key(keras_object: Any) -> Hashable:
     an object, like a function, equals only itself.
     """
     cls = type(keras_object)
-    if cls.__module__.startswith("keras.") and hasattr(keras_object, "get_config"):
+    if is_of_keras(cls) and hasattr(keras_object, "get_config"):
         return cls, frozen_config(full_config(keras_object))
     return keras_object
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from skmlp._keras.objects import find_class, frozen_config
 from skmlp._keras.tensorflow import keras
+from skmlp._keras.text import is_of_keras
 
 DEFAULT_LEARNING_RATE = 1e-3
 # Keras's optimizers that update each number by its own gradient alone
@@ -50,7 +51,7 @@ class OptimizerRecipe:
     @property
     def is_elementwise(self) -> bool:
         """Whether a step of a number depends on its own gradient alone."""
-        is_known = self.cls.__module__.startswith("keras.") and self.cls.__name__ in ELEMENTWISE
+        is_known = is_of_keras(self.cls) and self.cls.__name__ in ELEMENTWISE
         return is_known and not any(self.config.get(name) for name in MORE_THAN_A_STEP)
 
     @property
@@ -139,7 +140,7 @@ def _recipe(
     is_constant = not isinstance(rate, dict)
     constants = {k: v for k, v in config.items() if k != "learning_rate" or not is_constant}
     # The configuration of a user's class may be incomplete.
-    says_all = isinstance(optimizer, str) or cls.__module__.startswith("keras.")
+    says_all = isinstance(optimizer, str) or is_of_keras(cls)
     name = f"{cls.__module__}.{cls.__qualname__} {frozen_config(constants)}"
     key = name if says_all else (name, optimizer)
     return OptimizerRecipe(key, name, float(rate) if is_constant else None, cls, config)
@@ -218,5 +219,6 @@ def clipping(**limits: float | None) -> tuple[str | None, float]:
     given = {name: limit for name, limit in limits.items() if limit is not None}
     if len(given) > 1:
         names = " and ".join(f"'{name}'" for name in given)
-        raise ValueError(f"{names} must not be set together; got both; drop all but one.")
+        values = ", ".join(f"{name}={limit}" for name, limit in given.items())
+        raise ValueError(f"{names} must not be set together; got {values}; drop all but one.")
     return next(iter(given.items()), (None, 0.0))

@@ -163,7 +163,7 @@ def _shown(value: Any) -> Any:
 
 def is_of_keras(thing: Any) -> bool:
     """Whether a class or function is defined in Keras."""
-    return str(thing.__module__).split(".")[0] == "keras"
+    return str(getattr(thing, "__module__", None)).split(".")[0] == "keras"
 
 
 def _strange(serialized: Any) -> list[tuple[Any, str]]:
@@ -245,11 +245,12 @@ def _class_of(module: str, name: str) -> type | None:
 def _means(text: str, default: Any) -> bool:
     """Whether a text shows the default value, which may be an object's name."""
     if isinstance(default, str) and not text.startswith("'"):
-        return _letters(text.removesuffix("()")) == _letters(default)
+        return bare_name(text.removesuffix("()")) == bare_name(default)
     return text == _text(default)
 
 
-def _letters(name: str) -> str:
+def bare_name(name: str) -> str:
+    """A name without case and underscores, by which Keras finds it."""
     return name.lower().replace("_", "")
 
 

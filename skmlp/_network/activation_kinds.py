@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 
+from skmlp._keras.text import is_of_keras
 from skmlp._network.activations import (
     ACTIVATIONS,
     LEAKY_SLOPE,
@@ -15,7 +16,8 @@ from skmlp._network.activations import (
     leaky_relu,
     numpy_activation,
 )
-from skmlp._network.kinds import Batch, Kind, Shape, Trained
+from skmlp._network.kinds import Kind
+from skmlp._network.layer_values import Batch, Shape, Trained
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 # during training. Here, as in PyTorch, the slope itself is uniform over the same range.
 RRELU_RANGE = (1 / 8, 1 / 3)
 
-# A user's own function may belong to them too.
+# Functions of all units of a row; a user's own function counts as one, since it may be.
 OVER_UNITS = ("log_softmax", "softmax", "sparsemax")
 
 
@@ -92,13 +94,14 @@ class RandomReLU(LeakyReLU):
         from skmlp._network.noise import random_leaks
 
         leaks = random_leaks(*RRELU_RANGE)
-        return leaks(inputs[0], None, batch.bits(inputs[0])), ()
+        return Trained(leaks(inputs[0], None, batch.bits(inputs[0])))
 
 
 @dataclass(frozen=True)
 class PReLU(Kind):
     """A rectifier with a learned slope for each unit (He et al. 2015)."""
 
+    returns_input: ClassVar[bool] = False
     is_unitwise: ClassVar[bool] = True
 
     def shapes(self, width: int) -> list[Shape]:
@@ -158,8 +161,7 @@ def canonical(activation: str | Callable) -> str | Callable:
     that it pickles without Keras.
     """
     if not isinstance(activation, str):
-        module = getattr(activation, "__module__", None) or ""
         name = getattr(activation, "__name__", "")
         is_ours = name in ACTIVATIONS and name not in ACTIVATION_LAYERS
-        return name if module.startswith("keras.") and is_ours else activation
+        return name if is_of_keras(activation) and is_ours else activation
     return SYNONYMS.get(activation, activation)

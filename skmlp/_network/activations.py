@@ -38,7 +38,8 @@ def relu6(z: np.ndarray) -> np.ndarray:
 
 
 def leaky_relu(z: np.ndarray, slope: float = LEAKY_SLOPE) -> np.ndarray:
-    return np.maximum(z, slope * z, out=z)
+    chosen = np.maximum if slope <= 1 else np.minimum
+    return chosen(z, slope * z, out=z)
 
 
 def elu(z: np.ndarray) -> np.ndarray:

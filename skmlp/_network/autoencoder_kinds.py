@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from skmlp._network.kinds import Array, Batch, Dense, Dropout, Kind, Shape, Trained
+from skmlp._network.kinds import Dense, Dropout, Kind
+from skmlp._network.layer_values import Array, Batch, Shape, Trained
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +34,7 @@ class GaussianNoise(Kind):
     ) -> Trained:
         from skmlp._network.noise import normal
 
-        return inputs[0] + batch.rate * normal(batch.bits(inputs[0])), ()
+        return Trained(inputs[0] + batch.rate * normal(batch.bits(inputs[0])))
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class MaskingNoise(Dropout):
     ) -> Trained:
         from skmlp._network.noise import masked, noisy
 
-        return noisy(inputs[0], batch.rate, batch.bits, masked), ()
+        return Trained(noisy(inputs[0], batch.rate, batch.bits, masked))
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class ActivityPenalty(Kind):
         assert batch.rate is not None
         of_rows = tf.reduce_sum(tf.abs(inputs[0]), axis=-1)
         total = tf.reduce_sum(of_rows * batch.share, axis=-1)
-        return inputs[0], (), batch.rate[..., 0, 0] * total
+        return Trained(inputs[0], loss=batch.rate[..., 0, 0] * total)
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Transposed(Kind):
     """The product with the transposed kernel of a `TiedDense`, whose arrays it uses."""
 
     n_units: int
+    returns_input: ClassVar[bool] = False
 
     def units(self, width: int) -> int:
         return self.n_units

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skmlp._network.kinds import Array, Batch, Trained
+from skmlp._network.layer_values import Array, Batch, Trained
 from skmlp._network.tabular_kinds import Drawn
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class PiecewiseLinearEmbedding(Drawn):
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
     ) -> Trained:
-        return self.tensor(arrays, *inputs), arrays[2:]
+        return Trained(self.tensor(arrays, *inputs), arrays[2:])
 
 
 @dataclass(frozen=True)

@@ -14,26 +14,22 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from skmlp._data.sparse_rows import Matrix, dense, is_sparse
-from skmlp._network.activation_kinds import Activation, LeakyReLU
 from skmlp._network.activations import numpy_activation
-from skmlp._network.kinds import Dropout, Kind, Weights
+from skmlp._network.kinds import Weights
 from skmlp._network.spec import Layer, NetworkSpec, needed_layers
 
 # Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.
 CHUNK_VALUES = 300_000
 MIN_CHUNK_ROWS = 256
 MAX_DENSE_VALUES = 2**24  # of sparse rows
-# OpenBLAS shares products of more than so many rows times weights among threads that wait for
-# each other. For fewer rows than these in all that gains little, and takes ten times as long
-# where other threads compute too, as in a search.
+# OpenBLAS splits a product of more rows times weights than this among threads that wait for
+# each other. Below `FEW_ROWS` rows the gain is small, and while other threads compute, as in a
+# search, the product takes ten times as long.
 PRODUCT_FOR_ONE_THREAD = 500_000
 FEW_ROWS = 2**16
 FEWEST_CHUNK_ROWS = 64
 # Up to this many weights, and for one chunk of rows, double precision costs next to nothing.
 SMALL_NETWORK = 100_000
-# Kinds whose output may have the memory of their input, as that of a plain `Kind` does.
-IN_PLACE = (Activation, Dropout, LeakyReLU)
-
 
 Arrays = tuple[np.ndarray, ...]
 
@@ -154,7 +150,7 @@ def _values_of_row(spec: NetworkSpec) -> dict[str, int]:
 def _steps(spec: NetworkSpec, name: str, given: str) -> list[tuple[Layer, list[str]]]:
     """The layers that the named one depends on after `given`, itself included, in order.
 
-    Beside each are those of its sources that no later one has.
+    Beside each: those of its sources that no later layer uses.
     """
     steps: list[tuple[Layer, list[str]]] = []
     used: set[str] = set()
@@ -172,7 +168,6 @@ def _prepared(
     if dtype != np.float32:
         arrays = tuple(array.astype(dtype) for array in arrays)
     run = layer.kind.prepared(arrays)
-    is_in_place = isinstance(layer.kind, IN_PLACE) or type(layer.kind) is Kind
-    if is_in_place and not unneeded.issuperset(layer.sources):
-        return lambda x: run(x.copy())
+    if layer.kind.returns_input and not unneeded.issuperset(layer.sources):
+        return lambda *inputs: run(*(x.copy() for x in inputs))
     return run

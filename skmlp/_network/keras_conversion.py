@@ -75,11 +75,17 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
                 "float64; leave out its dtype."
             )
     entries = _entries(model)
-    activation = None if link else output_activation(model)
+    activation = output_activation(model)
+    if link == activation:
+        link = None  # as in Keras, which applies it once
+    elif link:
+        activation = None
     try:
         parts = tuple(_parts(model, entries, activation is not None))
     except UnknownLayerError:
-        parts = (_whole(model, text, entries, activation is not None),)
+        raw = _without_activation(text, model) if activation else None
+        activation = activation if raw else None
+        parts = (_whole(model, raw or text, entries),)
     dense = [part.kind.n_units for part in parts if isinstance(part.kind, Dense)]
     return KerasSpec(
         model=text,
@@ -88,6 +94,7 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
         hidden_units=tuple(dense[:-1]),
         n_outputs=sum(output_widths(model)),
         output_activation=link or activation or "linear",
+        link=link,
         heads=_heads(model),
     )
 
@@ -213,7 +220,7 @@ def layer_kinds(layer: keras.layers.Layer, is_last: bool) -> Iterator[tuple[str,
         yield name, normalization_kind(KerasLayer(cls, json.dumps(config, sort_keys=True)))
     elif cls == "Concatenate" and layer.axis in (-1, 1):
         yield name, Concatenate()
-    elif cls in ("Flatten", "Reshape", "Identity"):
+    elif cls in ("Flatten", "Reshape", "Identity") and not _moves_channels(layer):
         yield name, Kind()
     elif cls == "Add" and len({tensor.shape for tensor in layer.input}) == 1:
         yield name, Add(len(layer.input))
@@ -226,6 +233,12 @@ def layer_kinds(layer: keras.layers.Layer, is_last: bool) -> Iterator[tuple[str,
         yield name, Standardization()
     else:
         yield name, _activation_layer(cls, config)
+
+
+def _moves_channels(layer: keras.layers.Layer) -> bool:
+    """Whether it is a Flatten layer that takes the first axis of units for the last."""
+    is_first = getattr(layer, "data_format", None) == "channels_first"
+    return is_first and len(layer.input.shape) > 2
 
 
 def _activation_layer(cls: str, config: dict[str, Any]) -> Kind:
@@ -247,15 +260,18 @@ def _activation_layer(cls: str, config: dict[str, Any]) -> Kind:
     raise UnknownLayerError
 
 
-def _whole(
-    model: keras.Model, text: ModelText, entries: tuple[Entry, ...], takes_off: bool
-) -> Layer:
-    """The network as one layer."""
-    last = _output_layer(model)
-    if takes_off and last is not None:
-        linear = json.loads(text.text)
-        _set_linear(linear, last.name)
-        text = replace(text, text=json.dumps(linear, sort_keys=True))
+def _without_activation(text: ModelText, model: keras.Model) -> ModelText | None:
+    """The model with raw outputs; None if its configuration does not list its layers."""
+    linear, last = json.loads(text.text), _output_layer(model)
+    for layer in linear["config"].get("layers", ()):  # models inside may have equal names
+        if last is not None and layer["config"].get("name") == last.name:
+            layer["config"]["activation"] = "linear"
+            return replace(text, text=json.dumps(linear, sort_keys=True))
+    return None
+
+
+def _whole(model: keras.Model, text: ModelText, entries: tuple[Entry, ...]) -> Layer:
+    """The network as one layer, which the text describes."""
     layers = list(layers_in(model))
     sizes = [
         prod(size or 1 for size in tensor.shape[1:])
@@ -275,15 +291,3 @@ def _whole(
 def _suits_xla(layer: keras.layers.Layer) -> bool:
     is_known = is_of_keras(type(layer)) and IN_XLA.fullmatch(type(layer).__name__)
     return bool(is_known) and layer.activity_regularizer is None
-
-
-def _set_linear(config: Any, name: str) -> None:
-    """Take the activation off the layer of this name."""
-    if isinstance(config, list):
-        for one in config:
-            _set_linear(one, name)
-    elif isinstance(config, dict):
-        if config.get("name") == name and "activation" in config:
-            config["activation"] = "linear"
-        for one in config.values():
-            _set_linear(one, name)

@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from skmlp._network.kinds import Array, Batch, Kind, Shape, Trained
+from skmlp._network.kinds import Kind
+from skmlp._network.layer_values import Array, Batch, Shape, Trained
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+
+
+@lru_cache(maxsize=128)
+def _parsed(config: str) -> dict[str, Any]:
+    """Kept here, not in the kind, so that a prediction leaves a fitted estimator as it was."""
+    return json.loads(config)
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class KerasLayer(Kind):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return json.loads(self.config)
+        return _parsed(self.config)
 
     def shapes(self, width: int) -> list[Shape] | None:
         return None
@@ -39,7 +47,7 @@ class KerasLayer(Kind):
         from skmlp._keras.text import made_safely
 
         cls: Any = self.kind
-        config = {**self.settings, **name_and_dtype}
+        config = {**json.loads(self.config), **name_and_dtype}  # Keras may change it
         if not isinstance(cls, str):
             return cls.from_config(config)
         # The text may come from somebody else's file.
@@ -117,7 +125,7 @@ class BuiltKerasLayer(KerasLayer):
         output, scope = self._run(arrays, inputs, training=True)
         self.seeds.assign(self.seeds.after(scope))
         untrained = [variable for variable in self.layer.weights if not variable.trainable]
-        return output, [scope.get_current_value(variable) for variable in untrained]
+        return Trained(output, [scope.get_current_value(variable) for variable in untrained])
 
     def _run(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
@@ -133,6 +141,7 @@ class BuiltKerasLayer(KerasLayer):
 class Normalization(KerasLayer):
     """Units normalised to mean 0 and variance 1, then scaled and shifted by learned numbers."""
 
+    returns_input: ClassVar[bool] = False
     is_random: ClassVar[bool] = False
     in_stacks: ClassVar[bool] = True
     n_moments: ClassVar[int] = 0  # arrays that are not trained
@@ -217,7 +226,7 @@ class BatchNormalization(Normalization):
             (momentum * old + (1 - momentum) * new)[..., 0, :]
             for old, new in zip(moving, (mean, variance), strict=True)
         ]
-        return self._normalized(x, mean, variance, gamma, beta), moved
+        return Trained(self._normalized(x, mean, variance, gamma, beta), moved)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,17 @@ def set_weights(model: keras.Model, spec: NetworkSpec, weights: Weights) -> None
     finalize(model)
 
 
+def model_with_weights(
+    spec: NetworkSpec,
+    weights: Weights,
+    regularizer: keras.regularizers.Regularizer | None = None,
+) -> keras.Model:
+    """The network as a Keras model with these weights; see `build_model`."""
+    model = build_model(spec, regularizer)
+    set_weights(model, spec, weights)
+    return model
+
+
 def adapted_weights(model: keras.Model, spec: KerasSpec, X: Any) -> Sequence[np.ndarray]:
     """Arrays of a Keras network in order.
 

@@ -16,17 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from skmlp._network.keras_kinds import SeedStates
-from skmlp._network.kinds import (
-    Add,
-    Array,
-    Batch,
-    Concatenate,
-    Dense,
-    Dropout,
-    Kind,
-    Shape,
-    Trained,
-)
+from skmlp._network.kinds import Add, Concatenate, Dense, Dropout, Kind
+from skmlp._network.layer_values import Array, Batch, Shape, Trained
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling, with_arrows
 
@@ -70,6 +61,7 @@ class KerasSpec(NetworkSpec):
     n_outputs: int
     output_activation: str
     target_scaling: TargetScaling | None = None
+    link: str | None = None  # activation of the loss, which predictions need beside the model
     heads: tuple[Head, ...] = ()  # the outputs, if there are several
     n_reused: int = 0
     n_frozen: int = 0
@@ -130,7 +122,9 @@ class KerasSpec(NetworkSpec):
             else part
             for part in self.parts
         )
-        return replace(self, model=None, parts=parts, target_scaling=None, n_reused=0)
+        return replace(
+            self, model=None, parts=parts, target_scaling=None, link=None, n_reused=0
+        )
 
 
 @dataclass(frozen=True)
@@ -143,6 +137,7 @@ class KerasNetwork(Kind):
     widest: int  # numbers of a row's largest layer
     not_for_xla: tuple[str, ...]  # classes of layers
     draws_unseeded: bool = False  # whether a layer draws random numbers that no seed decides
+    returns_input: ClassVar[bool] = False
     is_random: ClassVar[bool] = True  # perhaps
     in_stacks: ClassVar[bool] = False
 
@@ -216,7 +211,7 @@ class BuiltKerasNetwork(KerasNetwork):
         self._seeds.assign(self._seeds.after(scope))
         states = [v for v in self.network.weights if not v.trainable]
         new = [tf.cast(scope.get_current_value(state), tf.float32) for state in states]
-        return outputs, new, sum(scope.losses, tf.zeros(()))
+        return Trained(outputs, new, sum(scope.losses, tf.zeros(())))
 
     def differs_when_repeated(self) -> bool:
         """Whether the outputs of the same rows differ in training from the same seeds."""

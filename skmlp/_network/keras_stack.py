@@ -39,7 +39,8 @@ def keras_stack(model: keras.Model) -> LayerStack:
         except UnknownLayerError:
             raise NotAStackError from None
         arrays = tuple(float32(variable.value.numpy()) for variable in layer.weights)
-        for kind, of_kind in zip(kinds, [arrays, ()], strict=False):
+        for i, kind in enumerate(kinds):
+            of_kind = () if i else arrays  # an activation follows
             is_next = isinstance(kind, Dense) and _has_dense(blocks[-1])
             blocks += [[]] if is_next else []
             blocks[-1].append((kind, of_kind))
@@ -94,5 +95,5 @@ def loaded_model(path: str | PathLike) -> keras.Model:
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"'pretrained' must name a file that model.save wrote as .keras; got {name!r}, "
-            f"which cannot be read ({error})."
+            f"which cannot be read ({error}); check the path, or save the model anew."
         ) from error

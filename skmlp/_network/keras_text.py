@@ -93,7 +93,8 @@ def loss_of_outputs(model: keras.Model, loss: Any, weights: Any = None) -> Any:
         losses = keras.tree.flatten(loss)
         if len(losses) != 1:
             raise ValueError(
-                f"'model' must be compiled with one loss for its one output; got {losses}."
+                f"'model' must be compiled with one loss for its one output; got {losses}; "
+                "pass a single loss to compile."
             )
         return losses[0]
     losses = zip(_of_outputs(loss, "loss", model.output_names), widths, strict=True)
@@ -113,7 +114,8 @@ def _of_outputs(values: Any, argument: str, names: list[str]) -> list[Any]:
     if isinstance(values, (dict, list, tuple)):
         raise ValueError(
             f"'model' must be compiled with a value of '{argument}' for each output, "
-            f"{', '.join(names)}; got {len(values)}: {', '.join(map(str, values))}."
+            f"{', '.join(names)}; got {len(values)}: {', '.join(map(str, values))}; give a "
+            "list in this order, or a dict with these names."
         )
     return [values] * len(names)
 

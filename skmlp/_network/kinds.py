@@ -11,45 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from skmlp._data.sparse_rows import Joined, is_sparse
+from skmlp._network.layer_values import Array, Batch, Shape, Trained
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
 SMALLEST_DEVIATION = 1e-7  # Keras's `epsilon()`
-Shape = tuple[int, ...]
 Weights = tuple[tuple[np.ndarray, ...], ...]  # the arrays of each layer, in Keras's order
-
-
-class Array(NamedTuple):
-    """An array of a layer before training."""
-
-    initial: np.ndarray
-    is_trained: bool = True
-    is_penalised: bool = False  # by l1 and l2
-    constraint: Callable | None = None  # Keras's, applied after each step
-    regularizer: Callable | None = None  # Keras's, beside l1 and l2; not in stacks
-    rate_factor: float = 1.0  # multiplies the learning rate
-    decays: bool = True  # whether weight decay applies
-    name: str = "weight"  # as Keras's layer has it
-
-
-class Batch(NamedTuple):
-    """The rows of a step, as a layer in training sees them."""
-
-    weight: tf.Tensor  # (..., rows)
-    share: tf.Tensor  # (..., rows), weight over the number of rows: a row's part in the loss
-    bits: Callable[[tf.Tensor], tf.Tensor]  # random uint32 in the shape of the layer's input
-    rate: tf.Tensor | None  # (..., 1, 1), of a kind that has one
-
-
-# output, new values of the arrays that are not trained, and a loss of the layer's own, if any
-Trained = tuple[Any, Sequence[Any]] | tuple[Any, Sequence[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -61,6 +35,8 @@ class Kind:
     in_stacks: ClassVar[bool] = True  # whether tensors may have a leading axis of networks
     takes_sparse: ClassVar[bool] = False  # inputs, to return dense outputs
     keeps_sparse: ClassVar[bool] = False  # returns sparse outputs of sparse inputs
+    # Whether the output in NumPy may have the input's memory, or overwrite it.
+    returns_input: ClassVar[bool] = True
     # Whether an output unit depends on one input unit alone, or on all by a kernel.
     is_unitwise: ClassVar[bool] = False
 
@@ -126,7 +102,7 @@ class Kind:
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
     ) -> Trained:
         """The output in training."""
-        return self.tensor(arrays, *inputs), ()
+        return Trained(self.tensor(arrays, *inputs))
 
 
 @dataclass(frozen=True)
@@ -135,6 +111,7 @@ class Dense(Kind):
 
     n_units: int
     use_bias: bool = True
+    returns_input: ClassVar[bool] = False
     takes_sparse: ClassVar[bool] = True
     is_unitwise: ClassVar[bool] = True
 
@@ -175,6 +152,7 @@ class Dense(Kind):
 class Concatenate(Kind):
     """Inputs side by side."""
 
+    returns_input: ClassVar[bool] = False
     keeps_sparse: ClassVar[bool] = True
     is_unitwise: ClassVar[bool] = True
 
@@ -200,6 +178,7 @@ class Add(Kind):
     """The sum of inputs of equal widths."""
 
     n_inputs: int
+    returns_input: ClassVar[bool] = False
 
     def units(self, width: int) -> int:
         return width // self.n_inputs
@@ -217,6 +196,8 @@ class Standardization(Kind):
 
     The third array counts rows in Keras, and has no effect.
     """
+
+    returns_input: ClassVar[bool] = False
 
     def shapes(self, width: int) -> list[Shape]:
         return [(width,), (width,), ()]
@@ -255,7 +236,7 @@ class Dropout(Kind):
     ) -> Trained:
         from skmlp._network.noise import dropped_out, noisy
 
-        return noisy(inputs[0], batch.rate, batch.bits, dropped_out), ()
+        return Trained(noisy(inputs[0], batch.rate, batch.bits, dropped_out))
 
 
 @dataclass(frozen=True)
@@ -274,7 +255,7 @@ class AlphaDropout(Dropout):
     ) -> Trained:
         from skmlp._network.noise import alpha_dropped_out
 
-        return alpha_dropped_out(inputs[0], batch.rate, batch.bits(inputs[0])), ()
+        return Trained(alpha_dropped_out(inputs[0], batch.rate, batch.bits(inputs[0])))
 
 
 @dataclass(frozen=True)
@@ -283,6 +264,7 @@ class Rescaling(Kind):
 
     scale: tuple[float, ...]
     mean: tuple[float, ...]
+    returns_input: ClassVar[bool] = False
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.tensorflow import keras

@@ -27,8 +27,8 @@ def random_bits(
     """A random uint32 for each row and unit of x; `counters` tell layers and steps apart.
 
     Counters are scalars, or (n,) for n networks with x of shape (n, rows, units). Entries of
-    sparse rows get those of their places in dense rows. If `width`, (..., 1, 1), of the units
-    are real, they have the bits of x without the others.
+    sparse rows get those of their places in dense rows. `width`, (..., 1, 1), is the number of
+    real units; they get the bits that they would have without units of padding.
     """
     units = _places(x, width)
     low, high = tf.constant(0, tf.uint32), tf.constant(0x9E3779B9, tf.uint32)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from skmlp._network.kinds import Batch, Dense, Kind, Trained
+from skmlp._network.kinds import Dense, Kind
+from skmlp._network.layer_values import Batch, Trained
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Layer, NetworkSpec
 
@@ -32,7 +33,7 @@ class RealUnits(Kind):
         from skmlp._keras.tensorflow import tf
 
         units = tf.range(inputs[0].shape[-1], dtype=tf.float32)
-        return tf.where(units < batch.rate, inputs[0], 0.0), ()
+        return Trained(tf.where(units < batch.rate, inputs[0], 0.0))
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,9 @@ def _are_alike(one: Kind, other: Kind) -> bool:
 
 
 def _fitted_arrays(kind: Dense, arrays: Arrays, i: int) -> Arrays:
-    """Kernel and bias of a dense layer, in whose new place there may be no bias, or a first."""
+    """Kernel and bias for the layer's new place: adds a bias of zeros, or drops one, as `kind`
+    requires.
+    """
     kernel, *bias = arrays
     if kind.use_bias:
         return kernel, *(bias or [np.zeros(kind.n_units, np.float32)])

@@ -10,12 +10,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from skmlp._network.activations import MISH_LIMIT, SELU_ALPHA, SELU_SCALE, numpy_activation
-from skmlp._network.kinds import Array, Dense, Kind, Shape
+from skmlp._network.kinds import Dense, Kind
+from skmlp._network.layer_values import Array, Shape
 
 if TYPE_CHECKING:
     import keras
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Drawn(Kind):
     """The base class of kinds that know all of their arrays and draw their first values."""
+
+    returns_input: ClassVar[bool] = False
 
     def shapes(self, width: int) -> list[Shape]:
         return [array.initial.shape for array in self.arrays(width)]

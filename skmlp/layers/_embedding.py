@@ -241,7 +241,7 @@ class LevelEmbedding(keras.layers.Layer):
     ) -> None:
         # Codes in half precision would be exact up to 2048 only.
         super().__init__(autocast=False, **kwargs)
-        self.n_levels = [n_levels] if isinstance(n_levels, int) else list(n_levels)
+        self.n_levels = np.atleast_1d(n_levels).tolist()
         self.n_outputs = n_outputs
         self.seed = seed
 

@@ -103,7 +103,7 @@ class NTKDense(keras.layers.Dense):
 
 @keras.saving.register_keras_serializable(package="skmlp")
 class ParametricActivation(keras.layers.Layer):
-    """An activation of learned strength for each unit: x + strength * (f(x) - x).
+    """An activation of learned strength for each unit, x + strength * (f(x) - x) [1]_.
 
     Parameters
     ----------

@@ -108,7 +108,8 @@ def keras_classifier_shapes(operator: Any) -> None:
     if len(kinds) > 1:
         raise NotInONNXError(
             "'y' must hold text in all columns or whole numbers in all, to convert "
-            "KerasClassifier, since ONNX's labels have one type; got both."
+            "KerasClassifier, since ONNX's labels have one type; got both; encode the text "
+            "columns by an OrdinalEncoder."
         )
     shape = [operator.inputs[0].get_first_dimension(), len(classifier.classes_)]
     set_labels(label, classifier.classes_[0], shape)
@@ -137,8 +138,9 @@ def raw_outputs(operator: Any, graph: Graph, layer: str = "") -> Value:
         return network_output(state.spec, state.weights, rows, layer)
     except NotInONNXError as error:
         raise NotInONNXError(
-            f"{type(estimator).__name__} must be made of layers that ONNX nodes are known for, "
-            f"to be converted; got {error}."
+            "'model' must be made of layers that can be written as ONNX nodes, to convert "
+            f"{type(estimator).__name__}; got {error}; replace the layer, or export by "
+            "to_keras."
         ) from error
 
 

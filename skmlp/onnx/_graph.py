@@ -35,7 +35,7 @@ class Graph:
         if self.opset < MIN_OPSET:
             raise ValueError(
                 f"'target_opset' must be at least {MIN_OPSET}, to convert estimators of skmlp; "
-                f"got {self.opset}."
+                f"got {self.opset}; raise it."
             )
         self._scope, self._container = scope, container
         self._constants: dict[tuple, Value] = {}

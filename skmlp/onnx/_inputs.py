@@ -50,7 +50,7 @@ def chosen_columns(operator: Any, graph: Graph, selection: Any) -> Value:
         if missing or len(labels) != len(found):
             raise NotInONNXError(
                 f"'X' must be an input for each column, to pick the columns {list(wanted)} of "
-                f"'inputs'; got {labels}."
+                f"'inputs'; got {labels}; declare one input per column of the fit."
             )
         positions = [labels.index(one) for one in wanted]
     else:
@@ -74,7 +74,8 @@ def codes(value: Value, categories: Sequence[Any], name: str, first: int) -> Val
     position_of = {one: i for i, one in enumerate(categories, 1) if not isinstance(one, str)}
     if categories and not position_of:
         raise NotInONNXError(
-            f"'X' must hold text in {name}, as in fit; got an input of {value.dtype.name}."
+            f"'X' must hold text in {name}, as in fit; got an input of {value.dtype.name}; "
+            "declare it as StringTensorType."
         )
     is_whole = value.dtype.kind in "iub" and all(float(one).is_integer() for one in position_of)
     kind = INT64 if is_whole else DOUBLE
@@ -87,7 +88,7 @@ def _codes_of_text(value: Value, categories: list[str], name: str, first: int) -
     if len(set(categories)) < len(categories):
         raise NotInONNXError(
             f"'X' must hold categories that differ as text, to be an input of ONNX; got equal "
-            f"ones in {name}."
+            f"ones in {name}; rename one of them before fit."
         )
     return value.op(
         "LabelEncoder",
@@ -114,7 +115,8 @@ def _in_order(operator: Any) -> list[Any]:
     if width != estimator.n_features_in_ and not chooses:
         raise NotInONNXError(
             f"'X' must have {estimator.n_features_in_} columns, as in the fit of "
-            f"{type(estimator).__name__}; got {width} in the inputs of the conversion."
+            f"{type(estimator).__name__}; got {width} in the inputs of the conversion; declare "
+            "one input per column of the fit."
         )
     return inputs
 

@@ -1,4 +1,4 @@
-"""A user's Keras network, whose layers are all of known kinds, as ONNX nodes.
+"""A user's Keras network as ONNX nodes: known layers one by one, others by Keras's exporter.
 
 Values of several axes are flat, (rows, numbers), as the rows of the estimators are.
 """

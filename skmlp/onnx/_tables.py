@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._data.sparse_tables import SparseEncoder, not_exported
-from skmlp._data.table_columns import DATES, NUMBERS
+from skmlp._data.table_columns import DATES
 from skmlp._data.table_inputs import CLIP, FURTHEST, CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
 from skmlp.onnx._graph import DOUBLE, FLOAT, STRING, Graph, NotInONNXError, Value
@@ -42,8 +42,10 @@ def _write_numbers(
     levels: list[Value],
 ) -> None:
     if value.dtype == STRING:
-        wanted = "as in fit" if learned.kind == NUMBERS else f"seconds for the {learned.kind}"
-        raise NotInONNXError(f"'X' must hold numbers in {name}, {wanted}; got text.")
+        raise NotInONNXError(
+            f"'X' must hold numbers in {name}, for dates seconds since 1970 and for durations "
+            "seconds; got text; declare the input as FloatTensorType or DoubleTensorType."
+        )
     value = value.cast(DOUBLE)
     parts = _date_parts(value, learned.scales) if learned.kind == DATES else {"value": value}
     for part, scale in learned.scales.items():

@@ -8,26 +8,15 @@ from typing import Any
 import numpy as np
 from skl2onnx import get_model_alias
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    MaxAbsScaler,
-    MinMaxScaler,
-    RobustScaler,
-    StandardScaler,
-)
+from sklearn.preprocessing import FunctionTransformer
 
+from skmlp._export.invertible import SCALERS, is_invertible, linear_terms
 from skmlp.onnx._graph import Graph, NotInONNXError, Value
 from skmlp.onnx._outputs import set_numbers
 
-# The inverse of a transformer, by its class
-INVERSES: dict[type, Callable[[Any, Value], Value]] = {
-    StandardScaler: lambda scaler, y: _restored(y, scaler.scale_, scaler.mean_),
-    RobustScaler: lambda scaler, y: _restored(y, scaler.scale_, scaler.center_),
-    MaxAbsScaler: lambda scaler, y: y * scaler.scale_,
-    MinMaxScaler: lambda scaler, y: (y - scaler.min_) / scaler.scale_,
-}
 FUNCTIONS: dict[Any, Callable[[Value], Value]] = {
     None: lambda y: y,
+    np.abs: lambda y: y.op("Abs"),
     np.exp: lambda y: y.op("Exp"),
     np.expm1: lambda y: y.op("Exp") - 1,
     np.log: lambda y: y.op("Log"),
@@ -59,19 +48,19 @@ def _inverse(transformer: Any, y: Value) -> Value:
         for _, step in reversed(transformer.steps):
             y = _inverse(step, y)
         return y
-    if type(transformer) in INVERSES:
-        return INVERSES[type(transformer)](transformer, y)
-    if type(transformer) is FunctionTransformer and transformer.inverse_func in FUNCTIONS:
+    if not is_invertible(transformer):
+        known = ", ".join(sorted(cls.__name__ for cls in SCALERS))
+        functions = ", ".join(f"np.{one.__name__}" for one in FUNCTIONS if one)
+        inverse = getattr(transformer, "inverse_func", None) or transformer
+        settings = getattr(transformer, "inv_kw_args", None)
+        raise NotInONNXError(
+            f"'transformer' of TransformedTargetRegressor must be one of {known}, or have "
+            f"an inverse function among {functions} and no 'inv_kw_args', to be converted; got "
+            f"{inverse!r}{f' with {settings}' if settings else ''}; transform y before fit."
+        )
+    if type(transformer) is FunctionTransformer:
         return FUNCTIONS[transformer.inverse_func](y)
-    known = ", ".join(sorted(cls.__name__ for cls in INVERSES))
-    functions = ", ".join(f"np.{one.__name__}" for one in FUNCTIONS if one)
-    inverse = getattr(transformer, "inverse_func", None) or transformer
-    raise NotInONNXError(
-        f"'transformer' of TransformedTargetRegressor must be one of {known}, or a function "
-        f"with an inverse among {functions}, to be converted; got {inverse!r}."
-    )
-
-
-def _restored(y: Value, scale: np.ndarray | None, mean: np.ndarray | None) -> Value:
+    center, scale, term = linear_terms(transformer)
+    y = y - term if term else y
     y = y if scale is None else y * scale
-    return y if mean is None else y + mean
+    return y if center is None else y + center

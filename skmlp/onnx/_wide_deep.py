@@ -37,7 +37,10 @@ def _rows_of_codes(operator: Any, graph: Graph) -> Value:
         if name in estimator.categories_:
             value = codes(value, estimator.categories_[name], shown, first=0)
         elif value.dtype == STRING:
-            raise NotInONNXError(f"'X' must hold numbers in {shown}, as in fit; got text.")
+            raise NotInONNXError(
+                f"'X' must hold numbers in {shown}, as in fit; got text; declare the input as "
+                "FloatTensorType."
+            )
         found.append(value.cast(FLOAT))
     return graph.joined(found)
 
