@@ -211,8 +211,8 @@ def test_outline_of_a_network_of_ones_own():
     chain = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(3)])
     hidden = layers.Flatten()(layers.Conv1D(2, 2)(entry))
     other = keras.Model(entry, layers.Dense(3)(layers.Dense(8)(hidden)))
-    assert keras_spec(chain, None, None).outline() == "4 → 8 → 3"
-    assert keras_spec(other, None, None).outline() == "4x1 → 4 Keras layers → 3"
+    assert keras_spec(chain, None).outline() == "4 → 8 → 3"
+    assert keras_spec(other, None).outline() == "4x1 → 4 Keras layers → 3"
 
 
 def network(*sizes):

@@ -74,7 +74,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         model, functional = self._built(seed)
         settings = self._settings() | self._compiled_settings(model, functional)
         link = link_of_logits(settings["loss"])
-        spec = keras_spec(functional, link, self._target_scaling())
+        spec = keras_spec(functional, link)
         self._check_outputs(spec)
         self._check_activation(output_activation(functional), settings["loss"])
         self._compiled = None

@@ -24,13 +24,13 @@ ELEMENTWISE = (
     "Ftrl",
     "Lion",
 )
-CLIPPINGS = ("clipvalue", "clipnorm", "global_clipnorm")
+CLIPPING_NAMES = ("clipvalue", "clipnorm", "global_clipnorm")
 # Parameters of estimators that are settings of their optimizer.
-OF_OPTIMIZERS = ("momentum", "nesterov", "weight_decay", *CLIPPINGS)
+OF_OPTIMIZERS = ("momentum", "nesterov", "weight_decay", *CLIPPING_NAMES)
 
 
 # Settings that make a step depend on more than a number's gradient in this step.
-MORE_THAN_A_STEP = ("use_ema", "gradient_accumulation_steps", *CLIPPINGS)
+MORE_THAN_A_STEP = ("use_ema", "gradient_accumulation_steps", *CLIPPING_NAMES)
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class OptimizerRecipe:
     @property
     def clipping(self) -> tuple[str | None, float]:
         """The optimizer's own way of clipping gradients, and its limit."""
-        return clipping(**{name: self.config.get(name) for name in CLIPPINGS})
+        return clipping(**{name: self.config.get(name) for name in CLIPPING_NAMES})
 
     def without_clipping(self) -> OptimizerRecipe:
         """The same recipe for gradients that are clipped already."""
-        return replace(self, config={**self.config, **dict.fromkeys(CLIPPINGS)})
+        return replace(self, config={**self.config, **dict.fromkeys(CLIPPING_NAMES)})
 
     def schedule(self) -> keras.optimizers.schedules.LearningRateSchedule | None:
         """The optimizer object's own schedule, if any."""
@@ -123,9 +123,9 @@ def _recipe(
         _check_object(cls, config, parameter)
         if learning_rate != DEFAULT_LEARNING_RATE:
             config = _with_rate(config, learning_rate)
-    if clips or any(settings.get(name) is not None for name in CLIPPINGS):
+    if clips or any(settings.get(name) is not None for name in CLIPPING_NAMES):
         _check_does_not_accumulate(config, parameter)
-        config = {**config, **dict.fromkeys(CLIPPINGS)}
+        config = {**config, **dict.fromkeys(CLIPPING_NAMES)}
     config = _with_settings(config, settings, cls.__name__)
     if config.get("loss_scale_factor"):
         # In float32, scaling the loss and unscaling its gradients changes nothing.
@@ -184,7 +184,7 @@ def _check_does_not_accumulate(config: dict[str, Any], parameter: str) -> None:
     steps = config.get("gradient_accumulation_steps")
     if steps:
         raise ValueError(
-            f"{' and '.join(map(repr, CLIPPINGS))} must be None where '{parameter}' "
+            f"{' and '.join(map(repr, CLIPPING_NAMES))} must be None where '{parameter}' "
             f"accumulates gradients; got gradient_accumulation_steps={steps}; give the limit "
             "to the optimizer object, which clips what it has accumulated."
         )

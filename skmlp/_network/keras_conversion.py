@@ -37,7 +37,7 @@ from skmlp._network.kinds import (
     Standardization,
 )
 from skmlp._network.model_text import ModelText
-from skmlp._network.spec import Layer, TargetScaling
+from skmlp._network.spec import Layer
 
 # Layers for XLA. Its convolutions take three times as long as TensorFlow's on a CPU; batch
 # statistics and penalties of outputs must not see rows that fill up a batch, which only XLA
@@ -54,14 +54,12 @@ class UnknownLayerError(Exception):
     """Raised for a layer that no known kind stands for."""
 
 
-def keras_spec(
-    model: keras.Model, link: str | None, target_scaling: TargetScaling | None = None
-) -> KerasSpec:
+def keras_spec(model: keras.Model, link: str | None) -> KerasSpec:
     """The description of a built model; `link` is the activation that its loss applies itself.
 
     Raises ValueError for a model that cannot be made again from its configuration.
     """
-    return replace(_spec_of(model_text(model), link), target_scaling=target_scaling)
+    return _spec_of(model_text(model), link)
 
 
 @lru_cache(maxsize=32)

@@ -15,7 +15,7 @@ from skmlp._engine.stopping import Patience
 from skmlp._engine.unfreezing import refrozen
 from skmlp._keras.losses import check_row_loss, row_loss
 from skmlp._keras.optimizers import (
-    CLIPPINGS,
+    CLIPPING_NAMES,
     DEFAULT_LEARNING_RATE,
     ELEMENTWISE,
     OptimizerRecipe,
@@ -115,7 +115,7 @@ def _name_of(optimizer: OptimizerRecipe, wide: OptimizerRecipe | None) -> str:
 
 
 def _limits(job: Job) -> tuple[str | None, float]:
-    return clipping(**{name: getattr(job, name) for name in CLIPPINGS})
+    return clipping(**{name: getattr(job, name) for name in CLIPPING_NAMES})
 
 
 def _clipping(
