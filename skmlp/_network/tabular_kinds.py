@@ -118,7 +118,7 @@ class ParametricActivation(Drawn):
         return 2 * width  # the input is kept
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
-        x, strength = inputs[0], _beside_rows(arrays[0])
+        x, strength = inputs[0], arrays[0]
         if self.function == "selu":
             return _selu_of_strength(x, strength)
         if self.function == "mish":
@@ -126,7 +126,7 @@ class ParametricActivation(Drawn):
         else:
             change = numpy_activation(self.function)(x.copy())
             change -= x
-        change = np.multiply(change, strength, out=change if strength.ndim == 1 else None)
+        change *= strength
         change += x
         return change
 
@@ -169,6 +169,59 @@ def _selu_of_strength(x: np.ndarray, strength: np.ndarray) -> np.ndarray:
     output -= below * scaled
     output += np.expm1(below, out=below) * (SELU_ALPHA * scaled)
     return output
+
+
+@dataclass(frozen=True)
+class LevelEmbedding(Drawn):
+    """A learned vector for each category of each column.
+
+    A column holds codes 0, 1, ..., up to its number of levels, as float32, which is exact up to
+    2**24; 0 is for unknown and missing categories. All columns share one table: a table for
+    each would make compilation longer with every column. A vector is trained only by the rows
+    of its category, so its learning rate is not lowered. It starts at a length of about 1, as a
+    one-hot encoded category has.
+    """
+
+    n_levels: tuple[int, ...]  # of each column
+    n_outputs: int  # of each column
+
+    def units(self, width: int) -> int:
+        return width * self.n_outputs
+
+    def arrays(self, width: int) -> list[Array]:
+        shape = (sum(self.n_levels), self.n_outputs)
+        return [Array(np.zeros(shape, np.float32), name="table")]
+
+    def first_arrays(self, width: int, rng: np.random.Generator) -> list[np.ndarray]:
+        (shape,) = self.shapes(width)
+        table = rng.standard_normal(shape, np.float32)
+        table[self._starts()] = 0  # of unknown categories, which no row may train
+        return [table / np.float32(math.sqrt(self.n_outputs))]
+
+    def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
+        import skmlp.layers
+
+        return skmlp.layers.LevelEmbedding(
+            self.n_levels, self.n_outputs, seed=0, **name_and_dtype
+        )
+
+    def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        rows = inputs[0].astype(np.intp) + self._starts()
+        return arrays[0][rows].reshape(len(rows), -1)
+
+    def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
+        from skmlp._keras.tensorflow import tf
+
+        # Through a reshaping, a gradient becomes dense, as optimizers and clipping need it.
+        table = tf.reshape(arrays[0], arrays[0].shape)
+        rows = tf.cast(inputs[0], tf.int32) + self._starts()
+        vectors = tf.gather(table, rows, axis=-2, batch_dims=rows.shape.rank - 2)
+        lead, n_units = tf.shape(vectors)[:-2], self.units(len(self.n_levels))
+        return tf.reshape(vectors, tf.concat([lead, [n_units]], axis=0))
+
+    def _starts(self) -> np.ndarray:
+        """Row of the table where each column's vectors begin."""
+        return np.cumsum([0, *self.n_levels[:-1]], dtype=np.int32)
 
 
 def _beside_rows(vector: Any) -> Any:

@@ -16,11 +16,7 @@ import numpy as np
 
 from skmlp._network.activation_kinds import Activation, LeakyReLU, PReLU
 from skmlp._network.autoencoder_kinds import ActivityPenalty, GaussianNoise, Transposed
-from skmlp._network.embedding_kinds import (
-    LevelEmbedding,
-    PeriodicEmbedding,
-    PiecewiseLinearEmbedding,
-)
+from skmlp._network.embedding_kinds import PeriodicEmbedding, PiecewiseLinearEmbedding
 from skmlp._network.keras_kinds import (
     BatchNormalization,
     KerasLayer,
@@ -37,7 +33,7 @@ from skmlp._network.kinds import (
     Rescaling,
     Standardization,
 )
-from skmlp._network.tabular_kinds import ParametricActivation, Scaling
+from skmlp._network.tabular_kinds import LevelEmbedding, ParametricActivation, Scaling
 from skmlp.onnx._activations import ACTIVATIONS, leaky_relu
 from skmlp.onnx._graph import INT64, NotInONNXError, Value
 
