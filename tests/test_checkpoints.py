@@ -218,7 +218,7 @@ def test_loading_says_what_is_wrong(tmp_path):
     with pytest.raises(ValueError, match="'checkpoint_dir' must name"):
         regressor.load_checkpoint()
     regressor.set_params(checkpoint_dir=tmp_path)
-    with pytest.raises(FileNotFoundError, match="no checkpoint in"):
+    with pytest.raises(FileNotFoundError, match="must hold a checkpoint"):
         regressor.load_checkpoint()
     regressor.fit(X, Y)
     with pytest.raises(ValueError, match="activation changed"):

@@ -130,7 +130,7 @@ class BaseWideDeep(BaseMLP):
             self.categories_ = categories
             self.wide_inputs_, self.deep_inputs_ = narrow(wide_inputs), narrow(deep_inputs)
             self.cross_inputs_, self.hashed_crosses_ = narrow(crosses[0]), crosses[1]
-            self._is_pruned = False
+            self.__dict__.pop("_is_pruned", None)
             return
         before = self.cross_inputs_, self.hashed_crosses_
         learned = self.wide_inputs_, self.deep_inputs_, column_pairs(np.concatenate(before))
