@@ -207,7 +207,7 @@ class LevelEmbedding(Drawn):
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
         rows = inputs[0].astype(np.intp) + self._starts()
-        return arrays[0][rows].reshape(len(rows), -1)
+        return np.take(arrays[0], rows, axis=0).reshape(len(rows), -1)
 
     def tensor(self, arrays: Sequence[tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
         from skmlp._keras.tensorflow import tf
