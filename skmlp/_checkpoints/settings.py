@@ -78,11 +78,8 @@ def _text(value: Any, around: Around) -> str:
         number = float(value)
         return str(int(number)) if number.is_integer() else repr(number)
     if isinstance(value, ModuleType):
-        if _is_of_library(value.__name__):
-            return value.__name__
-        raise IncomparableError(
-            f"it uses the module {value.__name__}, whose code is not compared"
-        )
+        _check_module(value.__name__)
+        return value.__name__
     for depth, outer in enumerate(around):
         if outer is value:
             return f"<{depth}>"
