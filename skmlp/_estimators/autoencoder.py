@@ -175,12 +175,6 @@ class BaseAutoencoder(BaseNetwork):
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
         return target
 
-    def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return weight
-
-    def _strata(self, target: np.ndarray) -> None:
-        return None
-
     def _has_cross_entropy(self) -> bool:
         from skmlp._keras.losses import CROSS_ENTROPIES  # imports TensorFlow
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -24,7 +24,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.named import NamedParameters
 from skmlp._estimators.network_jobs import NetworkJobs
-from skmlp._network.spec import TargetScaling
+from skmlp._estimators.targets import Targets
 from skmlp._parameters.fit_arguments import (
     checked_verbose,
     named_as_validation,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, ABC):
+class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, Targets):
     """Fitting; subclasses define the meaning of targets and outputs."""
 
     _y_is_numeric: bool
@@ -54,34 +54,8 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, ABC):
     # Hooks of subclasses
 
     @abstractmethod
-    def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
-        """Targets for the engine; with `reset`, learn their classes and number."""
-
-    @abstractmethod
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
         """The reverse of `_encode_target`."""
-
-    @abstractmethod
-    def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Sample weights, times class weights if any."""
-
-    @abstractmethod
-    def _strata(self, target: np.ndarray) -> np.ndarray | None:
-        """Labels by which held-out rows are stratified; None for a plain split."""
-
-    @abstractmethod
-    def _output_layer(self) -> tuple[int, str]:
-        """Units and activation of the output layer."""
-
-    def _scale_targets(
-        self, data: EncodedData, validation: EncodedData | None, *, reset: bool
-    ) -> tuple[EncodedData, EncodedData | None]:
-        """Both with targets scaled for the network; with `reset`, learn the scale."""
-        return data, validation
-
-    def _target_scaling(self) -> TargetScaling | None:
-        """The learned scale of the targets, if there is one."""
-        return None
 
     def _remark(self, job: Job, bars: Sequence[ProgressBar]) -> None:
         """Say how the network will be trained, where users may not expect it."""

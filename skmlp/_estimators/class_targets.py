@@ -10,12 +10,13 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._data.table_columns import is_missing
+from skmlp._estimators.targets import Targets
 from skmlp._warnings import warn
 
 MULTILABEL = "multilabel-indicator"
 
 
-class ClassTargets:
+class ClassTargets(Targets):
     """The classes that `fit` has seen, and the network's outputs for them."""
 
     class_weight: Any

@@ -9,12 +9,12 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import column_or_1d
 
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.fit_warnings import warn_if_worse_than_mean, warn_of_other_units
+from skmlp._estimators.targets import NumericTargets
 from skmlp._network.activation_kinds import canonical
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.other_names import explains_names
@@ -34,7 +34,7 @@ LEARNED: tuple[str, ...] = (
 )
 
 
-class NetworkRegressor(RegressorMixin, MultiOutputMixin, BaseNetwork):
+class NetworkRegressor(RegressorMixin, MultiOutputMixin, NumericTargets, BaseNetwork):
     """The meaning of targets and outputs; subclasses describe the network."""
 
     _learned_from_data = LEARNED
@@ -82,22 +82,13 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, BaseNetwork):
     # Hooks of the base class
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        target = as_float64(y.reshape(len(y), -1))
+        target = as_float64(self._columns_of(y, reset=reset))
         if not self.normalize_y:
             target = as_float32(target)
         if self.loss == "poisson" and (target < 0).any():
             raise ValueError(
                 f"'y' must not be negative for loss='poisson'; got {target.min()}; choose "
                 "another loss."
-            )
-        if reset:
-            self.n_outputs_ = target.shape[1]
-        elif target.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"'y' must have as many columns as in the first call to fit, "
-                f"{self.n_outputs_}; got {target.shape[1]}; give the same, or fit afresh."
             )
         return target
 
@@ -151,12 +142,6 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, BaseNetwork):
     def _one_or_many(self, y: np.ndarray) -> np.ndarray:
         """(n_samples,) for a single target, otherwise (n_samples, n_outputs)."""
         return y[:, 0] if self.n_outputs_ == 1 else y
-
-    def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return weight
-
-    def _strata(self, target: np.ndarray) -> None:
-        return None
 
     def _output_layer(self) -> tuple[int, str]:
         natural = "exponential" if self.loss == "poisson" else "linear"

@@ -82,26 +82,8 @@ class BaseTabular(
     stop_reasons_: list[str]
 
     @abstractmethod
-    def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
-        """Targets for the engine; with `reset`, learn their classes and number."""
-
-    @abstractmethod
-    def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Sample weights, times class weights if any."""
-
-    @abstractmethod
-    def _strata(self, target: np.ndarray) -> np.ndarray | None:
-        """Labels by which held-out rows are stratified; None for a plain split."""
-
-    @abstractmethod
     def _calibrate(self, held_out: HeldOut) -> None:
         """Learn from held-out rows, if any, each predicted by the networks that held it out."""
-
-    def _scale_targets(
-        self, data: EncodedData, validation: EncodedData | None, *, reset: bool
-    ) -> Any:
-        """Both with targets scaled for the network; with `reset`, learn the scale."""
-        return data, validation
 
     @explains_names
     @fit_context(prefer_skip_nested_validation=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -18,7 +18,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import Joined, Matrix, dense
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
-from skmlp._network.spec import TargetScaling
+from skmlp._estimators.targets import Targets
 from skmlp._network.tabular import N_BINS, TabularSpec
 from skmlp._parameters.rules import hidden_units
 from skmlp._training.job import Job
@@ -72,7 +72,7 @@ MIN_FIRST_UNITS = 32
 HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
 
 
-class TabularJobs(ABC):
+class TabularJobs(Targets):
     """Makes the jobs of an ensemble from the parameters of an estimator."""
 
     n_estimators: int | str
@@ -90,19 +90,12 @@ class TabularJobs(ABC):
     n_features_in_: int
 
     @abstractmethod
-    def _output_layer(self) -> tuple[int, str]:
-        """Units and activation of the output layer."""
-
-    @abstractmethod
     def _loss(self) -> Any:
         """The loss of a row, by name or as a function."""
 
     @abstractmethod
     def _joint_loss(self, rows: EncodedData, raw: np.ndarray) -> float:
         """Loss of the mean of networks, given their raw outputs (networks, rows, units)."""
-
-    def _target_scaling(self) -> TargetScaling | None:
-        return None
 
     def _n_networks(self, n_rows: int) -> int:
         if isinstance(self.n_estimators, str):

@@ -10,13 +10,14 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import mean_pinball_loss, mean_squared_error
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.calibration import noise_variance, quantile_shifts
 from skmlp._estimators.regressor import scaled, standard_scaling
 from skmlp._estimators.tabular import BaseTabular, HeldOut
+from skmlp._estimators.targets import NumericTargets
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.rules import increasing_quantiles
@@ -36,7 +37,12 @@ def _predicts_quantiles(regressor: TabularRegressor) -> bool:
 
 @with_parameters
 class TabularRegressor(
-    RegressorMixin, MultiOutputMixin, BaseTabular, QuantileParameters, TabularParameters
+    RegressorMixin,
+    MultiOutputMixin,
+    NumericTargets,
+    BaseTabular,
+    QuantileParameters,
+    TabularParameters,
 ):
     """Ensemble of networks for numeric targets of any table, with nothing to prepare or tune.
 
@@ -196,22 +202,14 @@ class TabularRegressor(
     # Hooks of the base class
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        target = y.reshape(len(y), -1)
+        target = self._columns_of(y, reset=reset)
         quantiles = increasing_quantiles(self.quantiles) if self.loss == "quantile" else None
         if reset:
-            self.n_outputs_ = target.shape[1]
             self._quantiles = quantiles
         elif quantiles != self._quantiles:
             raise ValueError(
                 "'loss' and 'quantiles' must be those of the networks that warm_start=True "
                 f"keeps; got {self.loss!r} with {self.quantiles}; set warm_start=False."
-            )
-        elif target.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"'y' must have as many columns as in fit, {self.n_outputs_}; got "
-                f"{target.shape[1]}; give the same columns, or set warm_start=False."
             )
         return target
 
@@ -233,12 +231,6 @@ class TabularRegressor(
 
     def _target_scaling(self) -> TargetScaling:
         return self._scaling
-
-    def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return weight
-
-    def _strata(self, target: np.ndarray) -> None:
-        return None
 
     def _output_layer(self) -> tuple[int, str]:
         return self.n_outputs_ * len(self._quantiles or [None]), "linear"
