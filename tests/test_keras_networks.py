@@ -4,6 +4,7 @@ import pickle
 import random
 import subprocess
 import sys
+from functools import partial
 
 import keras
 import numpy as np
@@ -23,6 +24,7 @@ from skmlp._network.keras_network import WHOLE
 
 DIABETES, PROGRESS = load_diabetes(return_X_y=True)
 PROGRESS = PROGRESS / 100
+IS_HIGH = np.column_stack([PROGRESS > 1.5, PROGRESS > 2]).astype(int)
 IRIS, SPECIES = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
 
@@ -61,15 +63,17 @@ def build_classifier(meta, compile_kwargs, n_neurons=8):
 
 @keras.saving.register_keras_serializable("tests")
 class OneLayer(keras.Model):
-    def __init__(self, units=1, **others):
+    def __init__(self, units=1, activation=None, **others):
         super().__init__(**others)
-        self.units, self.layer = units, layers.Dense(units)
+        self.units, self.activation = units, activation
+        self.layer = layers.Dense(units, activation)
 
     def call(self, x):
         return self.layer(x)
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units}
+        own = {"units": self.units, "activation": self.activation}
+        return {**super().get_config(), **own}
 
 
 class OwnSequential(keras.Sequential):
@@ -272,6 +276,42 @@ class TestModel:
         predicted = fitted.fit(DIABETES, PROGRESS / 4).predict(DIABETES)
         of_keras = np.asarray(fitted.model_(DIABETES))[:, 0]
         np.testing.assert_allclose(predicted, of_keras, rtol=1e-5)
+
+    @pytest.mark.parametrize("make", [OwnSequential, partial(OneLayer, activation="sigmoid")])
+    @pytest.mark.parametrize("y", [PROGRESS > 1.5, IS_HIGH], ids=["classes", "labels"])
+    def test_a_last_activation_that_is_hidden(self, make, y):
+        """A cross-entropy by name is the one that fits y."""
+        model = make(1 if y.ndim == 1 else 2)
+        fitted = KerasClassifier(model, epochs=1, batch_size=64, random_state=0)
+        fitted.fit(DIABETES, y)
+        made = np.asarray(fitted.model_(DIABETES))
+        predicted = fitted.predict_proba(DIABETES)
+        np.testing.assert_allclose(predicted[:, -made.shape[1] :], made, rtol=1e-5)
+        of_keras = float(keras.losses.BinaryCrossentropy()(y.reshape(made.shape), made))
+        assert fitted.model_.evaluate(DIABETES, y, verbose=0) == pytest.approx(of_keras)
+        assert fitted.history_["loss"][0] == pytest.approx(of_keras, rel=0.2)
+
+    @pytest.mark.filterwarnings("ignore:.*does not represent logits:UserWarning")
+    def test_a_hidden_activation_that_the_loss_applies_too(self):
+        losses = [keras.losses.BinaryCrossentropy(from_logits=logits) for logits in (0, 1)]
+        plain, doubled = (
+            KerasClassifier(OwnSequential(), loss=loss, epochs=2, random_state=0).fit(
+                DIABETES, PROGRESS > 1.5
+            )
+            for loss in losses
+        )
+        np.testing.assert_allclose(doubled.history_["loss"], plain.history_["loss"], rtol=1e-4)
+        np.testing.assert_allclose(
+            doubled.predict_proba(DIABETES), plain.predict_proba(DIABETES), rtol=1e-4
+        )
+
+    def test_an_uncompiled_model_that_ends_in_logits(self):
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        fitted = KerasClassifier(model, loss=loss, epochs=2, batch_size=64, random_state=0)
+        predicted = fitted.fit(IRIS, SPECIES).predict_proba(IRIS)
+        of_keras = -np.log(predicted)[np.arange(len(IRIS)), SPECIES].mean()
+        assert fitted.model_.evaluate(IRIS, SPECIES, verbose=0) == pytest.approx(of_keras)
 
     @pytest.mark.filterwarnings("ignore:.*does not represent logits:UserWarning")
     def test_a_last_activation_that_the_loss_applies_too(self):

@@ -179,6 +179,12 @@ def importing_name(y, p):
     return inner()
 
 
+def importing_relatively(y, p):
+    from .random import noise  # not the standard library's
+
+    return noise(y, p)
+
+
 def importing_library(y, p):
     import numpy.linalg
 
@@ -193,6 +199,8 @@ def test_a_module_of_the_user_is_refused_but_not_what_is_imported_from_it():
     for function in (through, importing_module, importing_name):
         with pytest.raises(ValueError, match=message):
             text(function)
+    with pytest.raises(ValueError, match=r"uses the module \.random, whose code"):
+        text(importing_relatively)
     assert text(importing_library) == text(importing_library)
     assert text(lambda y, p: layers.TiedDense) == text(lambda y, p: layers.TiedDense)
 

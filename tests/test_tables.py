@@ -296,7 +296,8 @@ def test_weights_that_are_no_multiples_repeat_no_rows():
 
     repeated = amounts()
     single = np.r_[repeated, np.arange(50.0) ** 2 + 0.5]
-    weight = np.random.default_rng(0).uniform(1e-3, 1, len(single))
+    weight = np.random.default_rng(0).uniform(0.1, 1, len(single))
+    weight[0] = 1e-9
     assert not n_levels(single, weight)
     assert n_levels(repeated, weight[: len(repeated)]) == n_levels(repeated, None) == (47,)
 

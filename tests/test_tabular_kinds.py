@@ -154,6 +154,14 @@ def keras_layer(kind, width, arrays):
 
 
 @EACH_KIND
+def test_what_is_returned_may_be_overwritten_where_a_kind_says_so(kind, width):
+    X, members, _ = stacked(kind, width)
+    made = kind.prepared(members[0])(X[0])
+    assert not kind.returns_input
+    assert not np.shares_memory(made, X[0])
+
+
+@EACH_KIND
 def test_networks_side_by_side_are_each_network_alone(kind, width):
     X, members, arrays = stacked(kind, width)
     alone = [kind.numpy(one, rows) for one, rows in zip(members, X, strict=True)]

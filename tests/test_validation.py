@@ -1,13 +1,14 @@
 """Validation data, early stopping, and the attributes that report them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 
-from skmlp import MLPClassifier, MLPRegressor
+from skmlp import MLPClassifier, MLPRegressor, TabularRegressor
 
 SMALL = {"hidden_layer_sizes": (8,), "learning_rate": 0.02, "random_state": 0}
 
@@ -49,6 +50,11 @@ def test_errors_name_validation_rows_and_leave_labels_alone(iris):
         classifier.fit(X, y, X_val=X[:2], y_val=["y", "z"])
     with pytest.raises(ValueError, match="X_val has 2 features, but MLP"):
         classifier.fit(X, y, X_val=X[:, :2], y_val=y)
+    nested = pd.DataFrame({"a": [[1], [2]]})
+    with pytest.raises(TypeError, match="Each value of the 'X_val' argument must be plain"):
+        TabularRegressor(1).fit(
+            pd.DataFrame({"a": X[:, 0]}), iris[1], X_val=nested, y_val=[0, 1]
+        )
     with pytest.raises(ValueError, match="Input X_val contains NaN"):
         classifier.fit(X, y, X_val=X * np.nan, y_val=y)
 

@@ -61,8 +61,8 @@ def _parameter_text(name: str, value: Any) -> str:
     except (IncomparableError, RecursionError) as error:
         raise ValueError(
             f"'{name}' must be a value that can be compared with that of a checkpoint; got "
-            f"{value!r} ({error}); give a plain function, import names from your own modules "
-            "at the top, or set checkpoint_dir=None."
+            f"{value!r} ({error}); give a plain function, import names instead of modules at "
+            "the top, or set checkpoint_dir=None."
         ) from error
 
 
@@ -138,11 +138,13 @@ def _cell_contents(cell: Any) -> Any:
 
 def _global_names(code: CodeType) -> Iterator[str]:
     """Names that code looks up in its module; a module that it imports must be a library's."""
-    for instruction in dis.get_instructions(code):
+    instructions = list(dis.get_instructions(code))
+    for i, instruction in enumerate(instructions):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             yield instruction.argval
         if instruction.opname == "IMPORT_NAME":
-            _check_module(instruction.argval)
+            level = instructions[i - 2].argval  # dots of a relative import
+            _check_module("." * level + instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _global_names(constant)

@@ -62,7 +62,7 @@ def is_plain_target(y: Any, n_rows: int) -> bool:
 
 def output_dtype(X: Any) -> type[np.floating]:
     """Dtype of predictions, as in scikit-learn: float32 for float32 rows, otherwise float64."""
-    # "dtype" of a frame is a column of this name
+    # `dtype` of a frame would be a column of that name
     is_single = not hasattr(X, "columns") and getattr(X, "dtype", None) == np.float32
     return np.float32 if is_single else np.float64
 

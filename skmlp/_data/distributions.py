@@ -61,7 +61,8 @@ def repetitions(weight: np.ndarray) -> np.ndarray:
     rows; any others say how much a row matters, and each counts once.
     """
     n_times = weight / weight.min()
-    return n_times if np.allclose(n_times, np.rint(n_times)) else np.ones_like(weight)
+    are_whole = np.allclose(n_times, np.rint(n_times), rtol=1e-12, atol=1e-6)
+    return n_times if are_whole else np.ones_like(weight)
 
 
 def in_single_precision(values: np.ndarray) -> np.ndarray:

@@ -135,7 +135,7 @@ def _medians_of_sizes(X: Any, weight: np.ndarray) -> np.ndarray:
     total_before = np.append(0, total)
     starts = ends - n_entries
     low, high = total_before[starts], total_before[ends]
-    # tiny weights may leave the sum as it is; the median is of the own column all the same
+    # A tiny weight may not change the running sum; stay within the column's own entries.
     place = np.searchsorted(total, (low + high) / 2)
     place = np.clip(place, starts, np.maximum(ends - 1, 0))
     medians = np.zeros(X.shape[1])

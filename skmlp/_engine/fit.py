@@ -104,7 +104,7 @@ class Fit:
 
     @property
     def total_weight(self) -> float:
-        """Of the rows that it trains on, in weights whose mean over `rows` is 1."""
+        """Sum of the weights of the rows that it trains on, scaled to mean 1 over `rows`."""
         if self.index is None:
             return self.rows.n_rows
         return float(self.rows.unit_weight()[self.index].sum(dtype=np.float64))

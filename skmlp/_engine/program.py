@@ -28,7 +28,7 @@ from skmlp._engine.rows import Rows, inputs_of, placed, targets_of
 from skmlp._engine.step import Step
 from skmlp._keras.tensorflow import tf
 
-# Most numbers of X in a block of batches; and in a batch that still is gathered in a block.
+# Limits on the numbers of X: in a block of batches; in a batch, for blocks to be used.
 NUMBERS_OF_BLOCK = 2**18
 NUMBERS_OF_SMALL_BATCH = 2**14
 

@@ -61,7 +61,7 @@ class CheckpointedNetwork(ReusingNetwork):
         ------
         ValueError
             If `checkpoint_dir` is None, or the checkpoint is damaged, belongs to other
-            parameters, or was written by another version of skmlp.
+            parameters, or has the format of another version of skmlp.
         FileNotFoundError
             If there is no checkpoint yet.
         """

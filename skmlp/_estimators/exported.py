@@ -64,12 +64,13 @@ def fitted_model(
 
 
 def _loss(params: Any, spec: NetworkSpec, has_class_indices: bool) -> Any:
-    """The loss of predictions, as a mean over rows."""
+    """The loss of what the model returns, as a mean over rows."""
+    returns_raw = isinstance(spec, KerasSpec) and spec.link is not None
     return _mean_over_rows(
         keras_loss(
             params.loss,
             spec.n_outputs,
-            spec.output_activation,
+            "linear" if returns_raw else spec.output_activation,
             has_class_indices,
             params.label_smoothing,
         )

@@ -13,6 +13,7 @@ from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.keras_inputs import LEARNED
 from skmlp._estimators.keras_network import BaseKeras
 from skmlp._network.keras_network import KerasSpec
+from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
 from skmlp._parameters.outputs import ClassifierParameters, ClassWeightParameter
 from skmlp._parameters.parameter import with_parameters
@@ -149,8 +150,19 @@ class KerasClassifier(
                 for head, loss in zip(spec.heads, losses, strict=True)
             )
             self.n_outputs_ = spec.n_outputs
+        settings["loss"] = self._resolved_loss(settings["loss"], spec)
         self._is_one_hot = self.y_type_ == MULTILABEL and spec.output_activation == "softmax"
         return spec, settings
+
+    def _resolved_loss(self, loss: Any, spec: NetworkSpec) -> Any:
+        """Names of cross-entropies go by the last activation; if that is hidden, by y."""
+        from skmlp._keras.losses import CROSS_ENTROPIES, loss_of_output
+
+        is_named = isinstance(loss, str) and loss in CROSS_ENTROPIES
+        if not is_named or spec.output_activation != "linear" or self._has_heads():
+            return loss
+        name = "binary_crossentropy" if self.y_type_ == MULTILABEL else loss
+        return loss_of_output(name, spec.n_outputs, self._has_class_indices())
 
     def _label_index(self, predictions: np.ndarray) -> np.ndarray:
         if not self._is_one_hot:

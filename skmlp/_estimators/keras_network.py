@@ -17,6 +17,7 @@ from skmlp._estimators.keras_arguments import KerasArguments
 from skmlp._estimators.keras_inputs import KerasInputs
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.model_text import ModelText, python_random_seeded
+from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.keras_network import (
     arguments_of,
     given_model,
@@ -48,6 +49,10 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
     @abstractmethod
     def _check_outputs(self, spec: KerasSpec) -> None:
         """Refuse a network whose outputs do not fit the targets."""
+
+    def _resolved_loss(self, loss: Any, spec: NetworkSpec) -> Any:
+        """The loss, where its name says too little about a network like this."""
+        return loss
 
     def _check_activation(self, activation: str | None, loss: Any) -> None:
         """Refuse an activation of the only output that does not fit the loss."""
@@ -258,6 +263,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
                 "label_smoothing": self.label_smoothing,
                 **self._compiled_settings(None),
             }
+            settings["loss"] = self._resolved_loss(settings["loss"], state.spec)
             params = SimpleNamespace(**{**self.get_params(), **settings})
         has_indices = self._has_class_indices()
         return fitted_model(state, params, self._compiled, has_class_indices=has_indices)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skmlp._network.layer_values import Array, Batch, Trained
+from skmlp._network.layer_values import Array
 from skmlp._network.tabular_kinds import Drawn
 
 if TYPE_CHECKING:
@@ -189,11 +189,6 @@ class PiecewiseLinearEmbedding(Drawn):
         kernel = tf.where(is_active[..., None], kernel, 0.0)
         # The half that is taken off each share, here from the bias
         return _combined_tensors(kernel, shares, bias - tf.reduce_sum(kernel, axis=-2) / 2)
-
-    def in_training(
-        self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
-        return Trained(self.tensor(arrays, *inputs), arrays[2:])
 
 
 def cosine_of_turns(turns: tf.Tensor) -> tf.Tensor:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=128)
 def _parsed(config: str) -> dict[str, Any]:
-    """Kept here, not in the kind, so that a prediction leaves a fitted estimator as it was."""
+    """Settings of a layer, cached outside the kind: predicting must not change an estimator."""
     return json.loads(config)
 
 

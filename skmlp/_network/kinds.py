@@ -2,8 +2,8 @@
 
 A kind knows the shapes of its arrays, its Keras layer, its output in NumPy, and its output on
 tensors, during and after training. Tensors may have a leading axis of networks that are trained
-together, so axes are counted from the last; in NumPy they never have. TensorFlow is imported
-inside the methods that need it, because fitted estimators predict without it.
+together, so axes are counted from the last. TensorFlow is imported inside the methods that need
+it, because fitted estimators predict without it.
 """
 
 from __future__ import annotations

@@ -60,9 +60,10 @@ def checked_verbose(verbose: Any) -> int:
     return int(verbose)
 
 
-# Labels and columns of the same names stand in quotes too.
+# A quoted X or y may also be the user's label or column, which stays.
 ARGUMENT = re.compile(
-    r"(?<![\w'])(X|y|sample_weight)(?![\w'])|(?<=')(X|y|sample_weight)(?=' (must|and))"
+    r"(?<![\w'])(X|y|sample_weight)(?![\w'])"
+    r"|(?<=')(X|y|sample_weight)(?=' (must|argument|and 'y'|and 'X'))"
 )
 
 

@@ -95,9 +95,9 @@ class OptimizerParameters:
         rule=[COUNT, None],
         types="int",
         text="""
-        At least 1. A number, and the default of "exponential" and "inverse_time" (one epoch's
-        steps), count from the first step of all training, warm starts included. Otherwise
-        None is all steps after the warm-up, counted from this fit's first step.
+        At least 1. None is one epoch for "exponential" and "inverse_time", otherwise all steps
+        of this fit after the warm-up. Steps count from the start of training, warm starts
+        included; only those of a schedule that spans the fit count from the start of the fit.
         """,
     )
     warmup_steps: int | None = parameter(

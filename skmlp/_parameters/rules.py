@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._keras.text import is_of_keras
 from skmlp._network.activation_kinds import canonical, known_names
 from skmlp._network.keras_kinds import KerasLayer
 from skmlp._network.spec import Activation
@@ -140,7 +141,7 @@ def keras_layer(parameter: str, layer: Any) -> KerasLayer:
     """A Keras layer as text; its random draws, if any, get a fixed seed."""
     cls = type(layer)
     config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
-    kind = cls.__name__ if cls.__module__.startswith("keras.") else cls
+    kind = cls.__name__ if is_of_keras(cls) else cls
     text = json.dumps(_seeded(config), sort_keys=True)
     if "__lambda__" in text:
         raise ValueError(

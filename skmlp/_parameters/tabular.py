@@ -134,8 +134,9 @@ class TabularParameters:
         text="""
         Whether `fit` keeps the networks of the last call and trains only as many as
         `n_estimators` adds, with the inputs and the target scale learned before. On the same
-        rows, the result is that of training all at once. On other rows, standard deviations,
-        quantiles and probabilities are calibrated by the new networks alone.
+        rows, the result is that of training all at once. On other rows, only networks that held
+        out these very rows calibrate the predictions; without held-out rows, the calibration
+        stays.
         """,
     )
     random_state: Any = parameter(

@@ -67,8 +67,8 @@ def _codes(network: FittedNetwork, rows: EncodedData) -> EncodedData:
 def _trained(job: Job, name: str, shows_bar: bool) -> FittedNetwork:
     from skmlp._training.train import train_network  # imports TensorFlow
 
-    with progress(name, job.epochs, shown=shows_bar) as bar:
-        layer = train_network(job, bar)
+    with progress(name, job.epochs, shown=shows_bar) as bars:
+        layer = train_network(job, bars)
     state = layer.training
     if state.reason is StopReason.INTERRUPTED:
         raise KeyboardInterrupt

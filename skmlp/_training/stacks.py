@@ -91,8 +91,8 @@ def split(group: list[Fit], n_workers: int, units: Units | None = None) -> list[
 def train_fits(
     fits: Sequence[Fit], n_members: int = 1, units: Units | None = None
 ) -> list[FittedNetwork]:
-    """Train fits of one recipe, or of one when padded to `units`, in a program that has room
-    for `n_members`.
+    """Train fits that share a recipe (once padded to `units`, if given) in a program with
+    `n_members` places.
     """
     networks = dict(trained(Stack(list(fits), n_members, units)))
     return [networks[k] for k in range(len(fits))]

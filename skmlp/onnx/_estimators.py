@@ -7,6 +7,7 @@ from typing import Any
 from skl2onnx.common.utils_classifier import get_label_classes
 
 from skmlp._estimators.class_targets import MULTILABEL
+from skmlp._estimators.keras_network import BaseKeras
 from skmlp._estimators.wide_deep import BaseWideDeep
 from skmlp.onnx._activations import ACTIVATIONS
 from skmlp.onnx._decisions import decision_function
@@ -137,8 +138,9 @@ def raw_outputs(operator: Any, graph: Graph, layer: str = "") -> Value:
     try:
         return network_output(state.spec, state.weights, rows, layer)
     except NotInONNXError as error:
+        owner = "model" if isinstance(estimator, BaseKeras) else "estimator"
         raise NotInONNXError(
-            "'model' must be made of layers that can be written as ONNX nodes, to convert "
+            f"'{owner}' must be made of layers that can be written as ONNX nodes, to convert "
             f"{type(estimator).__name__}; got {error}; replace the layer, or export by "
             "to_keras."
         ) from error
