@@ -200,15 +200,14 @@ NOTES = {
     "and the accuracy on such inputs still jumps from epoch to epoch.",
     "C2": "The median is 0.0002 short, which is two of the 10,000 images; one seed has 0.9832.",
     "C3": "0.0013 short, which is 13 images.",
-    "C4": "0.0013 short of 0.98 after 200 epochs, which are 400 steps; one seed.",
+    "C4": "0.001 short of 0.98 after 200 epochs, which are 400 steps; one seed has 0.9802.",
     "C6": "0.07 above the published figure with 0.01; one seed. With 0.1 it does not converge, "
     "as published.",
     "C9": "0.27 short with the penalty of 0.1, which holds the network back in Keras too: "
     "`keras.Model.fit` reached 0.727 in the same 10 epochs. With 0.0001 it is "
     "0.0003 short.",
-    "C11": "0.006 short with batch normalisation and 0.007 better without; one seed. The "
-    "machine had other work during the first run, which took ten times the seconds of the "
-    "other.",
+    "C11": "0.006 short with batch normalisation and 0.007 better without. The machine had "
+    "other work during some runs, so the seconds are too many.",
     "D1": "The median test accuracy is one of the 10,000 images short, and within the range of "
     "three runs in Keras. Validation accuracy and test loss are better.",
     "D3": "0.019 above D2, whose rate is 0.01; here it is 0.003 for all networks. D2's network "
@@ -217,8 +216,8 @@ NOTES = {
     "D6": "0.012 above the published search, which was a single one; the three here have "
     "0.322, 0.331 and 0.333. A few districts far from all others rule a fold's squared "
     "error.",
-    "D7": "One seed. Without dropout it was 0.9796, with a suggested rate of 0.021: the "
-    "suggestion varies by a factor of two with the rows that the test sees.",
+    "D7": "Without dropout it was 0.9796, with a suggested rate of 0.021: the suggestion varies "
+    "by a factor of two with the rows that the test sees.",
     "E2": "Here the four of ReLU's family are about 0.01 above ELU, SELU and tanh, far above "
     "logistic. The published order is one in general, not of this network.",
 }
