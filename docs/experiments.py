@@ -194,7 +194,8 @@ EXPERIMENTS = {
 }
 # Rows that fall short, or were run otherwise: by how much, and why.
 NOTES = {
-    "A3": "The published figures are those of one start. This start ends a little closer to "
+    "A1": "Nothing is random in A1 and A2, so they have one run.",
+    "A3": "The published figures are those of one start. These starts end a little closer to "
     "0, 1, 1 and 1.",
     "C1": "0.016 short after 10 epochs. The published number of epochs is unknown, "
     "and the accuracy on such inputs still jumps from epoch to epoch.",
@@ -218,6 +219,8 @@ NOTES = {
     "error.",
     "D7": "Without dropout it was 0.9796 (one seed), with a suggested rate of 0.021: the "
     "suggestion varies by a factor of two with the rows that the test sees.",
+    "D8": "One run: nothing here is a mean over seeds.",
+    "D9": "One run, which shows that each feature works.",
     "E2": "Here the four of ReLU's family are about 0.01 above ELU, SELU and tanh, far above "
     "logistic. The published order is one in general, not of this network.",
 }
