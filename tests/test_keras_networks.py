@@ -340,6 +340,15 @@ class TestModel:
         of_keras = np.asarray(fitted.model_(X.astype(np.float32)))[:, 0]
         np.testing.assert_allclose(predicted, of_keras, rtol=1e-5, atol=1e-6)
 
+    def test_listing_attributes_builds_no_model(self, regressor, monkeypatch):
+        def build_none(*args, **kwargs):
+            raise AssertionError
+
+        monkeypatch.setattr("skmlp._estimators.exported.fitted_model", build_none)
+        names = dir(regressor)
+        assert {"model", "predict", "history_"} <= set(names)
+        assert "model_" not in names
+
     def test_an_object_is_never_changed(self):
         given = build(n_neurons=4)
         before = given.get_weights()

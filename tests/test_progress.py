@@ -79,6 +79,17 @@ def test_a_search_bar_grows_round_by_round(capfd):
     assert "3/3 fits" in capfd.readouterr().err
 
 
+def test_the_best_score_is_that_of_candidates_that_did_not_fail(capfd):
+    bar = SearchBar("Search", None)
+    bar.expect(2, 1)
+    for candidate, score in enumerate([np.nan, 0.5]):
+        bar.finished((candidate, 0), {"test_scores": score})
+    bar.close()
+    printed = capfd.readouterr().err
+    assert "best score=0.5" in printed
+    assert "nan" not in printed
+
+
 def test_the_bar_is_closed_when_a_fit_fails(capfd):
     import keras
     from tqdm import tqdm
