@@ -36,6 +36,13 @@ def learned(estimator: BaseEstimator) -> dict[str, Any]:
     }
 
 
+def shallow_copy(estimator: Any) -> Any:
+    """A copy with the same attributes; `copy.copy` would save all Keras objects as text."""
+    copied = object.__new__(type(estimator))
+    vars(copied).update(vars(estimator))
+    return copied
+
+
 def forget(estimator: BaseEstimator) -> None:
     """Delete the attributes that fitting sets."""
     for name in learned(estimator):

@@ -10,6 +10,7 @@ from typing import Any
 from skmlp._engine.fit import Training
 from skmlp._engine.live_model import LiveModel
 from skmlp._keras.tensorflow import keras
+from skmlp._keras.text import is_of_keras
 
 # hooks that Keras calls for each batch; the first two are old names
 BATCH_HOOKS = (
@@ -119,7 +120,7 @@ def has_batch_hook(callback: keras.callbacks.Callback) -> bool:
     """
     frequency = getattr(callback, "save_freq", getattr(callback, "update_freq", None))
     is_idle = frequency == "epoch" or isinstance(callback, keras.callbacks.TerminateOnNaN)
-    if type(callback).__module__.startswith("keras.") and is_idle:
+    if is_idle and is_of_keras(type(callback)):
         return False
     return any(has_hook(callback, hook) for hook in BATCH_HOOKS)
 

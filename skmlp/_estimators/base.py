@@ -35,7 +35,6 @@ from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._training.job import Job
 from skmlp._training.mishaps import warn_of_mishap
 from skmlp._training.watchers import (
-    EpochWatcher,
     ProgressBar,
     ScikitLearnCallbacks,
     progress,
@@ -222,14 +221,11 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, Targets):
 
         name = type(self).__name__
         with progress(name, job.epochs, shown=bool(verbose)) as bars:
-            watchers: list[EpochWatcher] = [*bars]
-            if getattr(self, "_skl_callbacks", None):
-                callbacks = ScikitLearnCallbacks(
-                    self, job.epochs, given, lambda network: {"_state": network}
-                )
-                watchers.append(callbacks)
+            callbacks = ScikitLearnCallbacks.of(
+                self, job.epochs, given, lambda network: {"_state": network}
+            )
             self._remark(job, bars)
-            fitted = train_network(job, watchers)
+            fitted = train_network(job, [*bars, *callbacks])
 
         state = fitted.training
         assert state.reason is not None  # training has ended

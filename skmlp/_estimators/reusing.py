@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skmlp._checkpoints.checkpoint import digest_of_layers
+from skmlp._checkpoints.learned import shallow_copy
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.fitted import NetworkEstimator
 from skmlp._estimators.pretrained import is_keras_model, reused_layers, trained_layers
@@ -42,8 +43,7 @@ class ReusingNetwork(NetworkEstimator):
         """An unfitted copy; scikit-learn's own would make `pretrained` unfitted too."""
         if "pretrained" not in self.get_params(deep=False):  # a subclass leaves it out
             return super().__sklearn_clone__()
-        original = object.__new__(type(self))
-        original.__dict__.update(vars(self))
+        original = shallow_copy(self)
         original.pretrained = _Kept(self.pretrained)
         cloned = super(ReusingNetwork, original).__sklearn_clone__()
         cloned.pretrained = self.pretrained

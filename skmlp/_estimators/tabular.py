@@ -206,11 +206,9 @@ class BaseTabular(
         with progress(name, epochs, shown=bool(self.verbose)) as bars:
             # The bars show the number of epochs that the limit has decided on.
             watchers: list[EpochWatcher] = [*([limit] if limit else []), *bars]
-            if getattr(self, "_skl_callbacks", None):
-                callbacks = ScikitLearnCallbacks(
-                    self, epochs, given, lambda *members: {"_members": kept + members}
-                )
-                watchers.append(callbacks)
+            watchers += ScikitLearnCallbacks.of(
+                self, epochs, given, lambda *members: {"_members": kept + members}
+            )
             fitted = train_ensemble(new, watchers, compiles_first=limit is not None)
         earlier, reasons = (self.histories_, self.stop_reasons_) if kept else ([], [])
         self.histories_ = [*earlier, *(member.training.history for member in fitted)]

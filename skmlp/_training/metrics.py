@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from skmlp._checkpoints.learned import shallow_copy
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import dense
 from skmlp._engine.fit import Measure
@@ -143,8 +144,7 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
             "'scoring' must be None, 'loss', a scorer, or the name of one: "
             f"{', '.join(get_scorer_names())}; got {scoring!r}."
         ) from None
-    stand_in = object.__new__(type(estimator))  # `copy` would save all Keras objects as text
-    vars(stand_in).update(vars(estimator))
+    stand_in = shallow_copy(estimator)
     stand_in._state = FittedNetwork(spec, ())
     stand_in._raw_outputs = np.array  # a copy, since activations may work in place
 

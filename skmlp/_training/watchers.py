@@ -229,6 +229,12 @@ class ScikitLearnCallbacks(EpochWatcher):
         self._fit = estimator._init_callback_context(max_subtasks=epochs)
         self._fit.call_on_fit_task_begin(**self._arguments)
 
+    @classmethod
+    def of(cls, estimator: Any, *arguments: Any) -> list[ScikitLearnCallbacks]:
+        """Those of an estimator, if it has any; the arguments are the constructor's."""
+        has_any = getattr(estimator, "_skl_callbacks", None)
+        return [cls(estimator, *arguments)] if has_any else []
+
     def on_begin(self, training: Any) -> int:
         self._trainings.append(training)
         self._arguments["reconstruction_attributes"] = self._reconstructed
