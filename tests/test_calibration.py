@@ -16,9 +16,10 @@ from sklearn.model_selection import train_test_split
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.calibration import (
+    log_losses,
     noise_variance,
     quantile_shifts,
-    temperature_and_log_loss,
+    temperature,
 )
 from skmlp._estimators.tabular_regressor import median_weights
 from skmlp._keras.losses import PinballLoss, check_row_loss, row_loss
@@ -84,32 +85,29 @@ class TestFunctions:
         else:
             y = (RNG.random((4000, 1)) > softmax(raw, axis=1).cumsum(axis=1)).sum(axis=1)
         rows = EncodedData(raw, y, np.ones(4000))
-        temperature, loss = temperature_and_log_loss([3 * raw[None]], [rows])
-        assert temperature == pytest.approx(3, rel=0.08)
+        found = temperature({rows: 3 * raw[None]})
+        assert found == pytest.approx(3, rel=0.08)
+        loss = log_losses({rows: 3 * raw[None]}, found).mean()
         if kind == "labels":
-            losses = [log_loss(y[:, i], expit(3 / temperature * raw[:, i])) for i in range(3)]
+            losses = [log_loss(y[:, i], expit(3 / found * raw[:, i])) for i in range(3)]
             assert loss == pytest.approx(np.mean(losses))
         else:
-            assert loss == pytest.approx(log_loss(y, softmax(3 / temperature * raw, axis=1)))
-        halves = [EncodedData(part.X, part.y, part.weight) for part in (rows, rows)]
-        once = temperature_and_log_loss([raw[None]], [rows])
-        assert temperature_and_log_loss([raw[None]] * 2, halves) == pytest.approx(
-            once, rel=1e-4
-        )
+            assert loss == pytest.approx(log_loss(y, softmax(3 / found * raw, axis=1)))
+        again = EncodedData(rows.X, rows.y, rows.weight)
+        twice = temperature({rows: raw[None], again: raw[None]})
+        assert twice == pytest.approx(temperature({rows: raw[None]}), rel=1e-4)
 
     def test_temperature_is_that_of_the_mean_probability(self):
         signal = RNG.normal(0, 2, (4000, 1))
         y = (RNG.random(signal.shape) < expit(signal)).astype(np.float32)
         raw = signal + RNG.normal(0, 3, (20, 4000, 1))
         rows = EncodedData(signal, y, np.ones(4000))
-        of_one, _ = temperature_and_log_loss([raw[:1]], [rows])
-        assert temperature_and_log_loss([raw], [rows])[0] < 0.9 * of_one
+        assert temperature({rows: raw}) < 0.9 * temperature({rows: raw[:1]})
 
     def test_rows_that_are_all_right_sharpen_little(self):
         y = np.array([[0.0], [1.0]])
         rows = EncodedData(y, y, np.ones(2))
-        temperature, _ = temperature_and_log_loss([4 * y[None] - 2], [rows])
-        assert temperature == pytest.approx(0.5, rel=1e-2)
+        assert temperature({rows: 4 * y[None] - 2}) == pytest.approx(0.5, rel=1e-2)
 
     def test_pinball_loss_is_that_of_scikit_learn(self):
         y, raw = RNG.normal(size=(2, 30, 2)), RNG.normal(size=(30, 6))

@@ -30,7 +30,7 @@ def found():
 
 def test_losses_are_those_of_gradient_descent_step_by_step(found):
     """Three batches an epoch, the last of 26 rows, and a rate that grows with each step."""
-    from skmlp._engine.places import drawn_order
+    from skmlp._engine.fit import drawn_order
 
     one = clone(REGRESSOR).set_params(epochs=1, learning_rate=1e-12).fit(X, Y)
     weights, bias = one.coefs_[0][:, 0].astype(float), float(one.intercepts_[0][0])

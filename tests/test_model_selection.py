@@ -30,8 +30,8 @@ from skmlp import (
     WideDeepClassifier,
     WideDeepRegressor,
 )
+from skmlp._engine.fit import drawn_order
 from skmlp._engine.loop import train
-from skmlp._engine.places import drawn_order
 from skmlp._engine.program import Program
 from skmlp._engine.store import STORE
 from skmlp._stacked_search import MAX_WIDTH, n_under_way
@@ -585,7 +585,7 @@ def test_members_of_a_stack_keep_checkpoints_and_resume(tmp_path, monkeypatch):
         for i, estimator in enumerate(estimators)
     ]
     with monkeypatch.context() as patched:
-        patched.setattr("skmlp._engine.places.drawn_order", killing)
+        patched.setattr("skmlp._engine.fit.drawn_order", killing)
         with pytest.raises(KilledError):
             fit_together([clone(one) for one in saving], X, Y)
     assert {len(clone(one).load_checkpoint().loss_curve_) for one in saving} == {5}

@@ -128,7 +128,7 @@ def initial_weights(estimator, y):
 
 def test_shuffled_epochs_are_keras_epochs_over_the_rows_in_that_order():
     """Keras trains one epoch per call, on the rows in the orders that the engine draws."""
-    from skmlp._engine.places import drawn_order
+    from skmlp._engine.fit import drawn_order
 
     common = {"hidden_layer_sizes": (7,), "batch_size": 32, "optimizer": "adam"}
     fitted = MLPRegressor(**common, epochs=3, random_state=1).fit(X, SIGNAL)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from sklearn.metrics import mean_squared_error
 
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._engine.network import Network
-from skmlp._estimators import tabular_jobs
+from skmlp._engine.stopping import StopReason
 from skmlp._estimators.tabular_jobs import Ensemble
 from skmlp._network.tabular import TabularSpec, first_tabular_weights
 from skmlp._training import train
@@ -157,50 +158,116 @@ def test_polars_in_fit_and_one_network():
     np.testing.assert_array_equal(polars, pandas)
 
 
-def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatch):
-    fits = []
+@pytest.mark.parametrize(("cls", "y"), [(TabularRegressor, Y), (TabularClassifier, LABELS)])
+def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatch, cls, y):
+    """Judges of a regressor, all networks of a classifier."""
+    fits, networks = [], []
 
     def train_and_keep(several, n_members):
         fits.extend(replace(fit, state=deepcopy(fit.state)) for fit in several)
-        return train_fits(several, n_members)
+        networks.extend(train_fits(several, n_members))
+        return networks
 
     monkeypatch.setattr(train, "train_fits", train_and_keep)
-    monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, Ensemble(8, 1, 4)),))
-    estimator = TabularRegressor(**SMALL).fit(X, Y)
-    assert len({len(fit.index) for fit in fits}) == 1
+    has_judges = cls is TabularRegressor
+    monkeypatch.setattr(cls, "_ensembles", ((math.inf, Ensemble(2, 1, 4, 2 * has_judges)),))
+    estimator = cls(**SMALL).fit(X, y)
+    assert len(fits) == 2 + 2 * has_judges
+    assert (
+        len({fit.n_batches for fit in fits}) == len({len(fit.index) for fit in fits[:2]}) == 1
+    )
     assert not np.array_equal(fits[0].index, fits[1].index)
-    assert not np.array_equal(fits[0].validation.y, fits[1].validation.y)
-    for member, fit in zip(estimator._members, fits, strict=True):
+    assert not np.array_equal(fits[0].validation.X, fits[1].validation.X)
+    for network, fit in zip(networks[:2], fits[:2], strict=True):
+        if has_judges:
+            fit.joint_loss = partial(fit.joint_loss)  # its own rows are the judgement
         (alone,) = train_fits([fit])
-        for ours, theirs in zip(member.arrays, alone.arrays, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+        ours, theirs = (one.training.now for one in (network, alone))
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+    predicting = networks[2:] if has_judges else networks
+    for member, network in zip(estimator._members, predicting, strict=True):
+        np.testing.assert_array_equal(member.arrays[0], network.arrays[0])
 
 
-def test_networks_that_hold_out_the_same_rows_keep_the_epoch_of_their_best_mean(monkeypatch):
+def test_all_networks_keep_the_epoch_at_which_the_mean_of_judges_is_best(monkeypatch):
     fits, raw = [], []
 
     def train_and_keep(several, n_members):
         fits.extend(several)
-        measure = several[0].joint_score
+        measure = several[0].joint_loss
 
-        def measure_and_keep(rows, of_all):
-            raw.append(of_all)
-            return measure(rows, of_all)
+        def measure_and_keep(of_sets):
+            raw.append(of_sets)
+            return measure(of_sets)
 
         for fit in several:
-            fit.joint_score = measure_and_keep
+            fit.joint_loss = measure_and_keep
         return train_fits(several, n_members)
 
     monkeypatch.setattr(train, "train_fits", train_and_keep)
-    TabularRegressor(**SMALL).fit(X, Y)
-    assert fits[0].validation is fits[1].validation
-    rows = fits[0].validation
-    losses = [mean_squared_error(rows.y, of_all.mean(axis=0)) for of_all in raw]
-    for k, fit in enumerate(fits):
+    ensemble = Ensemble(2, 2, 4, n_folds_of_judges=2)
+    monkeypatch.setattr(TabularRegressor, "_ensembles", ((math.inf, ensemble),))
+    estimator = TabularRegressor(**SMALL).fit(X, Y)
+    *judges, first, second = fits
+    sets = [judges[0].validation, judges[2].validation]
+    assert [judge.validation for judge in judges] == np.repeat(sets, 2).tolist()
+    assert first.validation is second.validation is first.index is second.index is None
+    losses = [
+        mean_squared_error(
+            np.concatenate([rows.y for rows in sets]),
+            np.concatenate([of_sets[rows].mean(axis=0) for rows in sets]),
+        )
+        for of_sets in raw
+    ]
+    for fit in fits:
         np.testing.assert_allclose(fit.state.scores, np.negative(losses), rtol=1e-6)
-        own = [mean_squared_error(rows.y, of_all[k]) for of_all in raw]
-        np.testing.assert_allclose(fit.state.history["val_loss"], own, rtol=1e-4)
         assert fit.state.best_value == min(-score for score in fit.state.scores)
+    of_judges = []
+    for k, judge in enumerate(judges):
+        of_rows = [of_sets[judge.validation][k % 2] for of_sets in raw]
+        own = [mean_squared_error(judge.validation.y, one) for one in of_rows]
+        np.testing.assert_allclose(judge.state.history["val_loss"], own, rtol=1e-4)
+        of_judges.append(own)
+    np.testing.assert_allclose(estimator.history_["val_loss"], np.mean(of_judges, 0), rtol=1e-4)
+    assert all("val_loss" not in history for history in estimator.histories_)
+
+
+@pytest.mark.parametrize("diverging", [slice(1), slice(2)], ids=["one", "all"])
+def test_judges_that_diverge_judge_no_more(monkeypatch, diverging):
+    def train_and_break(several, n_members):
+        for judge in several[diverging]:
+            judge.numbers = judge.numbers._replace(learning_rate=1e30)
+        networks = train_fits(several, n_members)
+        stopped = [network.training.reason is StopReason.NOT_FINITE for network in networks]
+        assert stopped == [k < diverging.stop for k in range(4)]
+        return networks
+
+    monkeypatch.setattr(train, "train_fits", train_and_break)
+    ensemble = Ensemble(2, 2, 4, n_folds_of_judges=1)
+    monkeypatch.setattr(TabularRegressor, "_ensembles", ((math.inf, ensemble),))
+    estimator = TabularRegressor(**SMALL).fit(X, Y)
+    assert np.isfinite(estimator.predict(X)).all()
+
+
+@pytest.fixture
+def jobs_of(monkeypatch):
+    """A function that returns the jobs of a fit, which are not trained."""
+
+    class NotTrainedError(Exception):
+        pass
+
+    def keep(jobs, watchers, *, compiles_first):
+        kept[:] = jobs
+        raise NotTrainedError
+
+    def jobs_of(estimator, X, y):
+        with pytest.raises(NotTrainedError):
+            estimator.fit(X, y)
+        return kept
+
+    kept = []
+    monkeypatch.setattr(train, "train_ensemble", keep)
+    return jobs_of
 
 
 @pytest.mark.parametrize(
@@ -216,20 +283,10 @@ def test_networks_that_hold_out_the_same_rows_keep_the_epoch_of_their_best_mean(
     ],
 )
 def test_jobs_follow_the_number_of_rows_and_columns(
-    monkeypatch, n_rows, n_columns, n_networks, units, batch_size, epochs
+    jobs_of, n_rows, n_columns, n_networks, units, batch_size, epochs
 ):
-    class NotTrainedError(Exception):
-        pass
-
-    def keep(jobs, watchers, *, compiles_first):
-        kept.extend(jobs)
-        raise NotTrainedError
-
-    kept = []
-    monkeypatch.setattr(train, "train_ensemble", keep)
     rows = RNG.normal(size=(n_rows, n_columns))
-    with pytest.raises(NotTrainedError):
-        TabularRegressor().fit(rows, rows[:, 0])
+    kept = jobs_of(TabularClassifier(), rows, rows[:, 0] > 0)
     assert len(kept) == n_networks
     assert {(job.batch_size, job.epochs) for job in kept} == {(batch_size, epochs)}
     assert {job.spec.hidden_units for job in kept} == {(units,) * 3}
@@ -237,10 +294,11 @@ def test_jobs_follow_the_number_of_rows_and_columns(
     size = 3 if n_networks == 6 else 4
     assert all(of is held_out[k // size * size] for k, of in enumerate(held_out))
     assert len({id(of) for of in held_out}) == n_networks // size
+    assert len({job.joint_loss for job in kept}) == n_networks // size
     for job in kept:  # trains on all but the rows that it holds out
         assert len(np.unique(job.index)) == n_rows - -(-n_rows // 8)
         left = np.setdiff1d(np.arange(n_rows), job.index)
-        assert np.isin(job.validation.y, job.data.y[left]).all()
+        assert np.isin(job.validation.X, job.data.X[left]).all()
     shares = [0.85**0.75, 0.85**1.25, 0.85**0.25, 0.85**1.75]
     dropped = [job.spec.dropout for job in kept]
     np.testing.assert_allclose(dropped, 1 - np.array((4 * shares)[:n_networks]))
@@ -248,6 +306,27 @@ def test_jobs_follow_the_number_of_rows_and_columns(
     expected = [1, 2, 4, 8] if n_columns <= 12 else [0.25, 0.5, 1, 2]
     assert scales == (4 * expected)[:n_networks]
     assert len({job.spec.structure() for job in kept}) == 1  # so they are one stack
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_networks", "n_judges", "n_folds", "epochs"),
+    [(1100, 8, 8, 2, 64), (4600, 4, 4, 1, 48), (9400, 4, 3, 1, 20)],
+)
+def test_networks_of_a_regressor_hold_out_nothing(
+    jobs_of, n_rows, n_networks, n_judges, n_folds, epochs
+):
+    rows = RNG.normal(size=(n_rows, 1))
+    kept = jobs_of(TabularRegressor(), rows, rows[:, 0])
+    judges, networks = kept[:n_judges], kept[n_judges:]
+    assert len(networks) == n_networks
+    assert {job.epochs for job in kept} == {epochs}
+    assert all(job.validation is job.index is None for job in networks)
+    assert len({job.validation for job in judges}) == n_folds
+    assert {job.rows_of_epoch for job in judges} == {n_rows}
+    assert len({job.joint_loss for job in kept}) == 1
+    assert len({job.seed for job in kept}) == len(kept)
+    # a mean of as many networks is judged, at most four
+    assert len(jobs_of(TabularRegressor(1), rows, rows[:, 0])) == n_folds + 1
 
 
 def test_steps_are_those_of_the_paper():

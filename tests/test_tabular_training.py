@@ -10,9 +10,8 @@ from sklearn.base import clone
 
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._engine.state import TrainingState
-from skmlp._engine.stopping import Patience
+from skmlp._engine.stopping import JointLoss, Patience
 from skmlp._engine.store import STORE
-from skmlp._estimators import tabular_jobs
 from skmlp._estimators.tabular_jobs import Ensemble
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
@@ -38,7 +37,8 @@ def same_members(some, others):
 @pytest.fixture(scope="module", autouse=True)
 def _two_networks_hold_out_the_same_rows():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, Ensemble(8, 2, 4)),))
+        for cls in (TabularRegressor, TabularClassifier):
+            patch.setattr(cls, "_ensembles", ((math.inf, Ensemble(8, 2, 4)),))
         yield
 
 
@@ -50,7 +50,7 @@ def four():
 class TestNumberOfNetworks:
     def test_is_chosen_by_the_number_of_rows(self, monkeypatch):
         ensembles = ((200, Ensemble(4, 2, 4)), (math.inf, Ensemble(2, 2, 4)))
-        monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ensembles)
+        monkeypatch.setattr(TabularRegressor, "_ensembles", ensembles)
         regressor = warm(n_estimators="auto", epochs=1).fit(X, Y)
         assert len(regressor._members) == 2
         regressor.fit(X[:200], Y[:200])
@@ -67,26 +67,30 @@ def test_fits_of_other_numbers_of_rows_trace_nothing_new():
     assert sorted(program.traces for program in STORE.idle()) == traces
 
 
-def test_losses_are_weighted_means_of_the_rows_trained_on(monkeypatch):
-    jobs, weight = [], np.ones(len(Y))
-    weight[7] = len(Y)  # as much as all others together; one of the two networks holds it out
+@pytest.mark.parametrize("ensemble", [Ensemble(2, 1, 4), Ensemble(2, 1, 4, 1)])
+def test_losses_are_weighted_means_of_the_rows_of_the_epoch(monkeypatch, ensemble):
+    fits, weight = [], np.ones(len(Y))
+    weight[7] = len(Y)  # as much as all others together; one of the two networks lacks it
 
-    def seen(given, *args, **kwargs):
-        jobs.extend(given)
-        return train_ensemble(given, *args, **kwargs)
+    def seen(given, n_members):
+        fits.extend(given)
+        return train_fits(given, n_members)
 
-    train_ensemble = train.train_ensemble
-    monkeypatch.setattr(train, "train_ensemble", seen)
-    monkeypatch.setattr(tabular_jobs, "ENSEMBLES", ((math.inf, Ensemble(2, 1, 4)),))
+    monkeypatch.setattr(train, "train_fits", seen)
+    monkeypatch.setattr(TabularRegressor, "_ensembles", ((math.inf, ensemble),))
     still = clone(REGRESSOR).set_params(
-        learning_rate=1e-12, dropout=0, epochs=1, validation_fraction=0.5
+        learning_rate=1e-12, dropout=0, epochs=2, validation_fraction=0.5
     )
     still.fit(X, Y, sample_weight=weight)
-    for job, member, history in zip(jobs, still._members, still.histories_, strict=True):
-        rows = job.data.rows(job.index)
-        (raw,) = still._raw_outputs([member], rows.X)
-        expected = np.average((rows.y - raw) ** 2, weights=rows.weight[:, None])
-        assert history["loss"] == pytest.approx([expected], rel=1e-4)
+    for fit in fits:
+        for epoch in (0, 1):
+            order = fit.order(epoch)
+            assert len(order) == fit.n_rows
+            assert len(np.unique(order)) == fit.n_distinct_rows
+            rows = fit.rows.rows(order)
+            # a regression begins with outputs of 0
+            expected = np.average(rows.y**2, weights=rows.weight[:, None])
+            assert fit.state.history["loss"][epoch] == pytest.approx(expected, rel=1e-4)
 
 
 def test_an_ensemble_keeps_only_what_is_its_own(four):
@@ -102,19 +106,37 @@ def test_an_ensemble_keeps_only_what_is_its_own(four):
     assert sum(owners.values()) <= 1.01 * sum(array.nbytes for array in kept)
 
 
-@pytest.mark.parametrize(("tolerance", "kept"), [(0.0, 1), (0.02, 2), (0.05, 3)])
-def test_a_later_epoch_that_is_nearly_as_good_is_kept(tolerance, kept):
+@pytest.mark.parametrize(
+    ("excess", "noise", "is_close"),
+    [
+        (0.015, 0.0, True),  # 1.5 %
+        (0.03, 0.0, False),
+        (0.03, 0.2, True),  # a standard error of 0.04
+        (0.05, 0.2, False),
+    ],
+)
+def test_losses_are_close_by_a_share_or_by_one_standard_error(excess, noise, is_close):
+    lowest = JointLoss(np.ones(25), np.ones(25))
+    differences = excess + noise * np.resize([1, -1], 24)
+    losses = np.append(1 + differences, 1 + excess)
+    weight = np.append(np.ones(24), 1)
+    assert JointLoss(losses, weight).is_close(lowest) == is_close
+    other = JointLoss(losses[:-1], weight[:-1])  # a network has diverged
+    assert other.is_close(lowest) == (excess <= 0.02)
+
+
+def test_a_later_epoch_that_is_nearly_as_good_is_kept():
     state = TrainingState(0, patience=Patience(math.inf, 0.0))
-    for epoch, loss in enumerate([1.0, 0.5, 0.505, 0.52, 0.53]):
+    for epoch, loss in enumerate([1.0, 0.5, 0.505, 0.52, 0.505]):
         state.after_epoch(
             {"loss": 1.0, "val_loss": loss},
-            -loss,
+            None,
             entered=None,
             reached=epoch,
             has_validation=True,
-            tolerance=tolerance,
+            joint=JointLoss(np.full(3, loss), np.ones(3)),
         )
-    assert state.best == kept
+        assert state.best == [0, 1, 2, 2, 4][epoch]
     assert state.best_value == 0.5
 
 
@@ -156,7 +178,8 @@ class TestWarmStart:
         monkeypatch.setattr(TabularRegressor, "_calibrate", lambda _, rows: seen.append(rows))
 
         def networks():
-            return [*seen[-1].values()]
+            positions = {id(m.weights): i for i, m in enumerate(regressor._members)}
+            return [[positions[id(m.weights)] for m in of_set] for of_set in seen[-1].values()]
 
         regressor = warm(epochs=1).fit(X, Y, X_val=X[:50], y_val=Y[:50])
         regressor.set_params(n_estimators=3).fit(X, Y, X_val=X[:50], y_val=Y[:50])

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # (rows, their raw outputs) -> value
 Measure = Callable[[EncodedData, np.ndarray], float]
-# (rows, raw outputs of several networks, (networks, rows, outputs)) -> value
-JointMeasure = Callable[[EncodedData, np.ndarray], float]
+# raw outputs of the networks that share rows, (networks, rows, outputs) -> losses of all rows
+JointMeasure = Callable[[Mapping[EncodedData, np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -88,26 +88,47 @@ class Fit:
     epoch_rate: Callable[[int, float], float] | None
     start_from_epoch: int  # the best epoch is sought, and patience counts, from this one
     score: Measure | None  # of the validation rows; None: minus their loss
-    # Instead of `score`: one score for all fits that share this and the validation rows.
-    joint_score: JointMeasure | None
+    # Instead of `score`: one loss for all fits that share this. Those without validation rows
+    # follow the others.
+    joint_loss: JointMeasure | None
     metrics: Mapping[str, Measure]  # of the training rows and of the validation rows
     metric_rows: EncodedData  # the training rows that metrics are measured on
     index: np.ndarray | None = None  # of the rows that it trains on; None: all
+    rows_of_epoch: int | None = None  # more than these: some come twice; None: each once
     watchers: Sequence[Watcher] = ()
     checkpoint: Checkpoint | None = None
     reason_at_end: StopReason = StopReason.EPOCHS  # to stop after `epochs`
 
     @property
     def n_rows(self) -> int:
-        """Rows that it trains on."""
+        """Rows of an epoch."""
+        return self.rows_of_epoch or self.n_distinct_rows
+
+    @property
+    def n_distinct_rows(self) -> int:
         return self.rows.n_rows if self.index is None else len(self.index)
 
     @property
-    def total_weight(self) -> float:
-        """Sum of the weights of the rows that it trains on, scaled to mean 1 over `rows`."""
-        if self.index is None:
+    def is_judged(self) -> bool:
+        """Whether validation rows, its own or those of others, tell its best epoch."""
+        return self.validation is not None or self.joint_loss is not None
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Positions of an epoch's rows in the order of training, (n_rows,)."""
+        n_rows = self.n_distinct_rows
+        order = drawn_order(self.state.seed, epoch, n_rows, shuffle=self.shuffle)
+        order = np.resize(order, self.n_rows)  # the first ones again, if there are more
+        return order if self.index is None else self.index[order]
+
+    def total_weight(self, epoch: int) -> float:
+        """Sum of the weights of an epoch's rows, scaled to mean 1 over `rows`."""
+        if self.rows_of_epoch:
+            index = self.order(epoch)
+        elif self.index is None:
             return self.rows.n_rows
-        return float(self.rows.unit_weight()[self.index].sum(dtype=np.float64))
+        else:
+            index = self.index
+        return float(self.rows.unit_weight()[index].sum(dtype=np.float64))
 
     @property
     def n_batches(self) -> int:
@@ -130,10 +151,12 @@ class Fit:
     def keeps_raw(self) -> bool:
         """Whether its measures need the raw outputs of all validation rows at once."""
         is_by_rows = self.score is None or isinstance(self.score, MeanOfRows)
-        return bool(self.metrics or self.joint_score) or not is_by_rows
+        return bool(self.metrics or self.joint_loss) or not is_by_rows
 
     def kept(self, raw: np.ndarray, start: int) -> np.ndarray:
         """All that its measures need of the raw outputs of validation rows from `start` on."""
+        if self.validation is None:  # it is measured beside others, for nothing
+            return raw[:0]
         if self.keeps_raw:
             return raw
         if self.score is None:  # the loss alone counts
@@ -175,7 +198,7 @@ class Training:
         """A snapshot of the program's values, or the one to keep once training has ended."""
         state, kept = self.fit.state, None
         if state.reason is not None:
-            kept = state.to_keep(has_validation=self.fit.validation is not None)
+            kept = state.to_keep(has_validation=self.fit.is_judged)
         return self.now() if kept is None else kept
 
     def fitted(self, snapshot: np.ndarray) -> FittedNetwork:
@@ -198,3 +221,16 @@ class Training:
         if averaged and averages.size:
             return np.concatenate([averages, numbers[network.n_trained :]])
         return numbers
+
+
+def drawn_order(seed: int, epoch: int, n_rows: int, *, shuffle: bool) -> np.ndarray:
+    """The rows of an epoch in the order of training, (n_rows,).
+
+    The epoch's number is the counter of the generator, so that training in one go and in
+    parts draws the same orders.
+    """
+    order = np.arange(n_rows)
+    if shuffle:
+        bits = np.random.Philox(key=seed, counter=[0, 0, 0, epoch])
+        np.random.Generator(bits).shuffle(order)
+    return order

@@ -13,13 +13,10 @@ from skmlp._engine.fit import Fit, JointMeasure
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.places import Places, RowSets
 from skmlp._engine.program import Program
-from skmlp._engine.stopping import StopReason
+from skmlp._engine.stopping import JointLoss, StopReason
 from skmlp._engine.validation import losses_of_outputs
 from skmlp._network.inference import raw_outputs
 
-# The lowest of many joint losses is low by chance too.
-# Of epochs that are nearly equal, the last one has had the lowest learning rate.
-JOINT_TOLERANCE = 0.02
 # Longest that one call of the compiled epochs should take, seconds: meanwhile nobody can
 # interrupt.
 MAX_SECONDS = 0.1
@@ -130,7 +127,7 @@ class _Loop:
             of_outputs = losses_of_outputs(self._program.recipe, losses)
             self._logs[k] = {"loss": losses[0], **of_outputs, "learning_rate": rate}
             self._add_metrics(k, reached[k])
-        scores = self._validate()
+        scores, joint = self._validate()
         for k in self._going():
             fit, logs = self._fits[k], self._logs[k]
             # All watchers hear of the epoch, even if one has asked to stop.
@@ -140,9 +137,9 @@ class _Loop:
                 scores.get(k),
                 entered=entered[k],
                 reached=reached[k],
-                has_validation=fit.validation is not None,
+                joint=joint.get(k),
+                has_validation=fit.is_judged,
                 start_from_epoch=fit.start_from_epoch,
-                tolerance=JOINT_TOLERANCE if fit.joint_score else 0.0,
                 asked_to_stop=any(asked),
             )
             self._epochs[k] += 1
@@ -172,36 +169,41 @@ class _Loop:
             raw = raw_outputs(fit.spec, weights, fit.metric_rows.X, np.float32)
             self._logs[k].update(fit.measured(fit.metric_rows, raw))
 
-    def _validate(self) -> dict[int, float]:
-        """Scores of the fits whose loss is finite; all measures are added to the logs."""
+    def _validate(self) -> tuple[dict[int, float], dict[int, JointLoss]]:
+        """Scores of the fits whose loss is finite, and losses of those that are judged jointly;
+        all measures are added to the logs.
+        """
         measured = self._places.measure()
         if measured is None:
-            return {}
+            return {}, {}
         scores, (losses, kept) = {}, measured
         for k in self._going():
             fit, logs = self._fits[k], self._logs[k]
+            if fit.validation is None:
+                continue
             logs["val_loss"] = loss = float(losses[k, 0])
             of_outputs = losses_of_outputs(self._program.recipe, losses[k].tolist())
             logs.update({f"val_{name}": value for name, value in of_outputs.items()})
             if math.isfinite(loss):
-                assert fit.validation is not None
                 metrics = fit.measured(fit.validation, kept[k])
                 logs.update({f"val_{name}": value for name, value in metrics.items()})
                 scores[k] = fit.validation_score(kept[k], loss)
-        return scores | self._joint_scores({k: kept[k] for k in scores})
+        joint = self._joint_losses({k: kept[k] for k in scores})
+        return scores, joint
 
-    def _joint_scores(self, raw: dict[int, np.ndarray]) -> dict[int, float]:
-        """Scores of fits that are judged by their networks' common predictions."""
-        sharing: dict[tuple[JointMeasure, EncodedData], list[int]] = {}
-        for k in raw:
-            measure, rows = self._fits[k].joint_score, self._fits[k].validation
+    def _joint_losses(self, raw: dict[int, np.ndarray]) -> dict[int, JointLoss]:
+        """Losses of the networks' common predictions, also for fits that follow them."""
+        sharing: dict[JointMeasure, dict[EncodedData, list[np.ndarray]]] = {}
+        for k, outputs in raw.items():
+            measure, rows = self._fits[k].joint_loss, self._fits[k].validation
             if measure is not None and rows is not None:
-                sharing.setdefault((measure, rows), []).append(k)
-        scores = {}
-        for (measure, rows), members in sharing.items():
-            score = measure(rows, np.stack([raw[k] for k in members]))
-            scores.update(dict.fromkeys(members, score))
-        return scores
+                sharing.setdefault(measure, {}).setdefault(rows, []).append(outputs)
+        found = {}
+        for measure, sets in sharing.items():
+            losses = measure({rows: np.stack(outputs) for rows, outputs in sets.items()})
+            found[measure] = JointLoss(losses, np.concatenate([rows.weight for rows in sets]))
+        measures = {k: self._fits[k].joint_loss for k in self._going()}
+        return {k: found[of_fit] for k, of_fit in measures.items() if of_fit in found}
 
     def _end(self) -> None:
         """Finish the fits that have a reason to end."""
@@ -213,7 +215,7 @@ class _Loop:
 
     def _finished(self, k: int) -> FittedNetwork:
         program, fit, training = self._program, self._fits[k], self._trainings[k]
-        kept = fit.state.to_keep(has_validation=fit.validation is not None)
+        kept = fit.state.to_keep(has_validation=fit.is_judged)
         may_change = program.finish() or has_live_model(fit)
         if may_change and kept is not None:
             program.restore([kept])

@@ -52,7 +52,7 @@ class Places:
         self._of_fits = [fit.numbers for fit in filled]
         self._numbers = program.numbers(self._of_fits)
         self._seeds = [fit.state.seed for fit in filled]
-        self._total_weight = np.array([[fit.total_weight] for fit in filled])
+        self._total_weight = np.array([[fit.total_weight(0)] for fit in filled])
         self._watchers = [watcher for fit in fits for watcher in fit.watchers]
         self.trainings = [Training(program, k, fit) for k, fit in enumerate(fits)]
 
@@ -89,6 +89,9 @@ class Places:
         before = [fit.state.epochs_before for fit in self._fits]
         first_epochs = [sum(pair) for pair in zip(before, epochs, strict=True)]
         first_epochs += [0] * (program.n_members - len(first_epochs))
+        for k, fit in enumerate(self._fits):
+            if fit.rows_of_epoch:
+                self._total_weight[k] = fit.total_weight(first_epochs[k])
         orders = np.stack(
             [
                 self._orders(going, [epoch + i for epoch in first_epochs])
@@ -143,10 +146,8 @@ class Places:
         shape = program.n_members, self._fits[0].n_batches * program.recipe.batch_size
         orders = np.full(shape, program.capacity - 1, np.int32)
         for k in going:
-            fit, n_rows = self._fits[k], self._rows.n_rows[k]
-            order = drawn_order(fit.state.seed, epochs[k], n_rows, shuffle=fit.shuffle)
-            order = order if fit.index is None else fit.index[order]
-            orders[k, :n_rows] = self._rows.offsets[k] + order
+            order = self._fits[k].order(epochs[k])
+            orders[k, : len(order)] = self._rows.offsets[k] + order
         return orders
 
 
@@ -176,16 +177,3 @@ def _first_snapshot(program: Program, fit: Fit) -> np.ndarray:
     return np.concatenate(
         [numbers, averages if averages.size else numbers[: network.n_trained]]
     )
-
-
-def drawn_order(seed: int, epoch: int, n_rows: int, *, shuffle: bool) -> np.ndarray:
-    """The rows of an epoch in the order of training, (n_rows,).
-
-    The epoch's number is the counter of the generator, so that training in one go and in
-    parts draws the same orders.
-    """
-    order = np.arange(n_rows)
-    if shuffle:
-        bits = np.random.Philox(key=seed, counter=[0, 0, 0, epoch])
-        np.random.Generator(bits).shuffle(order)
-    return order

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._engine.stopping import Patience, Plateau, StopReason
+from skmlp._engine.stopping import JointLoss, Patience, Plateau, StopReason
 
 
 @dataclass
@@ -35,6 +35,7 @@ class TrainingState:
     safe: Any = None
     kept: Any = None  # at the end of training
     best_value: float = math.inf
+    lowest: JointLoss | None = None  # so far, where networks are judged jointly
     patience: Patience | None = None
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     scores: list[float] = field(default_factory=list)
@@ -57,31 +58,36 @@ class TrainingState:
         entered: Any,
         reached: Any,
         has_validation: bool,
+        joint: JointLoss | None = None,
         start_from_epoch: int = 0,
-        tolerance: float = 0.0,
         asked_to_stop: bool = False,
     ) -> None:
         """Add an epoch's logs, keep its weights if they are the best, and decide on the end.
 
         `entered` and `reached` are snapshots before and after it. The best epoch is sought,
         and patience counts, from `start_from_epoch`; epochs before it are the best until then.
-        A later epoch replaces the best one if its loss is not higher by more than a share of
-        `tolerance`.
+        A `joint` loss takes the place of the score; a later epoch replaces the best one if its
+        joint loss is close to the lowest.
         """
         assert self.patience is not None
         self.now = reached
         epoch = self.epochs
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
+        loss, is_close = logs["loss"], False
+        if joint is not None:
+            is_close = self.lowest is not None and joint.is_close(self.lowest)
+            if self.lowest is None or joint.mean < self.lowest.mean:
+                self.lowest = joint
+            score = -joint.mean
         if score is not None:
             self.scores.append(score)
-        loss = logs["loss"]
         value = loss if score is None else -score
         if math.isnan(value):
             value = math.inf  # NaN compares as neither better nor worse
         is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
         is_first = epoch == start_from_epoch
-        if is_finite and (is_first or value <= self.best_value * (1 + tolerance)):
+        if is_finite and (is_first or is_close or value <= self.best_value):
             self.best_value = value if is_first else min(value, self.best_value)
             self.best = reached
             self.safe = reached if has_validation else entered

@@ -5,6 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
+
+import numpy as np
+
+# Joint losses that differ by less are close, however many rows tell them apart.
+CLOSE = 0.02
 
 
 class StopReason(Enum):
@@ -37,6 +43,34 @@ class StopReason(Enum):
     def is_mishap(self) -> bool:
         """Whether training broke off, so that the best weights are kept, not the last."""
         return self in (StopReason.NOT_FINITE, StopReason.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class JointLoss:
+    """Losses of held-out rows, each predicted by the mean of several networks."""
+
+    losses: np.ndarray  # (n_rows,)
+    weight: np.ndarray  # (n_rows,)
+
+    @cached_property
+    def mean(self) -> float:
+        return float(np.average(self.losses, weights=self.weight))
+
+    def is_close(self, lowest: JointLoss) -> bool:
+        """Whether the mean is above the lowest by at most 2 %, or one standard error of their
+        difference.
+
+        The lowest of many is low by chance too, all the more where a few rows decide. This is
+        the one-standard-error rule (Breiman et al. 1984, "Classification and Regression
+        Trees", section 3.4.3). Of close epochs the last one has the lowest learning rate.
+        """
+        excess = self.mean - lowest.mean
+        if excess <= CLOSE * lowest.mean:
+            return True
+        if len(self.losses) != len(lowest.losses):  # networks have diverged since
+            return False
+        deviations = self.losses - lowest.losses - excess
+        return excess <= np.linalg.norm(self.weight * deviations) / self.weight.sum()
 
 
 @dataclass(frozen=True)

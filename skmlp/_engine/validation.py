@@ -41,7 +41,8 @@ class ValidationRows:
     ) -> None:
         self._program = program
         self._fits = fits
-        sets = [fit.validation for fit in fits if fit.validation is not None]
+        # Networks without any are measured on others' rows, since a stack is measured whole.
+        sets = [fit.validation or distinct[0] for fit in fits] if distinct else []
         self._n_rows = np.array([data.n_rows for data in sets])
         self._chunks: list[tuple[tf.Tensor, ...]] = []
         self._entries: tuple[tf.Tensor, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -45,26 +45,29 @@ def quantile_shifts(
     )
 
 
-def temperature_and_log_loss(
-    raw: Sequence[np.ndarray], held_out: Iterable[EncodedData]
-) -> tuple[float, float]:
+def temperature(raw: Mapping[EncodedData, np.ndarray]) -> float:
     """The divisor of raw outputs that minimises the weighted log loss (Guo et al. 2017,
-    https://arxiv.org/abs/1706.04599), and that loss.
+    https://arxiv.org/abs/1706.04599).
 
     Raw outputs of each set of rows are those of the networks whose probabilities are averaged,
     (n_networks, n_rows, n_units).
     """
-    sets = list(zip(raw, held_out, strict=True))
-    weight = np.concatenate([rows.weight for _, rows in sets])
+    weight = np.concatenate([rows.weight for rows in raw])
 
     def log_loss(log_temperature: float) -> float:
-        divisor = math.exp(log_temperature)
-        losses = [_row_log_loss(outputs / divisor, rows.y) for outputs, rows in sets]
-        return float(np.average(np.concatenate(losses), weights=weight))
+        losses = log_losses(raw, math.exp(log_temperature))
+        return float(np.average(losses, weights=weight))
 
     bounds = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
     best = minimize_scalar(log_loss, bounds=bounds, method="bounded", options={"xatol": 0.01})
-    return math.exp(best.x), float(best.fun)
+    return math.exp(best.x)
+
+
+def log_losses(raw: Mapping[EncodedData, np.ndarray], temperature: float) -> np.ndarray:
+    """Log losses of all rows at a temperature, (n_rows,)."""
+    return np.concatenate(
+        [_row_log_loss(outputs / temperature, rows.y) for rows, outputs in raw.items()]
+    )
 
 
 def _row_log_loss(raw: np.ndarray, y: np.ndarray) -> np.ndarray:

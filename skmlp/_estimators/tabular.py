@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from operator import eq
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from skmlp._estimators.named import NamedParameters
 from skmlp._estimators.shown import NetworkTraining, ShownNetwork
 from skmlp._estimators.tabular_jobs import (
     HeldOut,
+    Jobs,
     TabularJobs,
     digests_of_held_out,
     networks_by_held_out,
@@ -40,7 +41,6 @@ from skmlp._estimators.versioned import VersionedEstimator
 from skmlp._parameters.fit_arguments import named_as_validation, one_validation_set
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import CallbackSupportMixin, fit_context, safe_indexing
-from skmlp._training.job import Job
 from skmlp._training.mishaps import warn_of_mishaps
 from skmlp._training.time_limit import TimeLimit
 from skmlp._training.watchers import EpochWatcher, ScikitLearnCallbacks, progress
@@ -191,7 +191,7 @@ class BaseTabular(
 
     def _train(
         self,
-        jobs: Sequence[Job],
+        jobs: Jobs,
         kept: tuple[FittedNetwork, ...],
         given: dict[str, Any],
         limit: TimeLimit | None,
@@ -201,39 +201,48 @@ class BaseTabular(
 
         if not kept:
             self._calibrate({})  # callbacks may ask for predictions
-        new = jobs[len(kept) :]
+        judges, new = jobs.judges, jobs.networks[len(kept) :]
+        n_judges = len(judges)
         epochs, name = new[0].epochs, type(self).__name__
         with progress(name, epochs, shown=bool(self.verbose)) as bars:
             # The bars show the number of epochs that the limit has decided on.
             watchers: list[EpochWatcher] = [*([limit] if limit else []), *bars]
             watchers += ScikitLearnCallbacks.of(
-                self, epochs, given, lambda *members: {"_members": kept + members}
+                self, epochs, given, lambda *fitted: {"_members": kept + fitted[n_judges:]}
             )
-            fitted = train_ensemble(new, watchers, compiles_first=limit is not None)
+            all_fitted = train_ensemble(
+                [*judges, *new], watchers, compiles_first=limit is not None
+            )
+        judging, fitted = all_fitted[:n_judges], all_fitted[n_judges:]
         earlier, reasons = (self.histories_, self.stop_reasons_) if kept else ([], [])
         self.histories_ = [*earlier, *(member.training.history for member in fitted)]
         self.stop_reasons_ = [*reasons, *map(reason_of, fitted)]
         self._members = kept + tuple(member.to_predict() for member in fitted)
-        self._learn_from_held_out(jobs, n_kept=len(kept))
+        self._learn_from_held_out(jobs, judging, n_kept=len(kept))
         self.n_iter_ = min(len(history["loss"]) for history in self.histories_)
-        self.history_ = {
-            name: np.mean(
-                [history[name][: self.n_iter_] for history in self.histories_], axis=0
-            ).tolist()
-            for name in self.histories_[0]
-            if all(name in history for history in self.histories_)
-        }
+        self.history_ = mean_history(self.histories_, self.n_iter_)
+        if judging:
+            of_judges = [judge.training.history for judge in judging]
+            n_epochs = min(self.n_iter_, *(len(history["loss"]) for history in of_judges))
+            self.history_["val_loss"] = mean_history(of_judges, n_epochs)["val_loss"]
         warn_of_mishaps(name, [member.training for member in fitted])
         return self
 
-    def _learn_from_held_out(self, jobs: Sequence[Job], n_kept: int) -> None:
-        """Calibrate by the rows that each network held out: kept ones may have others.
+    def _learn_from_held_out(
+        self, jobs: Jobs, judging: Sequence[FittedNetwork], n_kept: int
+    ) -> None:
+        """Calibrate by the rows that judges, or each network, held out: kept networks may have
+        held out others.
 
         If nothing is held out, the calibration of the networks that are kept remains.
         """
-        digests = digests_of_held_out(jobs)
+        digests = digests_of_held_out(jobs.networks)
         self._held_out_rows = (*self._held_out_rows, *digests[n_kept:]) if n_kept else digests
-        held_out = networks_by_held_out(jobs, is_own=map(eq, self._held_out_rows, digests))
+        own = [one == other for one, other in zip(self._held_out_rows, digests, strict=True)]
+        held_out = networks_by_held_out(
+            [*jobs.judges, *compress(jobs.networks, own)],
+            [*judging, *compress(self._members, own)],
+        )
         if held_out or not n_kept:
             self._calibrate(held_out)
 
@@ -262,6 +271,17 @@ def reason_of(member: FittedNetwork) -> str:
     """Why the training of a network ended."""
     assert member.training.reason is not None
     return member.training.reason.value
+
+
+def mean_history(
+    histories: Sequence[dict[str, list[float]]], n_epochs: int
+) -> dict[str, list[float]]:
+    """The mean of what all histories have, over the first epochs."""
+    return {
+        name: np.mean([history[name][:n_epochs] for history in histories], axis=0).tolist()
+        for name in histories[0]
+        if all(name in history for history in histories)
+    }
 
 
 def _weighted(X: Any, y: np.ndarray, weight: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:

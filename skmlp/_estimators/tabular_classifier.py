@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils import Tags
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import dense
-from skmlp._estimators.calibration import temperature_and_log_loss
+from skmlp._estimators.calibration import log_losses, temperature
 from skmlp._estimators.class_targets import ClassTargets, check_none_is_missing
 from skmlp._estimators.tabular import BaseTabular, HeldOut
 from skmlp._parameters.outputs import ClassWeightParameter
@@ -138,16 +139,13 @@ class TabularClassifier(
     def _loss(self) -> str:
         return "log_loss"
 
-    def _joint_loss(self, rows: EncodedData, raw: np.ndarray) -> float:
+    def _joint_losses(self, raw: Mapping[EncodedData, np.ndarray]) -> np.ndarray:
         # A temperature will mend overconfidence, so it is no reason for an earlier epoch.
-        _, loss = temperature_and_log_loss([raw], [rows])
-        return loss
+        return log_losses(raw, temperature(raw))
 
     def _calibrate(self, held_out: HeldOut) -> None:
-        self.temperature_ = 1.0
-        if held_out:
-            raw = self._held_out_outputs(held_out)
-            self.temperature_, _ = temperature_and_log_loss(raw, held_out)
+        raw = self._held_out_outputs(held_out)
+        self.temperature_ = temperature(raw) if raw else 1.0
 
     def _keras_model(self) -> Any:
         from skmlp._estimators.exported_ensemble import classifier_model

@@ -18,6 +18,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import Joined, Matrix, dense
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
+from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.targets import Targets
 from skmlp._network.tabular import N_BINS, TabularSpec
 from skmlp._parameters.rules import hidden_units
@@ -53,23 +54,38 @@ class Ensemble(NamedTuple):
     # each has trained for longer than is best for itself.
     n_of_fold: int
     units: int  # of each of three hidden layers
+    # Sets of rows that judges hold out: networks which do not predict. They choose the epoch of
+    # those that do, which are trained on all rows. 0: the networks hold out rows themselves.
+    n_folds_of_judges: int = 0
 
 
 # Rows up to which each is taken. On few rows networks differ much and take little time; on
 # many, the last networks, and the last units, take much time for little gain.
-ENSEMBLES = (
+HOLDING_OUT = (
     (2048, Ensemble(16, 4, 256)),
     (8192, Ensemble(8, 4, 256)),
     (math.inf, Ensemble(6, 3, 224)),
 )
+WITH_JUDGES = (
+    (2048, Ensemble(8, 4, 256, n_folds_of_judges=2)),
+    (8192, Ensemble(4, 4, 256, n_folds_of_judges=1)),
+    (math.inf, Ensemble(4, 3, 224, n_folds_of_judges=1)),
+)
 
 # Adam moves all weights in each step: those of sparse inputs in the first layer are bounded,
-# and so are the networks that have them.
+# and so are the networks that have them, to those of so many rows.
 MAX_SPARSE_WEIGHTS = 2**22
-MOST_OF_SPARSE = 8
+MIN_ROWS_OF_SPARSE = 2049
 MIN_FIRST_UNITS = 32
 
-HeldOut = Mapping[EncodedData, Sequence[int]]  # positions of networks
+HeldOut = Mapping[EncodedData, Sequence[FittedNetwork]]  # by which rows were held out
+
+
+class Jobs(NamedTuple):
+    """The jobs of an ensemble."""
+
+    judges: list[Job]
+    networks: list[Job]
 
 
 class TabularJobs(Targets):
@@ -94,14 +110,24 @@ class TabularJobs(Targets):
         """The loss of a row, by name or as a function."""
 
     @abstractmethod
-    def _joint_loss(self, rows: EncodedData, raw: np.ndarray) -> float:
-        """Loss of the mean of networks, given their raw outputs (networks, rows, units)."""
+    def _joint_losses(self, raw: Mapping[EncodedData, np.ndarray]) -> np.ndarray:
+        """Losses of all rows, (n_rows,), each predicted by the mean of networks, given the raw
+        outputs of these for each set of rows, (networks, rows, units).
+        """
+
+    @property
+    def _ensembles(self) -> Sequence[tuple[float, Ensemble]]:
+        return HOLDING_OUT
+
+    def _ensemble(self, n_rows: int) -> Ensemble:
+        """The networks for so many rows."""
+        if self._encoder.n_sparse:
+            n_rows = max(n_rows, MIN_ROWS_OF_SPARSE)
+        return next(ensemble for limit, ensemble in self._ensembles if n_rows <= limit)
 
     def _n_networks(self, n_rows: int) -> int:
-        if isinstance(self.n_estimators, str):
-            n_networks = ensemble_for(n_rows).n_networks
-            return min(n_networks, MOST_OF_SPARSE) if self._encoder.n_sparse else n_networks
-        return self.n_estimators
+        n_networks = self.n_estimators
+        return self._ensemble(n_rows).n_networks if isinstance(n_networks, str) else n_networks
 
     def _jobs(
         self,
@@ -109,28 +135,59 @@ class TabularJobs(Targets):
         validation: EncodedData | None,
         strata: np.ndarray | None,
         seed: int,
-    ) -> list[Job]:
+    ) -> Jobs:
         """A job for each network, which does not depend on how many there are."""
-        n_networks = self._n_networks(data.n_rows)
-        seeds = (np.random.SeedSequence(seed).generate_state(n_networks) >> 1).tolist()
+        ensemble, n_networks = self._ensemble(data.n_rows), self._n_networks(data.n_rows)
         if validation is not None or not self.early_stopping:
-            job = self._job(data, validation, data.n_rows)
-            return [
-                replace(job, spec=self._spec(k, data.n_rows), seed=one)
-                for k, one in enumerate(seeds)
-            ]
-        n_of_fold = ensemble_for(data.n_rows).n_of_fold
-        folds = self._held_out(data, strata, seed, -(-n_networks // n_of_fold))
-        held_out = [data.rows(fold) for fold in folds]
-        n_rows = data.n_rows - max(map(len, folds))  # the same number of batches for all
-        job = self._job(data, None, n_rows)
-        jobs = []
-        for k, one in enumerate(seeds):
-            fold = k // n_of_fold % len(folds)
-            index = np.setdiff1d(np.arange(data.n_rows), folds[fold])[:n_rows]
-            own = {"spec": self._spec(k, data.n_rows), "seed": one}
-            jobs.append(replace(job, **own, validation=held_out[fold], index=index))
-        return jobs
+            job = self._job(data, data.n_rows)
+            if validation is not None:
+                job = replace(job, validation=validation, joint_loss=self._joint_losses)
+            return Jobs([], self._several(job, n_networks, seed))
+        n_of_fold = min(ensemble.n_of_fold, n_networks)
+        n_folds_of_judges = ensemble.n_folds_of_judges
+        n_folds = n_folds_of_judges or -(-n_networks // n_of_fold)
+        folds = self._held_out(data, strata, seed, n_folds)
+        if not n_folds_of_judges:
+            job = self._job(data, data.n_rows - max(map(len, folds)))
+            networks = self._several(job, n_networks, seed)
+            return Jobs([], self._holding_out(networks, folds, n_of_fold))
+        job = replace(self._job(data, data.n_rows), joint_loss=self._joint_losses)
+        # As many batches as the networks have, which are trained in the same stack
+        judge = replace(job, rows_of_epoch=data.n_rows)
+        judges = self._several(judge, len(folds) * n_of_fold, (seed, 1))
+        return Jobs(
+            self._holding_out(judges, folds, n_of_fold),
+            self._several(job, n_networks, seed),
+        )
+
+    def _several(self, job: Job, n: int, seed: int | tuple[int, int]) -> list[Job]:
+        """Jobs of n networks, each with a spec and a seed of its own."""
+        seeds = (np.random.SeedSequence(seed).generate_state(n) >> 1).tolist()
+        return [
+            replace(job, spec=self._spec(k, job.data.n_rows), seed=one)
+            for k, one in enumerate(seeds)
+        ]
+
+    def _holding_out(
+        self, jobs: Sequence[Job], folds: Sequence[np.ndarray], n_of_fold: int
+    ) -> list[Job]:
+        """The jobs, `n_of_fold` in a row for each of the folds, whose rows they hold out.
+
+        Those of a fold are judged by themselves, if all are not judged together.
+        """
+        n_all = jobs[0].data.n_rows
+        n_kept = n_all - max(map(len, folds))  # the same number of batches for all
+        of_folds = []
+        for fold in folds:
+            index = np.setdiff1d(np.arange(n_all), fold)[:n_kept]
+            held_out = jobs[0].data.rows(fold)
+            of_folds.append((held_out, index, lambda raw: self._joint_losses(raw)))
+        found = []
+        for k, job in enumerate(jobs):
+            held_out, index, measure = of_folds[k // n_of_fold % len(folds)]
+            measure = job.joint_loss or measure
+            found.append(replace(job, validation=held_out, index=index, joint_loss=measure))
+        return found
 
     def _held_out(
         self, data: EncodedData, strata: np.ndarray | None, seed: int, n_wanted: int
@@ -153,8 +210,8 @@ class TabularJobs(Targets):
         folds = (fold for _, fold in splitter.split(data.weight, strata))
         return list(islice(folds, n_wanted))
 
-    def _job(self, data: EncodedData, validation: EncodedData | None, n_rows: int) -> Job:
-        """The job of network 0, trained on `n_rows` rows; others differ in a few fields."""
+    def _job(self, data: EncodedData, n_rows: int) -> Job:
+        """The job of network 0, on `n_rows` rows an epoch; others differ in a few fields."""
         from skmlp._keras.tensorflow import keras, refuse_forked_process
 
         refuse_forked_process()
@@ -166,7 +223,7 @@ class TabularJobs(Targets):
         return Job(
             spec=self._spec(0, data.n_rows),
             data=data,
-            validation=validation,
+            validation=None,
             bin_edges=edges_of_columns(self._numeric(data.X), data.weight),
             start=None,
             seed=0,
@@ -175,7 +232,6 @@ class TabularJobs(Targets):
             batch_size=size if self.batch_size == "auto" else self.batch_size,
             callbacks=[],
             score=None,
-            joint_score=lambda rows, raw: -self._joint_loss(rows, raw),
             metrics={},
             loss=self._loss(),
             optimizer=keras.optimizers.AdamW(
@@ -200,7 +256,7 @@ class TabularJobs(Targets):
         """Network k of an ensemble for so many rows."""
         sizes = self.hidden_layer_sizes
         if isinstance(sizes, str):
-            units = ensemble_for(n_rows).units
+            units = self._ensemble(n_rows).units
             sizes = (first_units(self._encoder.n_sparse, units), units, units)
         n_outputs, output_activation = self._output_layer()
         exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
@@ -220,11 +276,6 @@ class TabularJobs(Targets):
         )
 
 
-def ensemble_for(n_rows: int) -> Ensemble:
-    """The networks for so many rows."""
-    return next(ensemble for limit, ensemble in ENSEMBLES if n_rows <= limit)
-
-
 def first_units(n_sparse: int, units: int) -> int:
     """Units of the first hidden layer, fewer for many sparse inputs."""
     return min(units, max(MAX_SPARSE_WEIGHTS // max(n_sparse, 1), MIN_FIRST_UNITS))
@@ -237,12 +288,12 @@ def digests_of_held_out(jobs: Sequence[Job]) -> tuple[str | None, ...]:
     return tuple(digests[job.validation] for job in jobs)
 
 
-def networks_by_held_out(jobs: Sequence[Job], is_own: Iterable[bool]) -> HeldOut:
-    """Positions of the networks that held out each set of rows, where it is their own."""
-    found: dict[EncodedData, list[int]] = {}
-    for i, (job, has_held_out) in enumerate(zip(jobs, is_own, strict=True)):
-        if job.validation is not None and has_held_out:
-            found.setdefault(job.validation, []).append(i)
+def networks_by_held_out(jobs: Iterable[Job], networks: Iterable[FittedNetwork]) -> HeldOut:
+    """The networks of jobs that held out rows, by these rows."""
+    found: dict[EncodedData, list[FittedNetwork]] = {}
+    for job, network in zip(jobs, networks, strict=True):
+        if job.validation is not None:
+            found.setdefault(job.validation, []).append(network)
     return found
 
 

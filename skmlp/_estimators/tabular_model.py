@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import Matrix, dense
 from skmlp._data.sparse_tables import MAX_COLUMNS, SparseEncoder
 from skmlp._data.table_columns import as_table, frame_of
@@ -111,12 +112,11 @@ class TabularModel(ABC):
         apply = in_threads if rows.shape[0] >= MIN_ROWS_IN_THREADS else map
         return np.array(list(apply(of_member, members)), dtype=np.float64)
 
-    def _held_out_outputs(self, held_out: HeldOut) -> list[np.ndarray]:
+    def _held_out_outputs(self, held_out: HeldOut) -> dict[EncodedData, np.ndarray]:
         """For each set of rows the raw outputs of the networks that held it out."""
-        return [
-            self._raw_outputs([self._members[i] for i in positions], rows.X)
-            for rows, positions in held_out.items()
-        ]
+        return {
+            rows: self._raw_outputs(networks, rows.X) for rows, networks in held_out.items()
+        }
 
     def _predictions(self, X: Any) -> np.ndarray:
         """Predictions of each network, (n_networks, n_samples, n_units) float64."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.metrics import mean_pinball_loss, mean_squared_error
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,6 +16,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._estimators.calibration import noise_variance, quantile_shifts
 from skmlp._estimators.regressor import scaled, standard_scaling
 from skmlp._estimators.tabular import BaseTabular, HeldOut
+from skmlp._estimators.tabular_jobs import HOLDING_OUT, WITH_JUDGES, Ensemble
 from skmlp._estimators.targets import NumericTargets
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.parameter import with_parameters
@@ -232,6 +232,11 @@ class TabularRegressor(
     def _target_scaling(self) -> TargetScaling:
         return self._scaling
 
+    @property
+    def _ensembles(self) -> Sequence[tuple[float, Ensemble]]:
+        # A quantile is shifted by as much as the networks that predict it are wrong.
+        return WITH_JUDGES if self._quantiles is None else HOLDING_OUT
+
     def _output_layer(self) -> tuple[int, str]:
         return self.n_outputs_ * len(self._quantiles or [None]), "linear"
 
@@ -245,16 +250,12 @@ class TabularRegressor(
 
         return regressor_model(self._members, *self._range, self.quantile_shifts_)
 
-    def _joint_loss(self, rows: EncodedData, raw: np.ndarray) -> float:
-        mean = raw.mean(axis=0)
+    def _joint_losses(self, raw: Mapping[EncodedData, np.ndarray]) -> np.ndarray:
+        errors = _errors(raw)
         if self._quantiles is None:
-            return mean_squared_error(rows.y, mean, sample_weight=rows.weight)
-        alphas = self._quantiles * self.n_outputs_
-        losses = [
-            mean_pinball_loss(y, predicted, sample_weight=rows.weight, alpha=alpha)
-            for y, predicted, alpha in zip(rows.y.T, mean.T, alphas, strict=True)
-        ]
-        return float(np.mean(losses))
+            return (errors**2).mean(axis=1)
+        alphas = np.array(self._quantiles * self.n_outputs_)
+        return np.maximum(alphas * errors, (alphas - 1) * errors).mean(axis=1)
 
     def _calibrate(self, held_out: HeldOut) -> None:
         self.noise_std_ = self.quantile_shifts_ = None
@@ -267,21 +268,24 @@ class TabularRegressor(
         shape = self.n_outputs_, len(quantiles)
         if not held_out:
             return np.zeros(shape)
-        raw = [of_set.mean(axis=0) for of_set in self._held_out_outputs(held_out)]
-        residuals = np.concatenate([rows.y for rows in held_out]) - np.concatenate(raw)
+        residuals = _errors(self._held_out_outputs(held_out)).reshape(-1, *shape)
         weight = np.concatenate([rows.weight for rows in held_out])
-        shifts = quantile_shifts(residuals.reshape(-1, *shape), weight, quantiles)
+        shifts = quantile_shifts(residuals, weight, quantiles)
         return shifts * np.reshape(self._scaling.scale, shape)
 
     def _noise_std(self, held_out: HeldOut) -> np.ndarray:
-        errors, variances = [], []
-        for rows, positions in held_out.items():
-            raw = self._raw_outputs(self._members, rows.X)
-            errors.append(rows.y - raw[positions].mean(axis=0))
-            variances.append(raw.var(axis=0))
+        raw = self._held_out_outputs(held_out)
+        variances = np.concatenate([of_set.var(axis=0) for of_set in raw.values()])
         weight = np.concatenate([rows.weight for rows in held_out])
-        variance = noise_variance(np.concatenate(errors), np.concatenate(variances), weight)
+        variance = noise_variance(_errors(raw), variances, weight)
         return np.sqrt(variance) * self._scaling.scale
+
+
+def _errors(raw: Mapping[EncodedData, np.ndarray]) -> np.ndarray:
+    """Targets less the mean of networks, (n_rows, n_units), given raw outputs of the networks
+    for each set of rows.
+    """
+    return np.concatenate([rows.y - of_set.mean(axis=0) for rows, of_set in raw.items()])
 
 
 def median_weights(quantiles: Sequence[float]) -> np.ndarray:

@@ -50,6 +50,7 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
     rows = job.data.merged() if is_small_full_batch(job) else job.data
     batch_size = compiled_batch_size(job, rows.n_rows)
     n_rows = rows.n_rows if job.index is None else len(job.index)
+    n_rows = job.rows_of_epoch or n_rows
     n_steps = -(-n_rows // batch_size)
     schedule = rate_schedule(job, optimizer, n_steps=n_steps)
     limit_name, limit = _clipping(job, optimizer, wide)
@@ -71,10 +72,11 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
         epoch_rate=schedule.by_epoch,
         start_from_epoch=_start_from_epoch(job, n_steps, state.epochs_before),
         score=job.score,
-        joint_score=job.joint_score,
+        joint_loss=job.joint_loss,
         metrics=job.metrics,
         metric_rows=job.data,
         index=job.index,
+        rows_of_epoch=job.rows_of_epoch,
         watchers=watchers,
         checkpoint=job.checkpoint,
     )
