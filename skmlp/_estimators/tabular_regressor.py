@@ -48,9 +48,11 @@ class TabularRegressor(
 
     Each network is RealMLP (Holzmüller et al. 2024, https://arxiv.org/abs/2407.04491) with a
     piecewise linear encoding (Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556) beside
-    its periodic embeddings of numeric columns. All are trained at once, and their predictions
-    are averaged. Four networks at a time hold out the same rows, and keep the epoch at which
-    their mean predicts these rows best.
+    its periodic embeddings of numeric columns. All are trained at once, on all rows, and their
+    predictions are averaged. Further networks, the judges, hold out some of the rows: all keep
+    the epoch at which the mean of the judges predicts these rows best, and the judges are then
+    dropped. With `loss="quantile"` the networks themselves hold out rows, by which their
+    quantiles are calibrated.
 
     {parameters}
 
@@ -73,9 +75,9 @@ class TabularRegressor(
         `loss="squared_error"`.
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks;
-        targets are standardised.
+        targets are standardised. "val_loss" is that of the judges, if there are any.
     histories_ : list of dict of str to list of float
-        The same of each network.
+        The same of each network, without "val_loss" if there are judges.
     n_iter_ : int
         Number of epochs that all networks have trained.
     stop_reasons_ : list of str
@@ -138,10 +140,9 @@ class TabularRegressor(
         -----
         The square of `std` is the variance of the networks' predictions for the row plus the
         square of `noise_std_`. That is, for each target, the weighted mean squared error of
-        held-out rows, each predicted by the mean of the networks that held it out (for `X_val`,
-        of all), less the mean variance of all networks' predictions for these rows,
-        and at least 0. So the mean of `std` squared over held-out rows is the mean squared
-        error there, unless `noise_std_` is 0.
+        held-out rows, each predicted by the mean of the judges that held it out (for `X_val`,
+        of the networks), less the mean variance of their predictions for these rows, and at
+        least 0. Judges see fewer rows than the networks do, so `std` is rather too high.
         """
         check_is_fitted(self)
         noise_std = self._noise_std_or_raise() if return_std else None

@@ -20,7 +20,9 @@ class TabularParameters:
         types='int or "auto"',
         text="""
         Number of networks, whose predictions are averaged. "auto" is 16 for up to 2,048 rows (8
-        if X has many sparse columns), 8 for up to 8,192 rows, and 6 for more.
+        if X has many sparse columns), 8 for up to 8,192 rows, and 6 for more. For a regressor
+        with `loss="squared_error"` it is half of that, and 4 for more than 8,192 rows; unless
+        given validation data, such a regressor trains further networks that only judge.
         """,
         kw_only=False,
     )
@@ -88,10 +90,10 @@ class TabularParameters:
         rule=[UP_TO_HALF],
         types="float",
         text="""
-        Share of the rows that a network holds out, in (0, 0.5], rounded to 1/k for a whole
-        number k. Networks hold out rows in groups of four (three above 8,192 rows), and each
-        group holds out other rows. Unused with validation data in `fit` or with
-        `early_stopping=False`.
+        Share of the rows that a network (of a regressor with `loss="squared_error"`, a judge)
+        holds out, in (0, 0.5], rounded to 1/k for a whole number k. Networks hold out rows in
+        groups of four (three above 8,192 rows), and each group holds out other rows. Unused
+        with validation data in `fit` or with `early_stopping=False`.
         """,
     )
     early_stopping: bool = parameter(
@@ -99,10 +101,12 @@ class TabularParameters:
         rule=["boolean"],
         types="bool",
         text="""
-        Whether networks hold out rows and keep the epoch at which the mean of those that hold
-        out the same rows predicts them best. Standard deviations, quantiles and probabilities
-        are calibrated on these rows too. If False, networks are trained on all rows and keep
-        their last epoch, unless `fit` is given validation data, which then serve in any case.
+        Whether rows are held out, and the epoch kept at which the mean of the networks that
+        hold out the same rows predicts them best: of epochs whose loss is hardly above the
+        lowest, by at most 2 % or one standard error, the last one. Standard deviations,
+        quantiles and probabilities are calibrated on these rows too. If False, no rows are held
+        out and the last epoch is kept, unless `fit` is given validation data, which then serve
+        in any case.
         """,
     )
     max_time: float | None = parameter(
@@ -134,9 +138,9 @@ class TabularParameters:
         text="""
         Whether `fit` keeps the networks of the last call and trains only as many as
         `n_estimators` adds, with the inputs and the target scale learned before. On the same
-        rows, the result is that of training all at once. On other rows, only networks that held
-        out these very rows calibrate the predictions; without held-out rows, the calibration
-        stays.
+        rows, the result is that of training all at once (for a regressor, from four networks
+        on). On other rows, only networks that held out these very rows, or new judges,
+        calibrate the predictions; without held-out rows, the calibration stays.
         """,
     )
     random_state: Any = parameter(
