@@ -21,7 +21,7 @@ from sklearn.metrics import mean_squared_error
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._engine.network import Network
 from skmlp._engine.stopping import StopReason
-from skmlp._estimators.tabular_jobs import Ensemble
+from skmlp._estimators.tabular_ensembles import Ensemble
 from skmlp._network.tabular import TabularSpec, first_tabular_weights
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
@@ -228,8 +228,8 @@ def test_all_networks_keep_the_epoch_at_which_the_mean_of_judges_is_best(monkeyp
         own = [mean_squared_error(judge.validation.y, one) for one in of_rows]
         np.testing.assert_allclose(judge.state.history["val_loss"], own, rtol=1e-4)
         of_judges.append(own)
-    np.testing.assert_allclose(estimator.history_["val_loss"], np.mean(of_judges, 0), rtol=1e-4)
-    assert all("val_loss" not in history for history in estimator.histories_)
+    for history in (estimator.history_, *estimator.histories_):
+        np.testing.assert_allclose(history["val_loss"], np.mean(of_judges, 0), rtol=1e-4)
 
 
 @pytest.mark.parametrize("diverging", [slice(1), slice(2)], ids=["one", "all"])
@@ -245,8 +245,23 @@ def test_judges_that_diverge_judge_no_more(monkeypatch, diverging):
     monkeypatch.setattr(train, "train_fits", train_and_break)
     ensemble = Ensemble(2, 2, 4, n_folds_of_judges=1)
     monkeypatch.setattr(TabularRegressor, "_ensembles", ((math.inf, ensemble),))
-    estimator = TabularRegressor(**SMALL).fit(X, Y)
-    assert np.isfinite(estimator.predict(X)).all()
+    with pytest.warns(ConvergenceWarning, match=r"of the 2 judges of TabularRegressor"):
+        estimator = TabularRegressor(**SMALL).fit(X, Y)
+    is_judged = diverging.stop < 2
+    assert len(estimator.history_["loss"]) == SMALL["epochs"]
+    assert (len(estimator.history_.get("val_loss", ())) == SMALL["epochs"]) == is_judged
+    assert (estimator.noise_std_ is not None) == is_judged
+    assert estimator.score(X, Y) > 0.8
+
+
+def test_networks_that_diverge_beside_judges_are_those_before_the_step(monkeypatch):
+    """The training loss of an epoch does not show its last step."""
+    ensemble = Ensemble(2, 2, 4, n_folds_of_judges=1)
+    monkeypatch.setattr(TabularRegressor, "_ensembles", ((math.inf, ensemble),))
+    wild = TabularRegressor(2, learning_rate=1e30, hidden_layer_sizes=(8,), epochs=4)
+    with pytest.warns(ConvergenceWarning, match="2 of the 2 networks of TabularRegressor"):
+        wild.fit(X[:70], Y[:70])
+    assert np.isfinite(wild.predict(X)).all()
 
 
 @pytest.fixture
@@ -325,6 +340,9 @@ def test_networks_of_a_regressor_hold_out_nothing(
     assert {job.rows_of_epoch for job in judges} == {n_rows}
     assert len({job.joint_loss for job in kept}) == 1
     assert len({job.seed for job in kept}) == len(kept)
+    of_fold = n_judges // n_folds
+    specs = [job.spec for job in networks[:of_fold]]
+    assert [judge.spec for judge in judges] == specs * n_folds
     # a mean of as many networks is judged, at most four
     assert len(jobs_of(TabularRegressor(1), rows, rows[:, 0])) == n_folds + 1
 

@@ -94,7 +94,7 @@ class Fit:
     metrics: Mapping[str, Measure]  # of the training rows and of the validation rows
     metric_rows: EncodedData  # the training rows that metrics are measured on
     index: np.ndarray | None = None  # of the rows that it trains on; None: all
-    rows_of_epoch: int | None = None  # more than these: some come twice; None: each once
+    rows_of_epoch: int | None = None  # these, repeated to be so many; None: each once
     watchers: Sequence[Watcher] = ()
     checkpoint: Checkpoint | None = None
     reason_at_end: StopReason = StopReason.EPOCHS  # to stop after `epochs`
@@ -120,15 +120,16 @@ class Fit:
         order = np.resize(order, self.n_rows)  # the first ones again, if there are more
         return order if self.index is None else self.index[order]
 
-    def total_weight(self, epoch: int) -> float:
-        """Sum of the weights of an epoch's rows, scaled to mean 1 over `rows`."""
-        if self.rows_of_epoch:
-            index = self.order(epoch)
-        elif self.index is None:
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights of the rows that it trains on, scaled to mean 1 over `rows`."""
+        if self.index is None:
             return self.rows.n_rows
-        else:
-            index = self.index
-        return float(self.rows.unit_weight()[index].sum(dtype=np.float64))
+        return self.weight_of(self.index)
+
+    def weight_of(self, order: np.ndarray) -> float:
+        """Sum of the weights of rows at these positions, scaled as in `total_weight`."""
+        return float(self.rows.unit_weight()[order].sum(dtype=np.float64))
 
     @property
     def n_batches(self) -> int:
@@ -162,7 +163,6 @@ class Fit:
         if self.score is None:  # the loss alone counts
             return raw[:0]
         assert isinstance(self.score, MeanOfRows)
-        assert self.validation is not None
         return self.score.of_rows(self.validation.rows(start + np.arange(len(raw))), raw)
 
     def validation_score(self, kept: np.ndarray, loss: float) -> float:

@@ -138,7 +138,7 @@ class _Loop:
                 entered=entered[k],
                 reached=reached[k],
                 joint=joint.get(k),
-                has_validation=fit.is_judged,
+                has_validation=fit.validation is not None,
                 start_from_epoch=fit.start_from_epoch,
                 asked_to_stop=any(asked),
             )

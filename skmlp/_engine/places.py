@@ -52,7 +52,7 @@ class Places:
         self._of_fits = [fit.numbers for fit in filled]
         self._numbers = program.numbers(self._of_fits)
         self._seeds = [fit.state.seed for fit in filled]
-        self._total_weight = np.array([[fit.total_weight(0)] for fit in filled])
+        self._total_weight = np.array([[fit.total_weight] for fit in filled])
         self._watchers = [watcher for fit in fits for watcher in fit.watchers]
         self.trainings = [Training(program, k, fit) for k, fit in enumerate(fits)]
 
@@ -89,9 +89,6 @@ class Places:
         before = [fit.state.epochs_before for fit in self._fits]
         first_epochs = [sum(pair) for pair in zip(before, epochs, strict=True)]
         first_epochs += [0] * (program.n_members - len(first_epochs))
-        for k, fit in enumerate(self._fits):
-            if fit.rows_of_epoch:
-                self._total_weight[k] = fit.total_weight(first_epochs[k])
         orders = np.stack(
             [
                 self._orders(going, [epoch + i for epoch in first_epochs])
@@ -146,7 +143,10 @@ class Places:
         shape = program.n_members, self._fits[0].n_batches * program.recipe.batch_size
         orders = np.full(shape, program.capacity - 1, np.int32)
         for k in going:
-            order = self._fits[k].order(epochs[k])
+            fit = self._fits[k]
+            order = fit.order(epochs[k])
+            if fit.rows_of_epoch:  # other rows come twice in each epoch
+                self._total_weight[k] = fit.weight_of(order)
             orders[k, : len(order)] = self._rows.offsets[k] + order
         return orders
 

@@ -74,14 +74,10 @@ class TrainingState:
         epoch = self.epochs
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
-        loss, is_close = logs["loss"], False
-        if joint is not None:
-            is_close = self.lowest is not None and joint.is_close(self.lowest)
-            if self.lowest is None or joint.mean < self.lowest.mean:
-                self.lowest = joint
-            score = -joint.mean
+        score = score if joint is None else -joint.mean
         if score is not None:
             self.scores.append(score)
+        loss, is_close = logs["loss"], joint is not None and self._is_close(joint)
         value = loss if score is None else -score
         if math.isnan(value):
             value = math.inf  # NaN compares as neither better nor worse
@@ -101,6 +97,13 @@ class TrainingState:
             self.reason = StopReason.CALLBACK
         elif self.patience.exhausted:
             self.reason = StopReason.NO_IMPROVEMENT
+
+    def _is_close(self, joint: JointLoss) -> bool:
+        """Whether a joint loss is close to the lowest before; keep it if it is lower."""
+        before = self.lowest
+        if before is None or joint.mean < before.mean or math.isnan(before.mean):
+            self.lowest = joint
+        return before is not None and joint.is_close(before)
 
     def to_keep(self, *, has_validation: bool) -> Any:
         """Snapshot of the weights to keep at the end; None: the last ones."""

@@ -45,7 +45,7 @@ class StopReason(Enum):
         return self in (StopReason.NOT_FINITE, StopReason.INTERRUPTED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class JointLoss:
     """Losses of held-out rows, each predicted by the mean of several networks."""
 
@@ -60,15 +60,16 @@ class JointLoss:
         """Whether the mean is above the lowest by at most 2 %, or one standard error of their
         difference.
 
-        The lowest of many is low by chance too, all the more where a few rows decide. This is
-        the one-standard-error rule (Breiman et al. 1984, "Classification and Regression
-        Trees", section 3.4.3). Of close epochs the last one has the lowest learning rate.
+        The lowest of many is low by chance too, all the more where a few rows decide; hence the
+        standard error, as in the rule for pruning trees of Breiman et al. 1984 ("Classification
+        and Regression Trees", section 3.4.3). Of close epochs the last is preferred, which has
+        the lowest learning rate.
         """
+        if len(self.losses) != len(lowest.losses):
+            return False  # of other rows, since networks have diverged
         excess = self.mean - lowest.mean
         if excess <= CLOSE * lowest.mean:
             return True
-        if len(self.losses) != len(lowest.losses):  # networks have diverged since
-            return False
         deviations = self.losses - lowest.losses - excess
         return excess <= np.linalg.norm(self.weight * deviations) / self.weight.sum()
 

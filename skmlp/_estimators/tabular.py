@@ -27,6 +27,12 @@ from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators.ensemble_histories import (
+    is_sound,
+    judged_histories,
+    mean_history,
+    reason_of,
+)
 from skmlp._estimators.named import NamedParameters
 from skmlp._estimators.shown import NetworkTraining, ShownNetwork
 from skmlp._estimators.tabular_jobs import (
@@ -215,17 +221,14 @@ class BaseTabular(
             )
         judging, fitted = all_fitted[:n_judges], all_fitted[n_judges:]
         earlier, reasons = (self.histories_, self.stop_reasons_) if kept else ([], [])
-        self.histories_ = [*earlier, *(member.training.history for member in fitted)]
+        self.histories_ = [*earlier, *judged_histories(fitted, judging)]
         self.stop_reasons_ = [*reasons, *map(reason_of, fitted)]
         self._members = kept + tuple(member.to_predict() for member in fitted)
         self._learn_from_held_out(jobs, judging, n_kept=len(kept))
         self.n_iter_ = min(len(history["loss"]) for history in self.histories_)
         self.history_ = mean_history(self.histories_, self.n_iter_)
-        if judging:
-            of_judges = [judge.training.history for judge in judging]
-            n_epochs = min(self.n_iter_, *(len(history["loss"]) for history in of_judges))
-            self.history_["val_loss"] = mean_history(of_judges, n_epochs)["val_loss"]
-        warn_of_mishaps(name, [member.training for member in fitted])
+        states = [[one.training for one in several] for several in (fitted, judging)]
+        warn_of_mishaps(name, *states)
         return self
 
     def _learn_from_held_out(
@@ -239,9 +242,10 @@ class BaseTabular(
         digests = digests_of_held_out(jobs.networks)
         self._held_out_rows = (*self._held_out_rows, *digests[n_kept:]) if n_kept else digests
         own = [one == other for one, other in zip(self._held_out_rows, digests, strict=True)]
+        may_judge = [*map(is_sound, judging)]
         held_out = networks_by_held_out(
-            [*jobs.judges, *compress(jobs.networks, own)],
-            [*judging, *compress(self._members, own)],
+            [*compress(jobs.judges, may_judge), *compress(jobs.networks, own)],
+            [*compress(judging, may_judge), *compress(self._members, own)],
         )
         if held_out or not n_kept:
             self._calibrate(held_out)
@@ -265,23 +269,6 @@ class BaseTabular(
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
-
-
-def reason_of(member: FittedNetwork) -> str:
-    """Why the training of a network ended."""
-    assert member.training.reason is not None
-    return member.training.reason.value
-
-
-def mean_history(
-    histories: Sequence[dict[str, list[float]]], n_epochs: int
-) -> dict[str, list[float]]:
-    """The mean of what all histories have, over the first epochs."""
-    return {
-        name: np.mean([history[name][:n_epochs] for history in histories], axis=0).tolist()
-        for name in histories[0]
-        if all(name in history for history in histories)
-    }
 
 
 def _weighted(X: Any, y: np.ndarray, weight: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:

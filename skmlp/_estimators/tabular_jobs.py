@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -19,6 +20,12 @@ from skmlp._data.sparse_rows import Joined, Matrix, dense
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._estimators.tabular_ensembles import (
+    HOLDING_OUT,
+    Ensemble,
+    Ensembles,
+    ensemble_for,
+)
 from skmlp._estimators.targets import Targets
 from skmlp._network.tabular import N_BINS, TabularSpec
 from skmlp._parameters.rules import hidden_units
@@ -46,39 +53,11 @@ MIN_ROWS = 2
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
 
-class Ensemble(NamedTuple):
-    """The networks of an estimator."""
-
-    n_networks: int
-    # The mean of those that hold out the same rows is judged, since it predicts best when
-    # each has trained for longer than is best for itself.
-    n_of_fold: int
-    units: int  # of each of three hidden layers
-    # Sets of rows that judges hold out: networks which do not predict. They choose the epoch of
-    # those that do, which are trained on all rows. 0: the networks hold out rows themselves.
-    n_folds_of_judges: int = 0
-
-
-# Rows up to which each is taken. On few rows networks differ much and take little time; on
-# many, the last networks, and the last units, take much time for little gain.
-HOLDING_OUT = (
-    (2048, Ensemble(16, 4, 256)),
-    (8192, Ensemble(8, 4, 256)),
-    (math.inf, Ensemble(6, 3, 224)),
-)
-WITH_JUDGES = (
-    (2048, Ensemble(8, 4, 256, n_folds_of_judges=2)),
-    (8192, Ensemble(4, 4, 256, n_folds_of_judges=1)),
-    (math.inf, Ensemble(4, 3, 224, n_folds_of_judges=1)),
-)
-
-# Adam moves all weights in each step: those of sparse inputs in the first layer are bounded,
-# and so are the networks that have them, to those of so many rows.
+# Adam moves all weights in each step, so those of sparse inputs in the first layer are bounded.
 MAX_SPARSE_WEIGHTS = 2**22
-MIN_ROWS_OF_SPARSE = 2049
 MIN_FIRST_UNITS = 32
 
-HeldOut = Mapping[EncodedData, Sequence[FittedNetwork]]  # by which rows were held out
+HeldOut = Mapping[EncodedData, Sequence[FittedNetwork]]  # networks by the rows they held out
 
 
 class Jobs(NamedTuple):
@@ -111,19 +90,16 @@ class TabularJobs(Targets):
 
     @abstractmethod
     def _joint_losses(self, raw: Mapping[EncodedData, np.ndarray]) -> np.ndarray:
-        """Losses of all rows, (n_rows,), each predicted by the mean of networks, given the raw
-        outputs of these for each set of rows, (networks, rows, units).
+        """Losses of all rows, (n_rows,), one set after the other; each row is predicted by the
+        mean of networks, whose raw outputs for a set are (networks, rows, units).
         """
 
     @property
-    def _ensembles(self) -> Sequence[tuple[float, Ensemble]]:
+    def _ensembles(self) -> Ensembles:
         return HOLDING_OUT
 
     def _ensemble(self, n_rows: int) -> Ensemble:
-        """The networks for so many rows."""
-        if self._encoder.n_sparse:
-            n_rows = max(n_rows, MIN_ROWS_OF_SPARSE)
-        return next(ensemble for limit, ensemble in self._ensembles if n_rows <= limit)
+        return ensemble_for(self._ensembles, n_rows, is_sparse=self._encoder.n_sparse > 0)
 
     def _n_networks(self, n_rows: int) -> int:
         n_networks = self.n_estimators
@@ -144,50 +120,63 @@ class TabularJobs(Targets):
                 job = replace(job, validation=validation, joint_loss=self._joint_losses)
             return Jobs([], self._several(job, n_networks, seed))
         n_of_fold = min(ensemble.n_of_fold, n_networks)
-        n_folds_of_judges = ensemble.n_folds_of_judges
-        n_folds = n_folds_of_judges or -(-n_networks // n_of_fold)
+        n_folds = ensemble.n_folds_of_judges or -(-n_networks // n_of_fold)
         folds = self._held_out(data, strata, seed, n_folds)
-        if not n_folds_of_judges:
-            job = self._job(data, data.n_rows - max(map(len, folds)))
-            networks = self._several(job, n_networks, seed)
-            return Jobs([], self._holding_out(networks, folds, n_of_fold))
+        if ensemble.n_folds_of_judges:
+            return self._judged_jobs(data, folds, n_of_fold, n_networks, seed)
+        job = self._job(data, data.n_rows - max(map(len, folds)))
+        # A measure for each fold, so that networks are judged with those of their fold
+        measures = [partial(self._joint_losses) for _ in folds]
+        networks = [
+            replace(one, joint_loss=measures[k // n_of_fold % len(folds)])
+            for k, one in enumerate(self._several(job, n_networks, seed))
+        ]
+        return Jobs([], self._holding_out(networks, folds, n_of_fold))
+
+    def _judged_jobs(
+        self,
+        data: EncodedData,
+        folds: Sequence[np.ndarray],
+        n_of_fold: int,
+        n_networks: int,
+        seed: int,
+    ) -> Jobs:
+        """Networks trained on all rows, and judges, which choose one epoch for all."""
         job = replace(self._job(data, data.n_rows), joint_loss=self._joint_losses)
-        # As many batches as the networks have, which are trained in the same stack
+        # As many batches as the networks have, since all are trained in one stack
         judge = replace(job, rows_of_epoch=data.n_rows)
-        judges = self._several(judge, len(folds) * n_of_fold, (seed, 1))
+        seeds = (seed, 1)  # others than those of the networks
+        judges = self._several(judge, len(folds) * n_of_fold, seeds, n_specs=n_of_fold)
         return Jobs(
             self._holding_out(judges, folds, n_of_fold),
             self._several(job, n_networks, seed),
         )
 
-    def _several(self, job: Job, n: int, seed: int | tuple[int, int]) -> list[Job]:
-        """Jobs of n networks, each with a spec and a seed of its own."""
+    def _several(
+        self, job: Job, n: int, seed: int | tuple[int, int], n_specs: int | None = None
+    ) -> list[Job]:
+        """Jobs of n networks, each with a seed of its own, and with a spec that is repeated
+        after `n_specs` of them, if given.
+        """
         seeds = (np.random.SeedSequence(seed).generate_state(n) >> 1).tolist()
         return [
-            replace(job, spec=self._spec(k, job.data.n_rows), seed=one)
+            replace(job, spec=self._spec(k % (n_specs or n), job.data.n_rows), seed=one)
             for k, one in enumerate(seeds)
         ]
 
     def _holding_out(
         self, jobs: Sequence[Job], folds: Sequence[np.ndarray], n_of_fold: int
     ) -> list[Job]:
-        """The jobs, `n_of_fold` in a row for each of the folds, whose rows they hold out.
-
-        Those of a fold are judged by themselves, if all are not judged together.
-        """
-        n_all = jobs[0].data.n_rows
-        n_kept = n_all - max(map(len, folds))  # the same number of batches for all
-        of_folds = []
-        for fold in folds:
-            index = np.setdiff1d(np.arange(n_all), fold)[:n_kept]
-            held_out = jobs[0].data.rows(fold)
-            of_folds.append((held_out, index, lambda raw: self._joint_losses(raw)))
-        found = []
-        for k, job in enumerate(jobs):
-            held_out, index, measure = of_folds[k // n_of_fold % len(folds)]
-            measure = job.joint_loss or measure
-            found.append(replace(job, validation=held_out, index=index, joint_loss=measure))
-        return found
+        """The jobs, `n_of_fold` in a row for each of the folds, whose rows they hold out."""
+        data = jobs[0].data
+        n_kept = data.n_rows - max(map(len, folds))  # the same number of batches for all
+        held_out = [data.rows(fold) for fold in folds]
+        indices = [np.setdiff1d(np.arange(data.n_rows), fold)[:n_kept] for fold in folds]
+        which = [k // n_of_fold % len(folds) for k in range(len(jobs))]
+        return [
+            replace(job, validation=held_out[fold], index=indices[fold])
+            for job, fold in zip(jobs, which, strict=True)
+        ]
 
     def _held_out(
         self, data: EncodedData, strata: np.ndarray | None, seed: int, n_wanted: int

@@ -16,7 +16,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._estimators.calibration import noise_variance, quantile_shifts
 from skmlp._estimators.regressor import scaled, standard_scaling
 from skmlp._estimators.tabular import BaseTabular, HeldOut
-from skmlp._estimators.tabular_jobs import HOLDING_OUT, WITH_JUDGES, Ensemble
+from skmlp._estimators.tabular_ensembles import HOLDING_OUT, WITH_JUDGES, Ensembles
 from skmlp._estimators.targets import NumericTargets
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.parameter import with_parameters
@@ -52,7 +52,7 @@ class TabularRegressor(
     predictions are averaged. Further networks, the judges, hold out some of the rows: all keep
     the epoch at which the mean of the judges predicts these rows best, and the judges are then
     dropped. With `loss="quantile"` the networks themselves hold out rows, by which their
-    quantiles are calibrated.
+    quantiles are calibrated. Given validation rows, none are held out and there are no judges.
 
     {parameters}
 
@@ -75,9 +75,9 @@ class TabularRegressor(
         `loss="squared_error"`.
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks;
-        targets are standardised. "val_loss" is that of the judges, if there are any.
+        targets are standardised. "val_loss" is that of the judges, if there are any, averaged.
     histories_ : list of dict of str to list of float
-        The same of each network, without "val_loss" if there are judges.
+        The same of each network; judges have one "val_loss" for all.
     n_iter_ : int
         Number of epochs that all networks have trained.
     stop_reasons_ : list of str
@@ -234,7 +234,7 @@ class TabularRegressor(
         return self._scaling
 
     @property
-    def _ensembles(self) -> Sequence[tuple[float, Ensemble]]:
+    def _ensembles(self) -> Ensembles:
         # A quantile is shifted by as much as the networks that predict it are wrong.
         return WITH_JUDGES if self._quantiles is None else HOLDING_OUT
 

@@ -101,9 +101,9 @@ class TabularParameters:
         rule=["boolean"],
         types="bool",
         text="""
-        Whether rows are held out, and the epoch kept at which the mean of the networks that
-        hold out the same rows predicts them best: of epochs whose loss is hardly above the
-        lowest, by at most 2 % or one standard error, the last one. Standard deviations,
+        Whether rows are held out, and the epoch kept at which means of the networks that hold
+        out the same rows predict them best: of epochs whose loss is hardly above the lowest, by
+        at most 2 % or one standard error, the last one. Standard deviations,
         quantiles and probabilities are calibrated on these rows too. If False, no rows are held
         out and the last epoch is kept, unless `fit` is given validation data, which then serve
         in any case.
@@ -137,10 +137,11 @@ class TabularParameters:
         types="bool",
         text="""
         Whether `fit` keeps the networks of the last call and trains only as many as
-        `n_estimators` adds, with the inputs and the target scale learned before. On the same
-        rows, the result is that of training all at once (for a regressor, from four networks
-        on). On other rows, only networks that held out these very rows, or new judges,
-        calibrate the predictions; without held-out rows, the calibration stays.
+        `n_estimators` adds, with the inputs and the target scale learned before. Where rows are
+        held out, adding whole groups (four networks, or three above 8,192 rows) to whole groups
+        has the same result as training all at once. On other rows, only networks that held out
+        these very rows, or new judges, calibrate the predictions; without held-out rows, the
+        calibration stays.
         """,
     )
     random_state: Any = parameter(

@@ -76,7 +76,7 @@ class Job(Settings):
     first_weights: Weights | None = None  # instead of drawn ones
     as_built: Sequence[np.ndarray] | None = None  # arrays of a user's network, in its order
     index: np.ndarray | None = None  # of the rows of `data` to train on; None: all
-    rows_of_epoch: int | None = None  # more than these: some come twice; None: each once
+    rows_of_epoch: int | None = None  # these, repeated to be so many; None: each once
     bin_edges: np.ndarray | None = None  # of a tabular network, (n_numeric, n_bins + 1)
     holds_out: bool = False  # whether validation rows were taken from the rows given to fit
     is_part: bool = False  # one call of partial_fit, and more may come

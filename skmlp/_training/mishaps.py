@@ -20,12 +20,17 @@ def warn_of_mishap(name: str, state: TrainingState) -> None:
         )
 
 
-def warn_of_mishaps(name: str, states: Sequence[TrainingState]) -> None:
-    """Warn if the training of any network of an ensemble broke off."""
-    mishaps = [one.reason for one in states if one.reason is not None and one.reason.is_mishap]
-    if mishaps:
-        warn(
-            f"{len(mishaps)} of the {len(states)} networks of {name} stopped early and keep "
-            f"their best finite weights. {mishaps[0].value}",
-            ConvergenceWarning,
-        )
+def warn_of_mishaps(
+    name: str, networks: Sequence[TrainingState], judges: Sequence[TrainingState] = ()
+) -> None:
+    """Warn if the training of any network of an ensemble, or else of any judge, broke off."""
+    for kind, states in (("networks", networks), ("judges", judges)):
+        reasons = [state.reason for state in states]
+        mishaps = [reason for reason in reasons if reason is not None and reason.is_mishap]
+        if mishaps:
+            warn(
+                f"{len(mishaps)} of the {len(states)} {kind} of {name} stopped early and keep "
+                f"their best finite weights. {mishaps[0].value}",
+                ConvergenceWarning,
+            )
+            return
