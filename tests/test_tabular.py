@@ -340,6 +340,7 @@ def test_networks_of_a_regressor_hold_out_nothing(
     assert {job.rows_of_epoch for job in judges} == {n_rows}
     assert len({job.joint_loss for job in kept}) == 1
     assert len({job.seed for job in kept}) == len(kept)
+    assert [job.spec.frequency_scale for job in networks[:4]] == [1, 4, 8, 16]
     of_fold = n_judges // n_folds
     specs = [job.spec for job in networks[:of_fold]]
     assert [judge.spec for judge in judges] == specs * n_folds

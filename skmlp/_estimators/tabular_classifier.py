@@ -77,6 +77,7 @@ class TabularClassifier(
 
     _activation = "selu"
     _learning_rate = 0.04
+    _scales_of_few_columns = (1.0, 2.0, 4.0, 8.0)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels.

@@ -48,7 +48,6 @@ DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are n
 # They also begin with cosines of other frequencies, since nothing tells in advance how jagged
 # the function is. With many columns, high frequencies identify rows, which are then memorised.
 FREQUENCY_SCALES = (0.25, 0.5, 1.0, 2.0)
-SCALES_OF_FEW_COLUMNS = (1.0, 2.0, 4.0, 8.0)
 MIN_ROWS = 2
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
@@ -81,6 +80,7 @@ class TabularJobs(Targets):
     early_stopping: bool
     _activation: str
     _learning_rate: float
+    _scales_of_few_columns: Sequence[float]  # of frequencies
     _encoder: TableEncoder | SparseEncoder
     n_features_in_: int
 
@@ -249,7 +249,8 @@ class TabularJobs(Targets):
             sizes = (first_units(self._encoder.n_sparse, units), units, units)
         n_outputs, output_activation = self._output_layer()
         exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
-        scales = SCALES_OF_FEW_COLUMNS if self._has_few_columns() else FREQUENCY_SCALES
+        has_few = self._has_few_columns()
+        scales = self._scales_of_few_columns if has_few else FREQUENCY_SCALES
         return TabularSpec(
             n_numeric=self._encoder.n_numeric,
             n_indicators=self._encoder.n_indicators,

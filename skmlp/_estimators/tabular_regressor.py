@@ -106,6 +106,7 @@ class TabularRegressor(
     _y_dtype = np.float64
     _activation = "mish"
     _learning_rate = 0.2
+    _scales_of_few_columns = (1.0, 4.0, 8.0, 16.0)
 
     def predict(
         self, X: Any, return_std: bool = False
