@@ -143,7 +143,7 @@ class TabularRegressor(
         square of `noise_std_`. That is, for each target, the weighted mean squared error of
         held-out rows, each predicted by the mean of the judges that held it out (for `X_val`,
         of the networks), less the mean variance of their predictions for these rows, and at
-        least 0. Judges see fewer rows than the networks do, so `std` is rather too high.
+        least 0.
         """
         check_is_fitted(self)
         noise_std = self._noise_std_or_raise() if return_std else None
