@@ -34,6 +34,19 @@ def same_members(some, others):
             np.testing.assert_allclose(array, other, rtol=2e-3, atol=2e-4)
 
 
+def two_and_then_four_are(at_once):
+    """A warm start from two networks to four has the result of training four at once."""
+    regressor = warm().fit(X, Y)
+    first = regressor._members
+    regressor.set_params(n_estimators=4).fit(X, Y)
+    assert regressor._members[:2] == first  # the same objects
+    same_members(regressor._members, at_once._members)
+    for name, values in at_once.history_.items():
+        np.testing.assert_allclose(regressor.history_[name], values, rtol=1e-3)
+    np.testing.assert_allclose(regressor.noise_std_, at_once.noise_std_, rtol=1e-3)
+    assert len(regressor.history_["loss"]) == regressor.n_iter_ == 6
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _two_networks_hold_out_the_same_rows():
     with pytest.MonkeyPatch.context() as patch:
@@ -193,15 +206,7 @@ class TestWarmStart:
         assert len(seen) == n_times  # nothing new to learn from
 
     def test_more_networks_are_those_trained_at_once(self, four):
-        regressor = warm().fit(X, Y)
-        first = regressor._members
-        regressor.set_params(n_estimators=4).fit(X, Y)
-        assert regressor._members[:2] == first  # the same objects
-        same_members(regressor._members, four._members)
-        for name, values in four.history_.items():
-            np.testing.assert_allclose(regressor.history_[name], values, rtol=1e-3)
-        np.testing.assert_allclose(regressor.noise_std_, four.noise_std_, rtol=1e-3)
-        assert len(regressor.history_["loss"]) == regressor.n_iter_ == 6
+        two_and_then_four_are(four)
 
     def test_without_a_seed_networks_hold_out_what_the_others_do_not(self, monkeypatch):
         held_out = []
@@ -265,14 +270,7 @@ class TestJudges:
         return TabularRegressor(4, **SMALL).fit(X, Y)
 
     def test_more_networks_are_those_trained_at_once(self, four):
-        regressor = warm().fit(X, Y)
-        first = regressor._members
-        regressor.set_params(n_estimators=4).fit(X, Y)
-        assert regressor._members[:2] == first  # the same objects
-        same_members(regressor._members, four._members)
-        np.testing.assert_allclose(regressor.noise_std_, four.noise_std_, rtol=1e-3)
-        for name, values in four.history_.items():
-            np.testing.assert_allclose(regressor.history_[name], values, rtol=1e-3)
+        two_and_then_four_are(four)
 
     def test_they_calibrate_networks_whose_rows_were_given_before(self, monkeypatch):
         regressor = warm().fit(X, Y, X_val=X[:50], y_val=Y[:50])

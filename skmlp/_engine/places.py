@@ -95,6 +95,11 @@ class Places:
                 for i in range(n_epochs)
             ]
         )
+        for k in going:
+            fit = self._fits[k]
+            if fit.rows_of_epoch:  # other rows come twice in each epoch
+                order = orders[0, k, : fit.n_rows] - self._rows.offsets[k]
+                self._total_weight[k] = fit.weight_of(order)
         spans = list(zip(first_epochs, self._seeds, strict=True))
         # In stacks it has no effect.
         program.network.reset(self._seeds[0], first_epochs[0])
@@ -143,10 +148,7 @@ class Places:
         shape = program.n_members, self._fits[0].n_batches * program.recipe.batch_size
         orders = np.full(shape, program.capacity - 1, np.int32)
         for k in going:
-            fit = self._fits[k]
-            order = fit.order(epochs[k])
-            if fit.rows_of_epoch:  # other rows come twice in each epoch
-                self._total_weight[k] = fit.weight_of(order)
+            order = self._fits[k].order(epochs[k])
             orders[k, : len(order)] = self._rows.offsets[k] + order
         return orders
 

@@ -103,10 +103,9 @@ class TabularParameters:
         text="""
         Whether rows are held out, and the epoch kept at which means of the networks that hold
         out the same rows predict them best: of epochs whose loss is hardly above the lowest, by
-        at most 2 % or one standard error, the last one. Standard deviations,
-        quantiles and probabilities are calibrated on these rows too. If False, no rows are held
-        out and the last epoch is kept, unless `fit` is given validation data, which then serve
-        in any case.
+        at most 2 % or one standard error, the last one. Standard deviations, quantiles and
+        probabilities are calibrated on these rows too. If False, no rows are held out and the
+        last epoch is kept, unless `fit` is given validation data, which then serve in any case.
         """,
     )
     max_time: float | None = parameter(

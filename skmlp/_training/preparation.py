@@ -49,8 +49,8 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
     check_initializer(job.kernel_initializer)
     rows = job.data.merged() if is_small_full_batch(job) else job.data
     batch_size = compiled_batch_size(job, rows.n_rows)
-    n_rows = rows.n_rows if job.index is None else len(job.index)
-    n_rows = job.rows_of_epoch or n_rows
+    n_distinct = rows.n_rows if job.index is None else len(job.index)
+    n_rows = job.rows_of_epoch or n_distinct
     n_steps = -(-n_rows // batch_size)
     schedule = rate_schedule(job, optimizer, n_steps=n_steps)
     limit_name, limit = _clipping(job, optimizer, wide)
