@@ -125,13 +125,10 @@ class TabularJobs(Targets):
         if ensemble.n_folds_of_judges:
             return self._judged_jobs(data, folds, n_of_fold, n_networks, seed)
         job = self._job(data, data.n_rows - max(map(len, folds)))
+        networks = self._holding_out(self._several(job, n_networks, seed), folds, n_of_fold)
         # A measure for each fold, so that networks are judged with those of their fold
-        measures = [partial(self._joint_losses) for _ in folds]
-        networks = [
-            replace(one, joint_loss=measures[k // n_of_fold % len(folds)])
-            for k, one in enumerate(self._several(job, n_networks, seed))
-        ]
-        return Jobs([], self._holding_out(networks, folds, n_of_fold))
+        measures = {one.validation: partial(self._joint_losses) for one in networks}
+        return Jobs([], [replace(one, joint_loss=measures[one.validation]) for one in networks])
 
     def _judged_jobs(
         self,
