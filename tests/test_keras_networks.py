@@ -662,6 +662,15 @@ class TestTargets:
         predicted = fitted.fit(IRIS, one_hot).predict(IRIS)
         assert (predicted.sum(axis=1) == 1).all()
         assert (predicted == one_hot).all(axis=1).mean() > 0.8
+        log, probability = fitted.predict_log_proba(IRIS), fitted.predict_proba(IRIS)
+        np.testing.assert_allclose(np.exp(log), probability, rtol=1e-5)
+
+    def test_sigmoids_for_several_classes(self):
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="sigmoid")])
+        loss = keras.losses.CategoricalFocalCrossentropy()
+        fitted = KerasClassifier(model, loss=loss, epochs=1, random_state=0).fit(IRIS, SPECIES)
+        log, probability = fitted.predict_log_proba(IRIS), fitted.predict_proba(IRIS)
+        np.testing.assert_allclose(np.exp(log), probability, rtol=1e-5)
 
     def test_partial_fit_of_two_classes_with_meta(self):
         classifier = KerasClassifier(build_classifier, random_state=0)

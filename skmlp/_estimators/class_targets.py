@@ -1,29 +1,47 @@
-"""Targets that are classes or labels, encoded for a network and decoded from its outputs."""
+"""Targets that are classes or labels: what `fit` learns of them, and weights of classes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._data.table_columns import is_missing
+from skmlp._estimators.target_types import (
+    BINARY,
+    MULTICLASS,
+    MULTILABEL,
+    Classes,
+    Labels,
+    SingleClass,
+    TargetType,
+    TwoClasses,
+)
 from skmlp._estimators.targets import Targets
 from skmlp._warnings import warn
 
-MULTILABEL = "multilabel-indicator"
-
 
 class ClassTargets(Targets):
-    """The classes that `fit` has seen, and the network's outputs for them."""
+    """The classes that `fit` has seen, and labels from the network's outputs."""
 
     class_weight: Any
-    classes_: np.ndarray
+    classes_: Any
     y_type_: str
     n_outputs_: int
     sparse_output_: bool
+
+    @property
+    def _target_type(self) -> TargetType:
+        if self.y_type_ == MULTILABEL:
+            return Labels(self.n_outputs_, self.sparse_output_)
+        if self.y_type_ == MULTICLASS:
+            return Classes(self.classes_)
+        return (
+            TwoClasses(self.classes_) if len(self.classes_) > 1 else SingleClass(self.classes_)
+        )
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         check_classification_targets(y)
@@ -44,26 +62,7 @@ class ClassTargets(Targets):
                 "'y' must be labels or an indicator matrix as in the first call to fit, "
                 f"{self.y_type_}; got {type_of_target(y)}; give the same kind, or fit afresh."
             )
-        return self._encode_indicators(y) if is_multilabel else self._encode_labels(y)
-
-    def _encode_indicators(self, y: np.ndarray) -> np.ndarray:
-        if y.shape[1] != self.n_outputs_:
-            raise ValueError(
-                f"'y' must have as many columns as there are labels, {self.n_outputs_}; got "
-                f"{y.shape[1]}; give the columns of the first fit, or fit afresh."
-            )
-        return y.astype(np.float32)
-
-    def _encode_labels(self, y: np.ndarray) -> np.ndarray:
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(
-                f"'y' must hold the known classes only, {self.classes_.tolist()}; got "
-                f"{unknown.tolist()} too; fit on rows of all classes, or name them in the "
-                "first call to partial_fit."
-            )
-        index = np.searchsorted(self.classes_, y).astype(np.int32)
-        return index[:, None].astype(np.float32) if self.y_type_ == "binary" else index
+        return self._target_type.encoded(y)
 
     def _set_target_type(self, is_multilabel: bool) -> None:
         """Set `y_type_` and `n_outputs_` from `classes_`."""
@@ -74,13 +73,11 @@ class ClassTargets(Targets):
                 f"{type(self).__name__} will always predict.",
             )
         is_binary = n_classes <= 2 and not is_multilabel
-        self.y_type_ = MULTILABEL if is_multilabel else "binary" if is_binary else "multiclass"
+        self.y_type_ = MULTILABEL if is_multilabel else BINARY if is_binary else MULTICLASS
         self.n_outputs_ = 1 if is_binary else n_classes
 
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
-        if self.y_type_ == MULTILABEL:
-            return target.astype(int)
-        return self.classes_[target.reshape(len(target)).astype(int)]
+        return self._target_type.decoded(target)
 
     def _row_weight(self, weight: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.class_weight is None:
@@ -88,48 +85,16 @@ class ClassTargets(Targets):
         if isinstance(self.class_weight, str):
             return balanced(weight, y)
         # scikit-learn's `compute_sample_weight` refuses a part of the rows that lacks a class.
-        return weight * by_class(self.class_weight, y, self._classes_of_columns(y))
-
-    def _classes_of_columns(self, y: np.ndarray) -> list[np.ndarray]:
-        """The known classes of each column of y."""
-        if self.y_type_ == MULTILABEL:
-            return [np.arange(2)] * y.shape[1]
-        return self.classes_ if isinstance(self.classes_, list) else [self.classes_]
+        return weight * by_class(self.class_weight, y, self._target_type.classes_of_columns)
 
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
-        return None if self.y_type_ == MULTILABEL else self._decode_target(target)
+        return self._target_type.strata(target)
 
     def _output_layer(self) -> tuple[int, str]:
-        return self.n_outputs_, "softmax" if self.y_type_ == "multiclass" else "sigmoid"
+        return self.n_outputs_, self._target_type.activation
 
     def _has_class_indices(self) -> bool:
-        return self.y_type_ == "multiclass"
-
-    def _of_all_classes(self, probability: np.ndarray) -> np.ndarray:
-        if self._is_single_class():
-            return np.ones_like(probability)
-        if self.y_type_ == "binary":
-            return np.hstack([1 - probability, probability])
-        return probability
-
-    def _is_single_class(self) -> bool:
-        return len(self.classes_) == 1 and self.y_type_ != MULTILABEL
-
-    def _labels(self, predictions: np.ndarray) -> Any:
-        """Labels, or an indicator matrix, sparse if that of `fit` was."""
-        index = self._label_index(predictions)
-        if self.y_type_ != MULTILABEL:
-            return self.classes_[index]
-        return csr_matrix(index) if self.sparse_output_ else index
-
-    def _label_index(self, predictions: np.ndarray) -> np.ndarray:
-        """Positions in `classes_`, (n_samples,), or indicators, (n_samples, n_labels)."""
-        if self.y_type_ == "multiclass":
-            return predictions.argmax(axis=1)
-        if self._is_single_class():
-            return np.zeros(len(predictions), dtype=int)
-        above = (predictions > 0.5).astype(int)
-        return above[:, 0] if self.y_type_ == "binary" else above
+        return self._target_type.has_class_indices
 
 
 def check_none_is_missing(y: Any) -> None:

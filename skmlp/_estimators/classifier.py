@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import issparse
-from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import type_of_target
@@ -15,6 +14,7 @@ from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.class_targets import ClassTargets, check_none_is_missing
+from skmlp._estimators.target_types import MULTILABEL
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import fit_context, is_first_call
 
@@ -72,8 +72,8 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
             if is_first_call(self, classes):
                 # A user's network may depend on the number of features.
                 self._encode_pairs(X, y, reset=True, is_validation=False)
-                self._set_target_type(type_of_target(y).startswith("multilabel"))
                 self.sparse_output_ = issparse(y)
+                self._set_target_type(type_of_target(y) == MULTILABEL)
             return self._partial_fit(X, y, sample_weight, reset_target=False)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -90,7 +90,8 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
             Labels, or an indicator matrix if the training targets were one, sparse if they
             were sparse.
         """
-        return self._labels(self._predictions(X))
+        predictions = self._predictions(X)
+        return self._target_type.labels(predictions)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Raw outputs of the network: log-odds, where the loss is a cross-entropy.
@@ -108,7 +109,7 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
             a number per label, above 0 where the label is predicted.
         """
         raw = self._raw_outputs(X)
-        return raw[:, 0] if self.y_type_ == "binary" else raw
+        return self._target_type.decisions(raw)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities.
@@ -124,7 +125,8 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
             Probability of each class, in the order of `classes_`, or of each label if there
             are several. Float32 if X is float32, otherwise float64.
         """
-        return self._of_all_classes(self._predictions(X))
+        predictions = self._predictions(X)
+        return self._target_type.probabilities(predictions)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of probabilities, exact even where a probability is nearly 0 or 1.
@@ -140,11 +142,7 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
             Natural logarithms of the probabilities that `predict_proba` returns.
         """
         raw = self._raw_outputs(X)
-        if self.y_type_ == "multiclass":
-            return log_softmax(raw, axis=1)
-        if self._is_single_class():
-            return np.zeros_like(raw)
-        return log_expit(np.hstack([-raw, raw]) if self.y_type_ == "binary" else raw)
+        return self._target_type.log_probabilities(raw)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -166,9 +164,6 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
 
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
         """Accuracy; for several labels, the share of rows with all labels right."""
-        truth = data.y[:, 0] if self.y_type_ == "binary" else data.y
-        hits = self._label_index(predictions) == truth
         # accuracy_score checks labels, which takes longer than an epoch of a few rows.
-        return float(
-            np.average(hits if hits.ndim == 1 else hits.all(axis=1), weights=data.weight)
-        )
+        is_right = self._target_type.are_right(predictions, data.y)
+        return float(np.average(is_right, weights=data.weight))

@@ -9,9 +9,15 @@ from scipy.special import logit
 
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.class_heads import SeveralOutputs
-from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.keras_inputs import LEARNED
 from skmlp._estimators.keras_network import BaseKeras
+from skmlp._estimators.target_types import (
+    BINARY,
+    MULTICLASS,
+    MULTILABEL,
+    OneHotLabels,
+    TargetType,
+)
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
@@ -87,7 +93,13 @@ class KerasClassifier(
     _learned_from_data = (*SeveralOutputs._learned_from_data, *LEARNED)
     _learned_privately = (*BaseKeras._learned_privately, "_is_one_hot", "_heads")
     _default_loss = "log_loss"
-    _is_one_hot: bool  # whether y has a column for each class, of which a row has one
+    _is_one_hot = False  # whether several labels share a softmax
+
+    @property
+    def _target_type(self) -> TargetType:
+        if self._is_one_hot and self.y_type_ == MULTILABEL:
+            return OneHotLabels(self.n_outputs_, self.sparse_output_)
+        return super()._target_type
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Raw outputs of the network: log-odds, where the loss is a cross-entropy.
@@ -108,7 +120,7 @@ class KerasClassifier(
         if self._state.spec.output_activation != "linear":
             return raw
         with np.errstate(divide="ignore"):  # the outputs are probabilities
-            return np.log(raw) if self.y_type_ == "multiclass" else logit(raw)
+            return np.log(raw) if self.y_type_ == MULTICLASS else logit(raw)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of probabilities.
@@ -123,19 +135,20 @@ class KerasClassifier(
         log_probability : ndarray of shape (n_samples, n_classes)
             Natural logarithms of the probabilities that `predict_proba` returns.
         """
-        is_exact = self._state_or_raise().spec.output_activation != "linear"
-        if is_exact or self._has_heads():
+        activation = self._state_or_raise().spec.output_activation
+        of_target = "softmax" if self._is_one_hot else self._target_type.activation
+        if activation == of_target or self._has_heads():
             return super().predict_log_proba(X)
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
     def _set_target_type(self, is_multilabel: bool) -> None:
         super()._set_target_type(is_multilabel)
-        if self.y_type_ == "binary" and len(self.classes_) == 2:
+        if self.y_type_ == BINARY and len(self.classes_) == 2:
             from skmlp._network.keras_text import output_widths
 
             if sum(output_widths(self._built()[1])) == 2:
-                self.y_type_, self.n_outputs_ = "multiclass", 2
+                self.y_type_, self.n_outputs_ = MULTICLASS, 2
 
     def _plan(
         self, data: EncodedData | None = None, seed: int = 0
@@ -163,11 +176,6 @@ class KerasClassifier(
             return loss
         name = "binary_crossentropy" if self.y_type_ == MULTILABEL else loss
         return loss_of_output(name, spec.n_outputs, self._has_class_indices())
-
-    def _label_index(self, predictions: np.ndarray) -> np.ndarray:
-        if not self._is_one_hot:
-            return super()._label_index(predictions)
-        return np.eye(self.n_outputs_, dtype=int)[predictions.argmax(axis=1)]
 
     def _meta(self) -> dict[str, Any]:
         classes, n_outputs = self.classes_, 1
@@ -206,6 +214,6 @@ class KerasClassifier(
         elif spec.n_outputs != self.n_outputs_:
             raise ValueError(
                 f"'model' must have {self.n_outputs_} outputs for {len(self.classes_)} "
-                f"{'labels' if self.y_type_.startswith('multilabel') else 'classes'}; got "
+                f"{'labels' if self.y_type_ == MULTILABEL else 'classes'}; got "
                 f"{spec.n_outputs}; set the units of its last layer."
             )

@@ -93,7 +93,8 @@ class TabularClassifier(
             Labels, or an indicator matrix if the training targets were one, sparse if they
             were sparse.
         """
-        return self._labels(self._mean(X))
+        predictions = self._mean(X)
+        return self._target_type.labels(predictions)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities: the mean of the networks.
@@ -109,7 +110,9 @@ class TabularClassifier(
             Probability of each class, in the order of `classes_`, or of each label if there
             are several. Float32 if X is a float32 array, otherwise float64.
         """
-        return self._of_all_classes(self._mean(X)).astype(output_dtype(X), copy=False)
+        predictions = self._mean(X)
+        probability = self._target_type.probabilities(predictions)
+        return probability.astype(output_dtype(X), copy=False)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of probabilities.

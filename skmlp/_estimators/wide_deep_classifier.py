@@ -72,5 +72,5 @@ class WideDeepClassifier(BaseWideDeep, MLPClassifier, WideDeepParameters):
         ValueError
             If there is no auxiliary output.
         """
-        main, auxiliary = self._predictions_of_outputs(X)
-        return self._of_all_classes(main), self._of_all_classes(auxiliary)
+        main, auxiliary = map(self._target_type.probabilities, self._predictions_of_outputs(X))
+        return main, auxiliary

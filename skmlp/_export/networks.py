@@ -17,6 +17,7 @@ from skmlp._estimators.mlp_classifier import MLPClassifier
 from skmlp._estimators.mlp_regressor import MLPRegressor
 from skmlp._estimators.tabular_classifier import TabularClassifier
 from skmlp._estimators.tabular_regressor import TabularRegressor, median_weights
+from skmlp._estimators.target_types import SingleClass, TwoClasses
 from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._export.columns import Block, Column, Tensor, numbers, ops
@@ -153,9 +154,10 @@ def as_predictions(estimator: Any, output: Any) -> Any:
         return output
     if isinstance(output, list):
         return [_of_two_classes(one) if one.shape[1] == 1 else one for one in output]
-    if estimator._is_single_class():
+    if isinstance(estimator._target_type, SingleClass):
         return ops.ones_like(output)
-    return _of_two_classes(output) if estimator.y_type_ == "binary" else output
+    has_single_output = isinstance(estimator._target_type, TwoClasses)
+    return _of_two_classes(output) if has_single_output else output
 
 
 def _of_two_classes(second: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from sklearn.ensemble import StackingClassifier
 from sklearn.pipeline import Pipeline
 
 from skmlp._estimators.keras_network import BaseKeras
+from skmlp._estimators.target_types import TwoClasses
 from skmlp.onnx._graph import Value
 
 
@@ -31,8 +32,9 @@ def decision_function(raw: Value, classifier: Any, scope: Any, *, asked: bool) -
         return None
     is_linear = classifier._state.spec.output_activation == "linear"
     if is_linear and isinstance(classifier, BaseKeras):  # the outputs are probabilities
-        raw = (raw if classifier.y_type_ == "multiclass" else raw / (1 - raw)).op("Log")
-    has_two_columns = classifier.y_type_ == "binary" and not is_stacked
+        is_multiclass = classifier._target_type.has_class_indices
+        raw = (raw if is_multiclass else raw / (1 - raw)).op("Log")
+    has_two_columns = isinstance(classifier._target_type, TwoClasses) and not is_stacked
     return raw.graph.joined([-raw, raw]) if has_two_columns else raw
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from skl2onnx.common.utils_classifier import get_label_classes
 
-from skmlp._estimators.class_targets import MULTILABEL
 from skmlp._estimators.keras_network import BaseKeras
+from skmlp._estimators.target_types import Labels
 from skmlp._estimators.wide_deep import BaseWideDeep
 from skmlp.onnx._activations import ACTIVATIONS
 from skmlp.onnx._decisions import decision_function
@@ -35,8 +35,8 @@ def regressor_shapes(operator: Any) -> None:
 def classifier_shapes(operator: Any) -> None:
     classifier, labels = operator.raw_operator, operator.outputs[0]
     n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(classifier.classes_)
-    is_multilabel = classifier.y_type_ == MULTILABEL
-    shape = [n_rows, n_classes] if is_multilabel else [n_rows]
+    has_columns = isinstance(classifier._target_type, Labels)
+    shape = [n_rows, n_classes] if has_columns else [n_rows]
     set_labels(labels, get_label_classes(operator.scope_inst, classifier), shape)
     set_numbers(operator.outputs[1], n_rows, n_classes)
 

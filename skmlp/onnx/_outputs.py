@@ -12,7 +12,7 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 
-from skmlp._estimators.class_targets import MULTILABEL
+from skmlp._estimators.target_types import Labels, OneHotLabels, SingleClass, TwoClasses
 from skmlp.onnx._graph import INT64, STRING, Graph, Value
 
 
@@ -43,28 +43,29 @@ def label_constant(graph: Graph, classes: np.ndarray) -> Value:
 
 def write_labels(classifier: Any, classes: np.ndarray, predicted: Value, variable: Any) -> None:
     """Labels of predictions; `predicted` holds outputs of the network, activated."""
-    graph = predicted.graph
-    if getattr(classifier, "_is_one_hot", False):
+    graph, target_type = predicted.graph, classifier._target_type
+    if isinstance(target_type, OneHotLabels):
         index = predicted.op("ArgMax", dtype=INT64, axis=1, keepdims=0)
         unit = graph.constant(np.eye(classifier.n_outputs_), INT64)
         unit.op("Gather", index, axis=0).named(variable)
         return
-    if classifier.y_type_ == MULTILABEL:
+    if isinstance(target_type, Labels):
         (predicted > 0.5).cast(INT64).named(variable)
         return
     labels = label_constant(graph, classes)
-    if classifier.y_type_ == "multiclass":
-        index = predicted.op("ArgMax", dtype=INT64, axis=1, keepdims=0)
-    else:
-        limit = 0.5 if len(classes) == 2 else np.inf  # a single class: always 0
+    if isinstance(target_type, TwoClasses):
+        limit = np.inf if isinstance(target_type, SingleClass) else 0.5  # always position 0
         index = (predicted > limit).cast(INT64).reshaped(-1)
+    else:
+        index = predicted.op("ArgMax", dtype=INT64, axis=1, keepdims=0)
     labels.op("Gather", index, axis=0).named(variable)
 
 
 def of_all_classes(classifier: Any, predicted: Value) -> Value:
     """Probabilities of all classes, from the activated outputs."""
-    if classifier.y_type_ != "binary":
-        return predicted
-    if len(classifier.classes_) == 1:
+    target_type = classifier._target_type
+    if isinstance(target_type, SingleClass):
         return predicted * 0 + 1
-    return predicted.graph.joined([1 - predicted, predicted])
+    if isinstance(target_type, TwoClasses):
+        return predicted.graph.joined([1 - predicted, predicted])
+    return predicted
