@@ -1,5 +1,6 @@
 """The tabular estimators: any table in, and what the ensemble promises."""
 
+import itertools
 import math
 import pickle
 import subprocess
@@ -20,6 +21,7 @@ from sklearn.metrics import mean_squared_error
 
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._engine.network import Network
+from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import StopReason
 from skmlp._estimators.tabular_ensembles import Ensemble
 from skmlp._network.tabular import TabularSpec, first_tabular_weights
@@ -134,6 +136,27 @@ def test_a_weight_of_two_equals_repeating_the_row():
     np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
 
 
+@pytest.mark.parametrize("n_rows", [64, 65])
+def test_few_rows_of_few_kinds(n_rows):
+    """Some rows of each kind are held out, not all rows of some kinds."""
+    rng = np.random.default_rng(0)
+    group = np.arange(n_rows) % 2
+    y = np.where(rng.random(n_rows) < 0.1, 1 - group, group)
+    rows = group[:, None].astype(float)
+    classifier = TabularClassifier(2, random_state=0).fit(rows, y)
+    assert classifier.score(rows, y) > 0.8
+    _, std = TabularRegressor(2, random_state=0).fit(rows, y).predict(rows, return_std=True)
+    assert std.max() < 0.5  # of y: 0.5
+
+
+@pytest.mark.parametrize("weight", [1e-200, 1e16])
+def test_equal_weights_are_no_weights(weight):
+    regressor = TabularRegressor(2, epochs=4, random_state=0)
+    expected = clone(regressor).fit(X, Y).predict(X)
+    weighted = clone(regressor).fit(X, Y, sample_weight=np.full(N, weight))
+    np.testing.assert_array_equal(weighted.predict(X), expected)
+
+
 def test_few_different_rows_are_no_few_rows():
     """The share of a class among equal rows is learned from their number."""
     rng = np.random.default_rng(0)
@@ -230,6 +253,22 @@ def test_all_networks_keep_the_epoch_at_which_the_mean_of_judges_is_best(monkeyp
         of_judges.append(own)
     for history in (estimator.history_, *estimator.histories_):
         np.testing.assert_allclose(history["val_loss"], np.mean(of_judges, 0), rtol=1e-4)
+
+
+def test_an_interrupt_between_two_judges(monkeypatch):
+    """One of four judges has seen an epoch more than the others."""
+    after_epoch, n_calls = TrainingState.after_epoch, itertools.count(1)
+
+    def interrupted(state, *args, **kwargs):
+        if next(n_calls) == 8:
+            raise KeyboardInterrupt
+        after_epoch(state, *args, **kwargs)
+
+    monkeypatch.setattr(TrainingState, "after_epoch", interrupted)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        estimator = TabularRegressor(**SMALL).fit(X[:70], Y[:70])
+    assert estimator.n_iter_ == 1
+    assert np.isfinite(estimator.predict(X)).all()
 
 
 @pytest.mark.parametrize("diverging", [slice(1), slice(2)], ids=["one", "all"])
@@ -457,7 +496,7 @@ def test_what_no_table_holds_is_refused():
     ):
         with pytest.raises(ValueError, match=words):
             estimator.fit(frame, Y)
-    with pytest.raises(ValueError, match="'X' must have at least 2 different rows"):
+    with pytest.raises(ValueError, match="'X' must have at least 2 rows of positive weight"):
         estimator.fit(X.head(1), Y[:1])
 
 

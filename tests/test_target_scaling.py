@@ -13,7 +13,7 @@ from skmlp import MLPRegressor, WideDeepRegressor
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(80, 3))
 PRICES = 200_000 + 50_000 * (X[:, 0] - X[:, 1] ** 2)
-WEIGHT = RNG.uniform(0.2, 3, 80)
+WEIGHT = RNG.permutation(np.tile([0.25, 0.75, 1, 2], 20))  # of mean 1
 SETTINGS = {
     "hidden_layer_sizes": (8,),
     "learning_rate": 0.05,
@@ -22,6 +22,12 @@ SETTINGS = {
     "random_state": 0,
 }
 SCALED = MLPRegressor(**SETTINGS, normalize_y=True)
+
+
+@pytest.mark.parametrize("weight", [1e-200, 1e16])
+def test_equal_weights_are_no_weights(weight):
+    weighted = clone(SCALED).fit(X, PRICES, sample_weight=np.full(80, weight))
+    assert weighted.target_scale_ == clone(SCALED).fit(X, PRICES).target_scale_
 
 
 def test_it_trains_on_what_a_scaler_would_give():

@@ -63,6 +63,11 @@ class EncodedData:
         summed = np.add.reduceat(kept.weight[order], np.flatnonzero(is_first))
         return replace(kept.rows(first), weight=summed)
 
+    def in_order(self) -> EncodedData:
+        """The rows in an order that does not depend on the present one."""
+        order, _ = self._grouped()
+        return self.rows(order)
+
     def _grouped(self) -> tuple[np.ndarray, np.ndarray]:
         """An order in which equal rows follow each other, and where the first of each is."""
         if self.is_sparse:

@@ -24,12 +24,15 @@ def is_sound(network: FittedNetwork) -> bool:
 def judged_histories(
     networks: Sequence[FittedNetwork], judges: Sequence[FittedNetwork]
 ) -> list[dict[str, list[float]]]:
-    """Histories of networks; judges, if any, add the mean of their validation losses."""
+    """Histories of networks; judges, if any, add the mean of their validation losses.
+
+    After an interrupt, some judges may have an epoch more than others.
+    """
     histories = [network.training.history for network in networks]
-    of_judges = [judge.training.history for judge in judges if is_sound(judge)]
+    of_judges = [judge.training.history["val_loss"] for judge in judges if is_sound(judge)]
     if not of_judges:
         return histories
-    losses = np.mean([history["val_loss"] for history in of_judges], axis=0).tolist()
+    losses = np.mean([*zip(*of_judges, strict=False)], axis=1).tolist()
     return [{**history, "val_loss": losses[: len(history["loss"])]} for history in histories]
 
 

@@ -154,7 +154,8 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, NumericTargets, BaseNet
 def standard_scaling(data: EncodedData) -> TargetScaling:
     """Weighted mean and standard deviation of each target."""
     with np.errstate(over="ignore", invalid="ignore"):
-        scaler = StandardScaler().fit(data.y, sample_weight=data.weight)
+        # It takes the sum of weights for the number of rows, to tell what is constant.
+        scaler = StandardScaler().fit(data.y, sample_weight=data.weight / data.weight.max())
     if not np.isfinite(scaler.var_).all():
         raise ValueError(
             f"'y' must have a finite variance; got values up to {np.abs(data.y).max():.3g}; "

@@ -23,6 +23,7 @@ from skmlp._data.arrays import (
     check_validation_rows,
     encode_weight,
 )
+from skmlp._data.distributions import repetitions
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
@@ -55,7 +56,7 @@ from skmlp._warnings import warn
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-SMALL = 64  # rows up to which equal ones are merged, and all make one batch
+SMALL = 64  # rows up to which weights are repetitions, and all rows make one batch
 
 
 class BaseTabular(
@@ -143,7 +144,7 @@ class BaseTabular(
                 self._seed = int(drawn)
             data = self._encode(X, y, sample_weight, reset=is_new)
             if data.n_rows <= SMALL:
-                data = data.merged()
+                data = data.in_order()
             given = one_validation_set(X_val, y_val, sample_weight_val, None)
             validation = None
             if given is not None:
@@ -180,7 +181,7 @@ class BaseTabular(
         X = self._table(X, reset=reset)
         y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
         check_consistent_length(X, y)
-        X, y, weight = _weighted(X, y, encode_weight(sample_weight, X))
+        X, y, weight = _repeated(*_weighted(X, y, encode_weight(sample_weight, X)))
         target = self._encode_target(y, reset=reset)
         X, target, weight = _weighted(X, target, self._row_weight(weight, y))
         if reset:
@@ -272,9 +273,22 @@ class BaseTabular(
 
 
 def _weighted(X: Any, y: np.ndarray, weight: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Rows of positive weight, of which there must be one."""
+    """Rows of positive weight, of which there must be one, and weights of at most 1."""
     check_total_weight(weight)
+    weight = weight / weight.max()
     if weight.all():
         return X, y, weight
     kept = np.flatnonzero(weight)
     return safe_indexing(X, kept), y[kept], weight[kept]
+
+
+def _repeated(X: Any, y: np.ndarray, weight: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Few rows, each as often as its weight says, if weights are multiples of the least.
+
+    Otherwise, weights and repeated rows would differ in which rows are held out.
+    """
+    n_times = np.rint(repetitions(weight))
+    if n_times.max() == 1 or n_times.sum() > SMALL:
+        return X, y, weight
+    index = np.repeat(np.arange(len(y)), n_times.astype(int))
+    return safe_indexing(X, index), y[index], (weight / n_times)[index]

@@ -184,7 +184,7 @@ class TabularJobs(Targets):
         """
         if data.n_rows < MIN_ROWS:
             raise ValueError(
-                f"'X' must have at least {MIN_ROWS} different rows of positive weight, since "
+                f"'X' must have at least {MIN_ROWS} rows of positive weight, since "
                 f"some are held out; got n_samples={data.n_rows}; pass X_val and y_val, or set "
                 "early_stopping=False."
             )

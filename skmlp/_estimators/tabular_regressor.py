@@ -66,7 +66,8 @@ class TabularRegressor(
         Number of targets.
     noise_std_ : ndarray of shape (n_outputs,), or None
         Standard deviation of each target that is not explained by the differences between the
-        networks, learned from held-out rows; see `predict`. None with `loss="quantile"`.
+        networks, learned from held-out rows; see `predict`. None with `loss="quantile"`, and
+        if no rows were held out or the loss of all that held them out became infinite.
     quantile_shifts_ : ndarray of shape (n_outputs, n_quantiles), or None
         Terms added to the quantiles, so that the right share of the targets of held-out rows
         is at or below each, where each row is predicted by the networks that held it out:
@@ -188,10 +189,15 @@ class TabularRegressor(
     def _noise_std_or_raise(self) -> np.ndarray:
         if self.noise_std_ is not None:
             return self.noise_std_
-        cause, remedy = "a fit that held out no rows", "give validation rows to fit"
         if self._quantiles is not None:
-            cause, remedy = "a fit with loss='quantile'", "call predict_quantiles instead"
-        raise ValueError(f"'return_std' must be False after {cause}; got True; {remedy}.")
+            cause, remedy = "with loss='quantile'", "call predict_quantiles instead"
+        else:
+            cause = "that learned no noise from held-out rows"
+            remedy = (
+                "give validation rows to fit, or lower 'learning_rate' if the loss became "
+                "infinite"
+            )
+        raise ValueError(f"'return_std' must be False after a fit {cause}; got True; {remedy}.")
 
     def _within_range(self, y: np.ndarray, X: Any) -> np.ndarray:
         return self._one_or_many(np.clip(y, *self._range), X)
