@@ -396,13 +396,18 @@ class TestModel:
         def half_error(y_true, y_pred):
             return keras.ops.abs(y_true - y_pred) / 2
 
+        def of_all_rows(y_true, y_pred):
+            return keras.ops.mean(keras.ops.abs(y_true - y_pred))
+
         def measured():
             model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
-            model.compile("sgd", "mse", metrics=[half_error], weighted_metrics=["mae"])
+            metrics = [half_error, of_all_rows]
+            model.compile("sgd", "mse", metrics=metrics, weighted_metrics=["mae"])
             return model
 
         history = KerasRegressor(measured, epochs=1).fit(DIABETES, PROGRESS).history_
         assert history["half_error"][0] == pytest.approx(history["mae"][0] / 2, rel=1e-5)
+        assert history["of_all_rows"][0] == pytest.approx(history["mae"][0], rel=1e-5)
         given = KerasRegressor(build, epochs=1, metrics=[half_error]).fit(DIABETES, PROGRESS)
         assert set(given.history_) == {"loss", "learning_rate", "half_error"}
 

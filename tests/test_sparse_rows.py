@@ -76,6 +76,17 @@ def without_dense_rows(monkeypatch):
     monkeypatch.setattr(sparse.csr_array, "toarray", toarray)
 
 
+@pytest.mark.parametrize("n_entries", [0, 1, 5])
+def test_one_row_of_few_entries(n_entries):
+    row = np.zeros((1, N_COLUMNS))
+    row[0, :n_entries] = 1
+    sparse_one, dense_one = (
+        MLPClassifier(**SETTINGS).partial_fit(rows, [1], classes=[0, 1])
+        for rows in (sparse.csr_array(row), row)
+    )
+    np.testing.assert_allclose(sparse_one.coefs_[0], dense_one.coefs_[0], rtol=1e-5)
+
+
 def assert_equal_networks(one, other):
     np.testing.assert_allclose(one.loss_curve_, other.loss_curve_, rtol=2e-5)
     for mine, yours in zip(one.coefs_, other.coefs_, strict=True):

@@ -643,6 +643,17 @@ def test_other_columns_cannot_go_on_with_trained_weights():
         fitted.set_params(wide_features=[0, 1], wide_crosses=[(0, 1)]).fit(X, Y)
 
 
+def test_training_resumes_on_rows_without_a_known_combination():
+    frame = pd.DataFrame({"f": ["a", "b", "a", "b"], "g": ["u", "v", "v", "u"]}, dtype="category")
+    fitted = WideDeepRegressor((4,), wide_crosses=[("f", "g")], epochs=1, random_state=0)
+    fitted.fit(frame, np.arange(4.0))
+    missing = frame.assign(g=pd.Categorical([None] * 4, categories=["u", "v"]))
+    fitted.partial_fit(missing, np.arange(4.0))
+    assert len(fitted.history_["loss"]) == 2
+    with pytest.raises(ValueError, match="must pick the columns they picked before"):
+        fitted.set_params(wide_crosses=[("g", "f")]).partial_fit(frame, np.arange(4.0))
+
+
 def test_predict_outputs_needs_an_auxiliary_output():
     with pytest.raises(ValueError, match="'aux_loss_weight' must be above 0 in fit"):
         clone(REGRESSOR).fit(X, Y).predict_outputs(X)

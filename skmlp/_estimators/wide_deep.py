@@ -125,23 +125,39 @@ class BaseWideDeep(BaseMLP):
         wide_inputs, deep_inputs = terms(wide, n_categories), terms(deep, n_categories)
         if not self._hidden_units():
             deep_inputs = deep_inputs[:0]
-        crosses = crossed_inputs(rows, pairs, n_categories, self.wide_hash_buckets)
-        if reset:
-            self.categories_ = categories
-            self.wide_inputs_, self.deep_inputs_ = narrow(wide_inputs), narrow(deep_inputs)
-            self.cross_inputs_, self.hashed_crosses_ = narrow(crosses[0]), crosses[1]
-            self.__dict__.pop("_is_pruned", None)
-            return
-        before = self.cross_inputs_, self.hashed_crosses_
-        learned = self.wide_inputs_, self.deep_inputs_, column_pairs(np.concatenate(before))
-        now = wide_inputs, deep_inputs, column_pairs(np.concatenate(crosses))
-        if not all(map(np.array_equal, learned, now)):
-            raise ValueError(
-                "'wide_features', 'deep_features' and 'wide_crosses' must pick the columns "
-                "they picked before to resume training; got others; set warm_start=False to "
-                "start afresh."
+        if not reset:
+            is_same = (
+                np.array_equal(wide_inputs, self.wide_inputs_)
+                and np.array_equal(deep_inputs, self.deep_inputs_)
+                and self._are_learned(pairs, rows, n_categories)
             )
-        self._check_buckets()
+            if not is_same:
+                raise ValueError(
+                    "'wide_features', 'deep_features' and 'wide_crosses' must pick the columns "
+                    "they picked before to resume training; got others; set warm_start=False "
+                    "to start afresh."
+                )
+            self._check_buckets()
+            return
+        crosses = crossed_inputs(rows, pairs, n_categories, self.wide_hash_buckets)
+        self.categories_ = categories
+        self.wide_inputs_, self.deep_inputs_ = narrow(wide_inputs), narrow(deep_inputs)
+        self.cross_inputs_, self.hashed_crosses_ = narrow(crosses[0]), crosses[1]
+        self.__dict__.pop("_is_pruned", None)
+
+    def _are_learned(
+        self, pairs: list[np.ndarray], rows: Any, n_categories: dict[int, int]
+    ) -> bool:
+        """Whether these pairs are crossed, but for those that have no cross in the rows.
+
+        A pair whose categories never met in `fit` has no inputs.
+        """
+        crosses = np.concatenate([self.cross_inputs_, self.hashed_crosses_])
+        learned = column_pairs(crosses).tolist()
+        others = [pair for pair in pairs if pair.tolist() not in learned]
+        n_learned = len(pairs) - len(others)
+        new, _ = crossed_inputs(rows, others, n_categories, None)
+        return n_learned == len(learned) and not len(new)
 
     def _check_buckets(self) -> None:
         """Refuse to resume where the parameter asks for other buckets than there are."""

@@ -158,5 +158,5 @@ class SparseInputs:
     def _block_size(self, units: int) -> int:
         """A power of 2. The sums are the same for all, since entries are added one by one."""
         most = max(MAX_NUMBERS_OF_BLOCK // units, MIN_ENTRIES_OF_BLOCK)
-        wanted = min(self.n_typical, most)
-        return max(1 << (wanted.bit_length() - 1), MIN_ENTRIES_OF_BLOCK)
+        wanted = max(min(self.n_typical, most), MIN_ENTRIES_OF_BLOCK)
+        return 1 << (wanted.bit_length() - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -116,11 +117,21 @@ def _keras_metric(metric: Any, spec: NetworkSpec) -> keras.metrics.Metric:
     if isinstance(metric, keras.metrics.Metric):
         return type(metric).from_config(metric.get_config())
     if isinstance(metric, FunctionType):
-        return keras.metrics.MeanMetricWrapper(metric, name=metric.__name__)
+        return keras.metrics.MeanMetricWrapper(_of_rows(metric), name=metric.__name__)
     raise ValueError(
         "'metrics' must hold names of scikit-learn scorers, names of Keras metrics, Keras "
         f"metric objects or functions; got {metric!r}; for example 'mse'."
     )
+
+
+def _of_rows(metric: Callable[[Any, Any], Any]) -> Callable[[Any, Any], tf.Tensor]:
+    """A user's function with a value for each row; a single value is that of all rows."""
+
+    def of_rows(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        values = tf.cast(metric(y_true, y_pred), tf.float32)
+        return values if values.shape.rank else tf.fill(tf.shape(y_pred)[:1], values)
+
+    return of_rows
 
 
 def _metric_class(name: str, spec: NetworkSpec) -> type:
