@@ -670,6 +670,12 @@ class TestTargets:
         log, probability = fitted.predict_log_proba(IRIS), fitted.predict_proba(IRIS)
         np.testing.assert_allclose(np.exp(log), probability, rtol=1e-5)
 
+    @pytest.mark.parametrize("units", [1, 3])
+    def test_a_single_class_needs_no_network_of_several(self, units):
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(units, activation="softmax")])
+        with pytest.raises(ValueError, match=r"'y' must hold two .* got one, 1"):
+            KerasClassifier(model, epochs=1).fit(IRIS, np.ones(150, dtype=int))
+
     def test_sigmoids_for_several_classes(self):
         model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="sigmoid")])
         loss = keras.losses.CategoricalFocalCrossentropy()

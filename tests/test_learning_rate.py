@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmlp import LearningRateDisplay, MLPRegressor, TabularRegressor, find_learning_rate
+from skmlp._training import range_test
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 3)).astype(np.float32)
@@ -77,6 +78,20 @@ def test_an_estimator_is_not_changed_and_a_pipeline_prepares_the_rows(found):
 def test_equal_seeds_give_equal_losses(found):
     again = find_learning_rate(REGRESSOR, X, Y, min_rate=1e-4, n_steps=100)
     np.testing.assert_array_equal(again.losses, found.losses)
+
+
+def test_an_interrupt_finds_nothing(monkeypatch):
+    """In the second epoch, where a fit would end with the weights of the first."""
+    on_epoch_begin = range_test._Steps.on_epoch_begin
+
+    def interrupted(steps, epoch):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        on_epoch_begin(steps, epoch)
+
+    monkeypatch.setattr(range_test._Steps, "on_epoch_begin", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        find_learning_rate(REGRESSOR, X, Y, n_steps=50)
 
 
 @pytest.mark.parametrize(

@@ -112,10 +112,13 @@ def test_a_network_without_kernels():
         WeightHistogramDisplay.from_estimator(fitted)
 
 
-@pytest.mark.parametrize("is_function", [True, False])
-def test_a_network_of_the_user(is_function):
+@pytest.mark.parametrize(
+    ("is_function", "own_layers"), [(True, [Scaling]), (True, []), (False, [])]
+)
+def test_a_network_of_the_user(is_function, own_layers):
     def build():
-        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        layers = [*(make() for make in own_layers), keras.layers.Dense(1, name="dense")]
+        network = keras.Sequential([keras.Input((3,)), *layers])
         network.compile(keras.optimizers.SGD(0.0), "mse")
         return network
 

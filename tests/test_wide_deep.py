@@ -644,7 +644,9 @@ def test_other_columns_cannot_go_on_with_trained_weights():
 
 
 def test_training_resumes_on_rows_without_a_known_combination():
-    frame = pd.DataFrame({"f": ["a", "b", "a", "b"], "g": ["u", "v", "v", "u"]}, dtype="category")
+    frame = pd.DataFrame(
+        {"f": ["a", "b", "a", "b"], "g": ["u", "v", "v", "u"]}, dtype="category"
+    )
     fitted = WideDeepRegressor((4,), wide_crosses=[("f", "g")], epochs=1, random_state=0)
     fitted.fit(frame, np.arange(4.0))
     missing = frame.assign(g=pd.Categorical([None] * 4, categories=["u", "v"]))

@@ -199,6 +199,8 @@ def _matrices(names: Sequence[str], weights: Weights) -> dict[str, np.ndarray]:
     found = {}
     for name, array in zip(names, arrays, strict=True):
         layer, _, kind = name.rpartition("/")
+        if layer.startswith("/"):  # a path in a model of the user's own
+            _, _, layer = layer[1:].partition("/")
         if kind in MATRICES:
             found[layer] = array.ravel()
     return found

@@ -67,14 +67,17 @@ class ClassTargets(Targets):
     def _set_target_type(self, is_multilabel: bool) -> None:
         """Set `y_type_` and `n_outputs_` from `classes_`."""
         n_classes = len(self.classes_)
-        if n_classes == 1 and not is_multilabel:
-            warn(
-                f"'y' holds a single class, {self.classes_.tolist()[0]!r}, which "
-                f"{type(self).__name__} will always predict.",
-            )
         is_binary = n_classes <= 2 and not is_multilabel
         self.y_type_ = MULTILABEL if is_multilabel else BINARY if is_binary else MULTICLASS
         self.n_outputs_ = 1 if is_binary else n_classes
+        if isinstance(self._target_type, SingleClass):
+            self._remark_single_class()
+
+    def _remark_single_class(self) -> None:
+        warn(
+            f"'y' holds a single class, {self.classes_.tolist()[0]!r}, which "
+            f"{type(self).__name__} will always predict.",
+        )
 
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
         return self._target_type.decoded(target)

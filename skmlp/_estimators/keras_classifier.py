@@ -150,6 +150,18 @@ class KerasClassifier(
             if sum(output_widths(self._built()[1])) == 2:
                 self.y_type_, self.n_outputs_ = MULTICLASS, 2
 
+    def _remark_single_class(self) -> None:
+        from skmlp._network.keras_conversion import output_activation
+        from skmlp._network.keras_text import output_widths
+
+        _, model = self._built()
+        if sum(output_widths(model)) > 1 or output_activation(model) == "softmax":
+            raise ValueError(
+                "'y' must hold two classes or more for a network of an output for each class; "
+                f"got one, {self.classes_.tolist()[0]!r}; add rows of another class."
+            )
+        super()._remark_single_class()
+
     def _plan(
         self, data: EncodedData | None = None, seed: int = 0
     ) -> tuple[KerasSpec, dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp._engine.fit import Fit, Training
+from skmlp._engine.stopping import StopReason
 from skmlp._keras.optimizers import optimizer_object
 from skmlp._training.job import Job
 from skmlp._training.preparation import prepare
@@ -55,6 +56,8 @@ def losses_by_rate(fit: Callable[[], Any], rates: RateRange) -> tuple[np.ndarray
         tested = prepare(_job_of_test(job, rates), [steps])
         tested.epochs = -(-rates.n_steps // tested.n_batches)
         train_alone(job, tested)
+        if tested.state.reason is StopReason.INTERRUPTED:
+            raise KeyboardInterrupt
         raise _TestedError
 
     with trained_by(test):
