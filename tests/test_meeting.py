@@ -9,7 +9,7 @@ from multiprocessing.pool import ThreadPool
 
 import pytest
 
-from skmlp._training.meeting import Meeting, Processors, SearchEndedError
+from skmlp._training.meeting import Meeting, Processors, SearchEndedError, Turns
 
 TIMEOUT = 30  # seconds
 
@@ -312,6 +312,30 @@ def test_no_more_threads_compute_than_there_are_processors():
         sent = [threads.submit(run, i) for i in range(6)]
         assert outcomes(sent) == [0, 1, 4, 9, 16, 25]
     assert most == 2
+
+
+def test_threads_begin_in_the_order_of_their_numbers():
+    turns, begun = Turns(), []
+
+    def run(number):
+        if number == 1:
+            fails = turns.taken(number)
+            with pytest.raises(KeyError), fails:
+                raise KeyError
+            return
+        with turns.taken(number) as pass_on:
+            begun.append(number)
+            pass_on()
+            time.sleep(0.001)
+
+    with ThreadPool(5) as threads:
+        sent = [threads.apply_async(run, (number,)) for number in (4, 2, 3, 1)]
+        time.sleep(0.02)
+        assert begun == []
+        run(0)
+        for one in sent:
+            one.get(5)
+    assert begun == [0, 2, 3, 4]
 
 
 def test_meeting_needs_no_tensorflow():

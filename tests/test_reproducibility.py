@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skmlp import MLPClassifier, MLPRegressor
+from skmlp.model_selection import GridSearchCV as StackedGridSearchCV
 
 X = np.random.RandomState(0).normal(size=(150, 4))
 Y = X[:, 0] - X[:, 1] ** 2
@@ -145,3 +146,19 @@ def test_worker_processes_keep_to_their_share():
             fits = (delayed(threads_of_tensorflow)(clone(REGRESSOR), X, Y) for _ in range(2))
             assert Parallel()(fits) == [1, 1]
     assert threads_of_tensorflow(clone(REGRESSOR), X, Y) == here
+
+
+def test_a_search_draws_seeds_in_the_order_of_scikit_learns():
+    grid = {"learning_rate": [1e-3, 1e-2, 0.1]}
+    before = np.random.get_state()
+    try:
+        results = []
+        for cls in (GridSearchCV, *[StackedGridSearchCV] * 4):
+            np.random.seed(3)
+            search = cls(MLPRegressor((4,), epochs=1), grid, cv=4, refit=False).fit(X, Y)
+            results.append(search.cv_results_["mean_test_score"])
+    finally:
+        np.random.set_state(before)
+    for scores in results[1:]:
+        np.testing.assert_array_equal(scores, results[1])
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-4)

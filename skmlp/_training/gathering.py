@@ -19,7 +19,7 @@ from skmlp._engine.fitted import FittedNetwork
 from skmlp._training.calls import SearchCall, Task
 from skmlp._training.halving import PausedFits, key_of
 from skmlp._training.job import Job
-from skmlp._training.meeting import Meeting, Processors
+from skmlp._training.meeting import Meeting, Processors, Turns
 from skmlp._training.together import ReadyFit, StackTrainer
 from skmlp._training.train import train_alone, trained_by
 from skmlp._training.watchers import SearchBar
@@ -44,6 +44,8 @@ class Gathering:
         self.width = width
         self.trainer = StackTrainer(n_workers, backend, bar)
         self._processors = Processors(min(n_workers, cpu_count()))
+        # So that with one worker, fits draw from NumPy's generator in the order of a loop
+        self._turns = Turns()
         self._paused = paused
         self._bar = bar
         self._n_sent = 0
@@ -63,7 +65,7 @@ class Gathering:
             return partial(self._run_alone, function)
         if self._meeting is None:
             self._meeting = self._new_round(call)
-        return partial(self._run, self._meeting, call, function)
+        return self._numbered(self._meeting, call, function)
 
     def begin_sending(self) -> None:
         """Begin a round of fits whose number is known once `end_sending` is called."""
@@ -74,9 +76,8 @@ class Gathering:
         """One more function of the round, to be run in a thread."""
         assert self._meeting is not None
         self._meeting.expect(1)
-        self._n_sent += 1
         call = SearchCall(Task(self._n_sent, 0), 1, 1, {})
-        return partial(self._run, self._meeting, call, function)
+        return self._numbered(self._meeting, call, function)
 
     def end_sending(self) -> None:
         """Let the fits of the round be trained."""
@@ -98,14 +99,26 @@ class Gathering:
             self._bar.expect(n_fits, call.n_folds)
         return Meeting(self.trainer.train, n_fits, self.width)
 
-    def _run(
+    def _numbered(
         self,
         meeting: Meeting[ReadyFit, FittedNetwork],
         call: SearchCall,
         function: Callable[[], list],
+    ) -> Callable[[], list]:
+        """The function as the next fit of the meeting."""
+        number, self._n_sent = self._n_sent, self._n_sent + 1
+        return partial(self._run, number, meeting, call, function)
+
+    def _run(
+        self,
+        number: int,
+        meeting: Meeting[ReadyFit, FittedNetwork],
+        call: SearchCall,
+        function: Callable[[], list],
     ) -> list:
-        with meeting.attend():
+        with self._turns.taken(number) as pass_on, meeting.attend():
             with self._processors.held(), trained_by(partial(self._train, meeting, call)):
+                pass_on()
                 result = function()
             if self._bar:
                 self._bar.finished(call.task, result[0])

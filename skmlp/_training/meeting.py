@@ -140,3 +140,29 @@ class Processors:
             yield
         finally:
             self._free.acquire()
+
+
+class Turns:
+    """Threads begin in the order of their numbers, 0, 1, 2, ..., whoever comes first."""
+
+    def __init__(self) -> None:
+        self._n_begun = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, number: int) -> Iterator[Callable[[], None]]:
+        """Wait for the turn. The next thread begins when the block calls what it is given, or
+        ends.
+        """
+
+        def pass_on() -> None:
+            with self._changed:
+                self._n_begun = max(self._n_begun, number + 1)
+                self._changed.notify_all()
+
+        with self._changed:
+            self._changed.wait_for(lambda: self._n_begun >= number)
+        try:
+            yield pass_on
+        finally:
+            pass_on()
