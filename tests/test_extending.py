@@ -13,8 +13,9 @@ from skmlp._engine import clipping
 from skmlp._network.activation_kinds import ACTIVATION_LAYERS, Activation, PReLU
 from skmlp._network.autoencoder_kinds import ActivityPenalty, GaussianNoise
 from skmlp._network.inference import raw_outputs
+from skmlp._network.keras_entries import Entry
 from skmlp._network.keras_kinds import KerasLayer, normalization_kind
-from skmlp._network.keras_network import Entry, KerasSpec
+from skmlp._network.keras_network import KerasSpec
 from skmlp._network.kinds import (
     Add,
     Array,

@@ -690,6 +690,26 @@ class TestTargets:
 
 
 class TestBadInput:
+    def test_positions_that_an_embedding_does_not_have(self):
+        numbers, word = keras.Input((1,), name="numbers"), keras.Input((2,), name="word")
+        vectors = layers.Flatten()(layers.Embedding(5, 2)(word))
+        output = layers.Dense(1)(layers.Concatenate()([numbers, vectors]))
+        regressor = KerasRegressor(keras.Model([numbers, word], output), epochs=1)
+        rng = np.random.default_rng(0)
+        rows = {"numbers": rng.normal(size=(20, 1)), "word": rng.integers(0, 5, (20, 2))}
+        fitted = regressor.fit(rows, rows["numbers"][:, 0])
+        before = fitted.predict(rows)
+        for shift, message in ((1, "below 5 .* input 'word'; got 5"), (-1, "got -1; raise")):
+            other = rows | {"word": rows["word"] + shift}
+            for fail in (
+                lambda other=other: fitted.predict(other),
+                lambda other=other: fitted.fit(other, before),
+                lambda other=other: fitted.fit(rows, before, X_val=other, y_val=before),
+            ):
+                with pytest.raises(ValueError, match=f"'X' must hold positions .*{message}"):
+                    fail()
+        np.testing.assert_array_equal(fitted.predict(rows), before)
+
     @pytest.mark.parametrize(
         ("model", "message"),
         [

@@ -16,7 +16,7 @@ from skmlp._estimators.target_types import (
     has_columns_of_classes,
     typed_columns,
 )
-from skmlp._network.keras_network import Head
+from skmlp._network.keras_entries import Head
 
 
 class SeveralOutputs(NetworkClassifier):

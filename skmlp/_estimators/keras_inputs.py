@@ -13,6 +13,7 @@ from scipy import sparse
 from skmlp._data.arrays import as_columns, encode_features
 from skmlp._estimators.base import BaseNetwork
 from skmlp._network.keras_network import KerasSpec
+from skmlp._network.spec import NetworkSpec
 from skmlp._sklearn import column_indices
 
 # Outside the class: inside, type checkers would take an annotated name for a parameter.
@@ -42,7 +43,9 @@ class KerasInputs(BaseNetwork):
         return rows, y
 
     def _encode_features(self, X: Any) -> np.ndarray | sparse.spmatrix:
-        return encode_features(self, self._rows(X, reset=False))
+        rows = encode_features(self, self._rows(X, reset=False))
+        check_positions(self._state.spec, rows)
+        return rows
 
     def _rows(self, X: Any, *, reset: bool) -> Any:
         """X with two axes: arrays for several inputs side by side, other axes flattened."""
@@ -117,6 +120,13 @@ class KerasInputs(BaseNetwork):
         entries = zip(spec.entries, places, strict=True)
         placed = tuple(replace(entry, start=start) for entry, (start, _) in entries)
         return replace(spec, entries=placed)
+
+
+def check_positions(spec: NetworkSpec, rows: Any) -> None:
+    """Refuse rows with positions that the embeddings behind inputs do not have."""
+    assert isinstance(spec, KerasSpec)
+    for entry in spec.entries:
+        entry.check(rows)
 
 
 def flat(X: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._estimators.fit_warnings import warn_of_unseeded
 from skmlp._estimators.fitted import model_needs_tensorflow
 from skmlp._estimators.keras_arguments import KerasArguments
-from skmlp._estimators.keras_inputs import KerasInputs
+from skmlp._estimators.keras_inputs import KerasInputs, check_positions
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.model_text import ModelText, python_random_seeded
 from skmlp._network.spec import NetworkSpec
@@ -67,6 +67,15 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
 
     def _spec(self) -> KerasSpec:
         return self._plan()[0]
+
+    def _job(
+        self, data: EncodedData, validation: EncodedData | None, *args: Any, **kwargs: Any
+    ) -> Job:
+        job = super()._job(data, validation, *args, **kwargs)
+        for rows in (data, validation):
+            if rows is not None:
+                check_positions(job.spec, rows.X)
+        return job
 
     def _plan(
         self, data: EncodedData | None = None, seed: int = 0

@@ -22,8 +22,9 @@ from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
 from skmlp._network.activation_kinds import Activation, LeakyReLU, PReLU
 from skmlp._network.autoencoder import AutoencoderSpec
+from skmlp._network.keras_entries import Entry, Head
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, LayerNormalization
-from skmlp._network.keras_network import Entry, Head, KerasNetwork, KerasSpec
+from skmlp._network.keras_network import KerasNetwork, KerasSpec
 from skmlp._network.kinds import (
     Add,
     AlphaDropout,

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from skmlp._data.arrays import as_columns
 from skmlp._network.activations import numpy_activation
-from skmlp._network.keras_network import Head
+from skmlp._network.keras_entries import Head
 
 BINARY = "binary"
 MULTICLASS = "multiclass"

@@ -119,8 +119,18 @@ def _entries(model: keras.Model) -> tuple[Entry, ...]:
                 f"{tensor.shape}; give all sizes but that of the batch."
             )
         name = names.get(id(tensor), f"input_{i}")
-        found.append(Entry(name, shape, str(tensor.dtype)))
+        counts = [e.input_dim for e in layers_in(model) if _takes(e, tensor)]
+        n_positions = min(counts, default=None)
+        found.append(Entry(name, shape, str(tensor.dtype), n_positions=n_positions))
     return tuple(found)
+
+
+def _takes(layer: keras.layers.Layer, tensor: Any) -> bool:
+    """Whether an embedding takes an input of the model as it is."""
+    try:
+        return isinstance(layer, keras.layers.Embedding) and layer.input is tensor
+    except (AttributeError, ValueError):  # it is used more than once
+        return False
 
 
 def _output_layer(model: keras.Model) -> keras.layers.Layer | None:

@@ -13,7 +13,8 @@ import numpy as np
 from skmlp._data.sparse_rows import dense
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
-from skmlp._network.keras_network import WHOLE, Entry, KerasSpec, finalize
+from skmlp._network.keras_entries import Entry
+from skmlp._network.keras_network import WHOLE, KerasSpec, finalize
 from skmlp._network.kinds import Dense, Weights
 from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
 

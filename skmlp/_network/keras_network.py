@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
-from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from skmlp._network.keras_entries import Entry, Head
 from skmlp._network.keras_kinds import SeedStates
 from skmlp._network.kinds import Add, Concatenate, Dense, Dropout, Kind
 from skmlp._network.layer_values import Array, Batch, Shape, Trained
@@ -26,28 +26,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 WHOLE = "/network"  # the layer that is a whole Keras network; no layer of Keras's is named so
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An input of a Keras network: some columns of the rows."""
-
-    name: str
-    shape: Shape  # of a row
-    dtype: str
-    start: int = 0  # its first column
-
-    @property
-    def width(self) -> int:
-        return prod(self.shape)
-
-
-class Head(NamedTuple):
-    """An output of a Keras network: some columns of its predictions."""
-
-    name: str
-    width: int
-    activation: str = "linear"  # that its loss applies to it, which makes predictions
 
 
 @dataclass(frozen=True)

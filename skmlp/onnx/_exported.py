@@ -14,7 +14,7 @@ import onnx.compose
 import onnx.version_converter
 from onnx.helper import tensor_dtype_to_np_dtype
 
-from skmlp._network.keras_network import Entry
+from skmlp._network.keras_entries import Entry
 from skmlp.onnx._graph import NotInONNXError, Value
 
 NEWEST_OPSET = 18  # of tf2onnx

@@ -1,0 +1,48 @@
+"""Inputs and outputs of a user's Keras network, as columns of rows and of predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple
+
+from skmlp._network.layer_values import Shape
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An input of a Keras network: some columns of the rows."""
+
+    name: str
+    shape: Shape  # of a row
+    dtype: str
+    start: int = 0  # its first column
+    n_positions: int | None = None  # of the smallest embedding that takes it, if one does
+
+    @property
+    def width(self) -> int:
+        return prod(self.shape)
+
+    def check(self, X: Any) -> None:
+        """Refuse rows with positions that an embedding does not have.
+
+        On a processor Keras refuses them too, but in training XLA would take the nearest one.
+        """
+        if self.n_positions is None:
+            return
+        positions = X[:, self.start : self.start + self.width].astype(int)
+        low, high = positions.min(), positions.max()
+        if low < 0 or high >= self.n_positions:
+            raise ValueError(
+                f"'X' must hold positions below {self.n_positions} and none below 0 for the "
+                f"Embedding of input {self.name!r}; got {high if low >= 0 else low}; raise its "
+                "'input_dim', or map unknown values to a position of their own."
+            )
+
+
+class Head(NamedTuple):
+    """An output of a Keras network: some columns of its predictions."""
+
+    name: str
+    width: int
+    activation: str = "linear"  # that its loss applies to it, which makes predictions
