@@ -210,6 +210,26 @@ def test_scores_are_numbers():
     )
 
 
+@pytest.mark.parametrize("name", ["scoring", "metrics"])
+def test_scorers_fit_the_targets(name):
+    """Scikit-learn's own error tells neither the parameter nor the scorer."""
+    scored = clone(CLASSIFIER).set_params(**{name: "f1"})
+    message = f"'{name}' must fit the targets; got 'f1', which failed with pos_label=1"
+    refused(scored, X, LABELS, message, X_val=X, y_val=LABELS)
+
+
+def test_metrics_that_cannot_be_copied():
+    wrapper = keras.metrics.MeanMetricWrapper(lambda y_true, y_pred: y_true - y_pred, "gap")
+    message = "'metrics' must hold metrics that can be made again .* got 'gap', which failed"
+    refused(clone(REGRESSOR).set_params(metrics=[wrapper]), X, Y, message)
+
+
+def test_held_out_rows_need_weight():
+    stopping = clone(REGRESSOR).set_params(early_stopping=True)
+    weight = np.eye(1, len(X))[0]
+    refused(stopping, X, Y, "positive for some held-out rows; got", sample_weight=weight)
+
+
 def test_label_smoothing_needs_a_cross_entropy():
     smooth = clone(CLASSIFIER).set_params(label_smoothing=0.1, loss="squared_error")
     refused(smooth, X, LABELS, "'label_smoothing' must be 0 for a loss")

@@ -169,8 +169,8 @@ def check_row_loss(loss: RowLoss, n_outputs: int, n_targets: int | None) -> None
     except Exception as error:
         raise ValueError(
             "'loss' must give one value for each row of (y_true, y_pred); got "
-            f"{loss.on_predictions!r}, which failed on two rows ({error}); test it on two rows "
-            "of zeros."
+            f"{loss.on_predictions!r}, which failed on two rows ({error}); take no mean over "
+            "rows, and test it on two rows of zeros."
         ) from error
 
 

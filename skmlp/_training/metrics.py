@@ -89,7 +89,7 @@ def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure
                 "'metrics' must hold Keras metrics where there is no 'predict' to score; got "
                 f"{metric!r}; use 'mse' or another metric of Keras's."
             )
-        return metric, scorer_measure(scorer, estimator, spec)
+        return metric, scorer_measure(scorer, estimator, spec, "metrics")
     name, own = _named_metric(metric, spec)
     return name, _keras_measure(own, spec)
 
@@ -115,13 +115,24 @@ def _keras_metric(metric: Any, spec: NetworkSpec) -> keras.metrics.Metric:
     if isinstance(metric, str):
         return _metric_class(SHORT_NAMES.get(metric.lower(), metric), spec)(name=metric)
     if isinstance(metric, keras.metrics.Metric):
-        return type(metric).from_config(metric.get_config())
+        return _made_again(metric)
     if isinstance(metric, FunctionType):
         return keras.metrics.MeanMetricWrapper(_of_rows(metric), name=metric.__name__)
     raise ValueError(
         "'metrics' must hold names of scikit-learn scorers, names of Keras metrics, Keras "
         f"metric objects or functions; got {metric!r}; for example 'mse'."
     )
+
+
+def _made_again(metric: keras.metrics.Metric) -> keras.metrics.Metric:
+    try:
+        return type(metric).from_config(metric.get_config())
+    except Exception as error:
+        raise ValueError(
+            "'metrics' must hold metrics that can be made again from their configuration; got "
+            f"{metric.name!r}, which failed with {error}; give the function itself, or a class "
+            "with a get_config."
+        ) from error
 
 
 def _of_rows(metric: Callable[[Any, Any], Any]) -> Callable[[Any, Any], tf.Tensor]:
@@ -142,7 +153,9 @@ def _metric_class(name: str, spec: NetworkSpec) -> type:
     return find_class(keras.metrics, keras.metrics.Metric, name, "metrics", other)
 
 
-def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
+def scorer_measure(
+    scoring: Any, estimator: Any, spec: NetworkSpec, parameter: str = "scoring"
+) -> Measure:
     """A scikit-learn scorer, by name or as a callable (estimator, X, y).
 
     It scores a copy of the estimator that takes raw outputs instead of rows, so that
@@ -162,7 +175,13 @@ def scorer_measure(scoring: Any, estimator: Any, spec: NetworkSpec) -> Measure:
     def measure(data: EncodedData, raw: np.ndarray) -> float:
         weighs = bool(np.ptp(data.weight))
         weight = {"sample_weight": data.weight} if weighs else {}
-        score = scorer(stand_in, raw, estimator._decode_target(data.y), **weight)
+        try:
+            score = scorer(stand_in, raw, estimator._decode_target(data.y), **weight)
+        except ValueError as error:
+            raise ValueError(
+                f"'{parameter}' must fit the targets; got {scoring!r}, which failed with "
+                f"{error}; choose another, or give its arguments by make_scorer."
+            ) from error
         try:
             return float(score)
         except (TypeError, ValueError):
