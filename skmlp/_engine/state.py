@@ -99,8 +99,14 @@ class TrainingState:
             self.reason = StopReason.NO_IMPROVEMENT
 
     def _is_close(self, joint: JointLoss) -> bool:
-        """Whether a joint loss is close to the lowest before; keep it if it is lower."""
+        """Whether a joint loss is close to the lowest before; keep it if it is lower.
+
+        Once the networks of some rows have diverged, the losses of the others begin anew.
+        """
         before = self.lowest
+        if before is not None and len(before.losses) != len(joint.losses):
+            self.lowest = joint
+            return True
         if before is None or joint.mean < before.mean or math.isnan(before.mean):
             self.lowest = joint
         return before is not None and joint.is_close(before)

@@ -65,8 +65,6 @@ class JointLoss:
         and Regression Trees", section 3.4.3). Of close epochs the last is preferred, which has
         the lowest learning rate.
         """
-        if len(self.losses) != len(lowest.losses):
-            return False  # of other rows, since networks have diverged
         excess = self.mean - lowest.mean
         if excess <= CLOSE * lowest.mean:
             return True
