@@ -492,6 +492,7 @@ def test_what_no_table_holds_is_refused():
     estimator = TabularRegressor(**SMALL)
     for frame, words in (
         (X.assign(size=np.inf), "got infinity .* in column 'size'"),
+        (X.assign(size=1j), "must hold real numbers; got complex ones in column 'size'"),
         (pd.DataFrame({"a": ["x"] * N}), "a column of numbers or of several categories"),
     ):
         with pytest.raises(ValueError, match=words):

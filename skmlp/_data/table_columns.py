@@ -74,6 +74,11 @@ class Column:
         if hasattr(dtype, "is_numeric"):  # polars
             name = str(dtype).partition("(")[0]
             return NUMBERS if dtype.is_numeric() else OF_POLARS_DTYPES.get(name)
+        if dtype.kind == "c":
+            raise ValueError(
+                f"'X' must hold real numbers; got complex ones in {self.name}; give their real "
+                "and imaginary parts as columns of their own."
+            )
         return OF_DTYPE_KINDS.get(dtype.kind)
 
     @cached_property

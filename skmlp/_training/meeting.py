@@ -146,23 +146,21 @@ class Turns:
     """Threads begin in the order of their numbers, 0, 1, 2, ..., whoever comes first."""
 
     def __init__(self) -> None:
-        self._n_begun = 0
-        self._changed = threading.Condition()
+        self._turns: dict[int, threading.Event] = {}
+        self._turn(0).set()
 
     @contextmanager
     def taken(self, number: int) -> Iterator[Callable[[], None]]:
         """Wait for the turn. The next thread begins when the block calls what it is given, or
         ends.
         """
-
-        def pass_on() -> None:
-            with self._changed:
-                self._n_begun = max(self._n_begun, number + 1)
-                self._changed.notify_all()
-
-        with self._changed:
-            self._changed.wait_for(lambda: self._n_begun >= number)
+        self._turn(number).wait()
+        following = self._turn(number + 1)
+        del self._turns[number]
         try:
-            yield pass_on
+            yield following.set
         finally:
-            pass_on()
+            following.set()
+
+    def _turn(self, number: int) -> threading.Event:
+        return self._turns.setdefault(number, threading.Event())
