@@ -214,8 +214,45 @@ def test_scores_are_numbers():
 def test_scorers_fit_the_targets(name):
     """Scikit-learn's own error tells neither the parameter nor the scorer."""
     scored = clone(CLASSIFIER).set_params(**{name: "f1"})
-    message = f"'{name}' must fit the targets; got 'f1', which failed with pos_label=1"
+    message = f"'{name}' must fit the targets and .*; got 'f1', which failed with pos_label=1"
     refused(scored, X, LABELS, message, X_val=X, y_val=LABELS)
+
+
+def test_scorers_that_take_no_weights_or_other_predictions():
+    """Of a user's own callable, the weights are left out; scikit-learn's must take them."""
+    weight = np.arange(1.0, len(X) + 1)
+    seen = []
+
+    def score(estimator, rows, y):
+        seen.append(rows.shape)
+        return estimator.score(rows, y)
+
+    scored = clone(REGRESSOR).set_params(scoring=score)
+    scored.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=weight)
+    assert set(seen) == {X.shape}
+    unweighted = clone(REGRESSOR).fit(X, Y, X_val=X, y_val=Y)
+    np.testing.assert_allclose(scored.validation_scores_, unweighted.validation_scores_)
+    validation = {"X_val": X, "y_val": Y, "sample_weight_val": weight}
+    for scoring in ("neg_max_error", "roc_auc", lambda e, rows, y: e.score(rows[:3], y[:3])):
+        refused(
+            clone(REGRESSOR).set_params(scoring=scoring),
+            X,
+            Y,
+            "'scoring' must fit the targets and their weights",
+            **validation,
+        )
+
+
+@pytest.mark.parametrize("name", ["loss", "learning_rate", "val_loss"])
+def test_metrics_have_names_of_their_own(name):
+    def gap(y_true, y_pred):
+        return y_true - y_pred
+
+    gap.__name__ = name
+    named = clone(REGRESSOR).set_params(metrics=[gap])
+    refused(named, X, Y, f"'metrics' must not have the names of other .* got '{name}'")
+    twice = clone(REGRESSOR).set_params(metrics=[lambda t, p: t - p, lambda t, p: p - t])
+    refused(twice, X, Y, "'metrics' must have different names; got '<lambda>' twice")
 
 
 def test_metrics_that_cannot_be_copied():

@@ -167,7 +167,7 @@ class TestStandardDeviations:
         other._calibrate({})
         np.testing.assert_array_equal(other.predict(X), regressor.predict(X))
         with pytest.raises(
-            ValueError, match="'return_std' must be False after a fit that held"
+            ValueError, match="'return_std' must be False after a fit that learned no noise"
         ):
             other.predict(X, return_std=True)
 

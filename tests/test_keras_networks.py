@@ -690,6 +690,20 @@ class TestTargets:
 
 
 class TestBadInput:
+    def test_whole_numbers_that_float32_rounds(self):
+        model = keras.Sequential([keras.Input((1,), dtype="int64"), layers.Hashing(5)])
+        model.add(layers.Embedding(5, 1))
+        model.add(layers.Flatten())
+        rows = np.arange(8)[:, None] + 2**24
+        with pytest.raises(ValueError, match=r"must hold numbers below 2\*\*24 for the int64"):
+            KerasRegressor(model, epochs=1).fit(rows, np.arange(8.0))
+
+    def test_the_name_of_a_sequential_input(self):
+        frame = pd.DataFrame({"p": np.arange(8.0), "q": np.ones(8)})
+        model = keras.Sequential([keras.Input((2,), name="both"), layers.Dense(1)])
+        regressor = KerasRegressor(model, inputs={"both": ["p", "q"]}, epochs=1)
+        assert regressor.fit(frame, np.arange(8.0)).predict(frame).shape == (8,)
+
     def test_positions_that_an_embedding_does_not_have(self):
         numbers, word = keras.Input((1,), name="numbers"), keras.Input((2,), name="word")
         vectors = layers.Flatten()(layers.Embedding(5, 2)(word))

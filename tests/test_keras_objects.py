@@ -146,7 +146,7 @@ def test_losses_that_fail_are_told_by_name():
     def unready(y_true, y_pred):
         raise NotImplementedError("later")
 
-    message = r"'loss' must give one value .*; got <func.*unready.* rows \(later\); test it"
+    message = r"'loss' must give one value .*; got <func.*unready.* rows \(later\); take"
     with pytest.raises(ValueError, match=message):
         clone(REGRESSOR).set_params(loss=unready).fit(X, Y)
 

@@ -9,6 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier as ScikitLearnClassifier
 from sklearn.neural_network import MLPRegressor as ScikitLearnRegressor
@@ -308,6 +309,7 @@ class TestFrozenLayers:
     def test_where_the_frozen_part_ends(self, params, cut):
         estimator = MLPClassifier((3, 3, 3), **params)
         estimator.n_features_in_, estimator.n_outputs_, estimator.y_type_ = 2, 1, "binary"
+        estimator.classes_ = np.arange(2)
         spec = replace(estimator._spec(), n_frozen=2)
         weights = [[1] * (layer.kind.shapes(3) != []) for layer in spec.layers()]
         assert cut_of(spec, weights) == cut
@@ -352,6 +354,18 @@ class TestRateOfReusedLayers:
 
 
 class TestWarmStart:
+    def test_averages_of_layers_that_are_frozen_later(self, fitted):
+        """With a callback, training sees the whole network, else the layers from the cut."""
+        params = {**BASE, "pretrained": fitted, "warm_start": True, "ema_decay": 0.9}
+        loss = {}
+        for callbacks in ((), (keras.callbacks.Callback(),)):
+            reusing = MLPClassifier((12, 8), **params).fit(X, Y)
+            before = reusing.hidden_output(X, 0)
+            reusing.set_params(n_frozen_layers=1).fit(X, Y, callbacks=[*callbacks])
+            np.testing.assert_array_equal(reusing.hidden_output(X, 0), before)
+            loss[callbacks == ()] = log_loss(Y, reusing.predict_proba(X))
+        assert loss[True] == pytest.approx(loss[False], rel=1e-4)
+
     def test_unfreezing(self, fitted):
         params = {**BASE, "pretrained": fitted, "warm_start": True, "ema_decay": 0.9}
         reusing = MLPClassifier((12, 8), n_frozen_layers=2, **params).fit(X, Y)

@@ -643,6 +643,20 @@ def test_other_columns_cannot_go_on_with_trained_weights():
         fitted.set_params(wide_features=[0, 1], wide_crosses=[(0, 1)]).fit(X, Y)
 
 
+def test_columns_that_hold_nothing():
+    nothing = pd.DataFrame({"t": pd.Categorical([None] * 4)})
+    with pytest.raises(ValueError, match="'X' must have a number or a category in the columns"):
+        WideDeepRegressor((), epochs=1).fit(nothing, np.arange(4.0))
+
+
+def test_names_of_columns_and_those_that_are_missing():
+    frame = pd.DataFrame({"self": pd.Categorical(list("abab")), "size": np.arange(4.0)})
+    fitted = WideDeepRegressor((2,), epochs=1, random_state=0).fit(frame, np.arange(4.0))
+    assert fitted.predict(frame).shape == (4,)
+    with pytest.raises(ValueError, match=r"got DataFrame without \['self'\]; add these"):
+        fitted.predict(frame[["size"]])
+
+
 def test_training_resumes_on_rows_without_a_known_combination():
     frame = pd.DataFrame(
         {"f": ["a", "b", "a", "b"], "g": ["u", "v", "v", "u"]}, dtype="category"

@@ -115,13 +115,19 @@ def with_codes(X: Any, categories: Categories) -> Any:
     """The frame with categories replaced by codes; -1 where missing or unknown."""
     if not categories:
         return X
-    if not hasattr(X, "columns") or not set(categories) <= set(X.columns):
+    lacking = [name for name in categories if name not in getattr(X, "columns", ())]
+    if lacking:
         raise ValueError(
             f"'X' must be a DataFrame with the columns of categories {list(categories)}, as in "
-            f"fit; got {type(X).__name__}."
+            f"fit; got {type(X).__name__} without {lacking}; add these columns."
         )
     codes = {name: _codes(X[name], known) for name, known in categories.items()}
-    return X.assign(**codes) if hasattr(X, "assign") else X.with_columns(**codes)
+    if not hasattr(X, "assign"):  # polars
+        return X.with_columns(**codes)
+    coded = X.copy(deep=False)  # `assign` takes no column named "self"
+    for name, of_column in codes.items():
+        coded[name] = of_column
+    return coded
 
 
 def _seen(column: Any) -> list:

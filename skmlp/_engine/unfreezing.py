@@ -50,4 +50,6 @@ def _now(snapshot: np.ndarray | None, before: Network, after: Network) -> np.nda
     untrained = numbers[before.n_trained :]
     new = after.flat(before.weights(numbers))
     averaged = after.flat(before.weights(np.concatenate([averages, untrained])))
+    # Layers that are frozen from now on keep their averages, which the fitted network has.
+    new[after.n_trained :] = averaged[after.n_trained :]
     return np.concatenate([new, averaged[: after.n_trained]])

@@ -140,6 +140,11 @@ class BaseWideDeep(BaseMLP):
             self._check_buckets()
             return
         crosses = crossed_inputs(rows, pairs, n_categories, self.wide_hash_buckets)
+        if not any(map(len, (wide_inputs, deep_inputs, *crosses))):
+            raise ValueError(
+                "'X' must have a number or a category in the columns that 'wide_features', "
+                "'deep_features' and 'wide_crosses' pick; got none; pick others."
+            )
         self.categories_ = categories
         self.wide_inputs_, self.deep_inputs_ = narrow(wide_inputs), narrow(deep_inputs)
         self.cross_inputs_, self.hashed_crosses_ = narrow(crosses[0]), crosses[1]

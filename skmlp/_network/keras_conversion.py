@@ -48,6 +48,8 @@ IN_XLA = re.compile(
     "|Permute|RepeatVector|.*Attention|LayerNormalization|GroupNormalization|UnitNormalization"
     "|RMSNormalization|Normalization|Rescaling|.*Dropout|GaussianNoise|Global.*Pooling1D"
 )
+# Names of inputs that are not Keras's own, whose numbers differ from one model to the next
+NAMED = re.compile(r"(?!(input_layer|keras_tensor)(_\d+)?$).*")
 
 
 class UnknownLayerError(Exception):
@@ -118,7 +120,8 @@ def _entries(model: keras.Model) -> tuple[Entry, ...]:
                 "'model' must have inputs of a known shape; got an input of shape "
                 f"{tensor.shape}; give all sizes but that of the batch."
             )
-        name = names.get(id(tensor), f"input_{i}")
+        own = tensor.name if NAMED.fullmatch(tensor.name) else f"input_{i}"  # of a Sequential
+        name = names.get(id(tensor), own)
         counts = [e.input_dim for e in layers_in(model) if _takes(e, tensor)]
         n_positions = min(counts, default=None)
         found.append(Entry(name, shape, str(tensor.dtype), n_positions=n_positions))

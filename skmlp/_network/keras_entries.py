@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from skmlp._network.layer_values import Shape
 
+LARGEST = 2**24  # below, float32 holds all whole numbers
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -24,13 +26,24 @@ class Entry:
         return prod(self.shape)
 
     def check(self, X: Any) -> None:
-        """Refuse rows with positions that an embedding does not have.
+        """Refuse rows with positions that an embedding does not have, and whole numbers that
+        float32 rounds.
 
-        On a processor Keras refuses them too, but in training XLA would take the nearest one.
+        On a processor Keras refuses such positions too, but in training XLA would take the
+        nearest one.
         """
+        is_whole = self.dtype.startswith(("int", "uint"))
+        if self.n_positions is None and not is_whole:
+            return
+        own = X[:, self.start : self.start + self.width]
+        if is_whole and abs(own).max() >= LARGEST:
+            raise ValueError(
+                f"'X' must hold numbers below 2**24 for the {self.dtype} input {self.name!r}, "
+                f"since rows are float32; got {abs(own).max():.0f}; map them to small ones."
+            )
         if self.n_positions is None:
             return
-        positions = X[:, self.start : self.start + self.width].astype(int)
+        positions = own.astype(int)
         low, high = positions.min(), positions.max()
         if low < 0 or high >= self.n_positions:
             raise ValueError(

@@ -58,7 +58,8 @@ class TrainingParameters(OptimizerParameters):
         text="""
         Score of the validation data by which the best epoch is chosen: None is `score`,
         "loss" is the loss, and anything else is a scikit-learn scorer by name or as a
-        callable (estimator, X, y).
+        callable (estimator, X, y). A callable of your own is given the validation rows as the
+        network takes them, float32, and an estimator that predicts for these alone.
         """,
     )
     validation_fraction: float = parameter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from types import FunctionType
@@ -46,7 +47,20 @@ def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str,
     if metrics is None:
         return {}
     several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
-    return dict(_named(metric, estimator, spec) for metric in several)
+    measures: dict[str, Measure] = {}
+    for metric in several:
+        name, measure = _named(metric, estimator, spec)
+        if name in ("loss", "learning_rate") or name.startswith("val_"):
+            raise ValueError(
+                "'metrics' must not have the names of other columns of 'history_', 'loss', "
+                f"'learning_rate' and those that begin with 'val_'; got {name!r}; rename it."
+            )
+        if name in measures and not isinstance(metric, str):
+            raise ValueError(
+                f"'metrics' must have different names; got {name!r} twice; rename one of them."
+            )
+        measures[name] = measure
+    return measures
 
 
 def keras_metrics(metrics: Any, spec: NetworkSpec) -> list[keras.metrics.Metric]:
@@ -159,7 +173,8 @@ def scorer_measure(
     """A scikit-learn scorer, by name or as a callable (estimator, X, y).
 
     It scores a copy of the estimator that takes raw outputs instead of rows, so that
-    nothing is computed twice.
+    nothing is computed twice. A user's callable is given the rows, as the network takes them,
+    and predictions for these alone.
     """
     try:
         scorer = get_scorer(scoring)
@@ -170,17 +185,25 @@ def scorer_measure(
         ) from None
     stand_in = shallow_copy(estimator)
     stand_in._state = FittedNetwork(spec, ())
-    stand_in._raw_outputs = np.array  # a copy, since activations may work in place
+    is_users = not type(scorer).__module__.startswith("sklearn.")
+    takes_weight = not is_users or _takes_weight(scorer)
 
     def measure(data: EncodedData, raw: np.ndarray) -> float:
-        weighs = bool(np.ptp(data.weight))
+        def outputs(rows: Any) -> np.ndarray:
+            if rows is not data.X and rows is not raw:
+                raise ValueError("predictions for other rows than it was given")
+            return np.array(raw)  # a copy, since activations may work in place
+
+        stand_in._raw_outputs = outputs
+        weighs = takes_weight and bool(np.ptp(data.weight))
         weight = {"sample_weight": data.weight} if weighs else {}
+        y, rows = estimator._decode_target(data.y), data.X if is_users else raw
         try:
-            score = scorer(stand_in, raw, estimator._decode_target(data.y), **weight)
-        except ValueError as error:
+            score = scorer(stand_in, rows, y, **weight)
+        except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(
-                f"'{parameter}' must fit the targets; got {scoring!r}, which failed with "
-                f"{error}; choose another, or give its arguments by make_scorer."
+                f"'{parameter}' must fit the targets and their weights; got {scoring!r}, which "
+                f"failed with {error}; choose another, or give its arguments by make_scorer."
             ) from error
         try:
             return float(score)
@@ -191,6 +214,15 @@ def scorer_measure(
             ) from None
 
     return measure
+
+
+def _takes_weight(scorer: Any) -> bool:
+    try:
+        parameters = inspect.signature(scorer).parameters
+    except (TypeError, ValueError):
+        return False
+    has_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    return has_any or "sample_weight" in parameters
 
 
 def _metric_of_output(metric: Any, spec: KerasSpec, width: int) -> keras.metrics.Metric:
