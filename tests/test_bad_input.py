@@ -225,7 +225,7 @@ def test_scorers_that_take_no_weights_or_other_predictions():
 
     def score(estimator, rows, y):
         seen.append(rows.shape)
-        return estimator.score(rows, y)
+        return estimator.score(rows.copy(), y)
 
     scored = clone(REGRESSOR).set_params(scoring=score)
     scored.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=weight)

@@ -401,7 +401,7 @@ class TestModel:
 
         def measured():
             model = keras.Sequential([keras.Input((10,)), layers.Dense(1)])
-            metrics = [half_error, of_all_rows]
+            metrics = [half_error, of_all_rows, "mae"]
             model.compile("sgd", "mse", metrics=metrics, weighted_metrics=["mae"])
             return model
 

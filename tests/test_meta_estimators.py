@@ -140,3 +140,19 @@ def test_other_work_inside_the_block():
         assert len(search.fit(X, Y).cv_results_["params"]) == 2
         assert len(model_selection.cross_val_score(Ridge(), X, Y, cv=4)) == 4
         assert Parallel(n_jobs=2)(delayed(abs)(i) for i in range(-3, 0)) == [3, 2, 1]
+
+
+class Failing(Ridge):
+    def fit(self, X, y, sample_weight=None):
+        time.sleep(0.02)
+        raise ValueError("it fails")
+
+
+def test_fits_that_never_begin_are_not_waited_for(monkeypatch):
+    """A call that breaks off drops fits that wait for a thread; the next call trains."""
+    monkeypatch.setattr("skmlp.model_selection.WIDTH_OF_SENT", 4)
+    with trained_together():
+        with pytest.raises(ValueError, match="it fails"):
+            model_selection.cross_val_score(Failing(), X, Y, cv=40, error_score="raise")
+        scores = model_selection.cross_val_score(REGRESSOR, X, Y, cv=3)
+    assert np.isfinite(scores).all()

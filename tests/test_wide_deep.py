@@ -653,6 +653,9 @@ def test_names_of_columns_and_those_that_are_missing():
     frame = pd.DataFrame({"self": pd.Categorical(list("abab")), "size": np.arange(4.0)})
     fitted = WideDeepRegressor((2,), epochs=1, random_state=0).fit(frame, np.arange(4.0))
     assert fitted.predict(frame).shape == (4,)
+    own = pl.Series(list("abab"), dtype=pl.Categorical)
+    of_polars = pl.DataFrame({"self": own, "size": np.arange(4.0)})
+    np.testing.assert_array_equal(fitted.predict(of_polars), fitted.predict(frame))
     with pytest.raises(ValueError, match=r"got DataFrame without \['self'\]; add these"):
         fitted.predict(frame[["size"]])
 

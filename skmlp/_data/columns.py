@@ -123,7 +123,7 @@ def with_codes(X: Any, categories: Categories) -> Any:
         )
     codes = {name: _codes(X[name], known) for name, known in categories.items()}
     if not hasattr(X, "assign"):  # polars
-        return X.with_columns(**codes)
+        return X.with_columns([type(X[name])(name, codes[name]) for name in codes])
     coded = X.copy(deep=False)  # `assign` takes no column named "self"
     for name, of_column in codes.items():
         coded[name] = of_column

@@ -65,8 +65,9 @@ class EncodedData:
 
     def in_order(self) -> EncodedData:
         """The rows in an order that does not depend on the present one."""
-        order, _ = self._grouped()
-        return self.rows(order)
+        by_weight = self.rows(np.argsort(self.weight, kind="stable"))
+        order, _ = by_weight._grouped()
+        return by_weight.rows(order)
 
     def _grouped(self) -> tuple[np.ndarray, np.ndarray]:
         """An order in which equal rows follow each other, and where the first of each is."""

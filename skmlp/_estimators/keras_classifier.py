@@ -136,6 +136,7 @@ class KerasClassifier(
             Natural logarithms of the probabilities that `predict_proba` returns.
         """
         activation = self._state_or_raise().spec.output_activation
+        # `activation` is asked for before the network is known, and so whether it is one-hot.
         of_target = "softmax" if self._is_one_hot else self._target_type.activation
         if activation == of_target or self._has_heads():
             return super().predict_log_proba(X)
@@ -157,7 +158,7 @@ class KerasClassifier(
         _, model = self._built()
         if sum(output_widths(model)) > 1 or output_activation(model) == "softmax":
             raise ValueError(
-                "'y' must hold two classes or more for a network of an output for each class; "
+                "'y' must hold two classes or more for a network with one output per class; "
                 f"got one, {self.classes_.tolist()[0]!r}; add rows of another class."
             )
         super()._remark_single_class()

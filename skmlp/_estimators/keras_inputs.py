@@ -44,7 +44,7 @@ class KerasInputs(BaseNetwork):
 
     def _encode_features(self, X: Any) -> np.ndarray | sparse.spmatrix:
         rows = encode_features(self, self._rows(X, reset=False))
-        check_positions(self._state.spec, rows)
+        check_entries(self._state.spec, rows)
         return rows
 
     def _rows(self, X: Any, *, reset: bool) -> Any:
@@ -122,8 +122,8 @@ class KerasInputs(BaseNetwork):
         return replace(spec, entries=placed)
 
 
-def check_positions(spec: NetworkSpec, rows: Any) -> None:
-    """Refuse rows with positions that the embeddings behind inputs do not have."""
+def check_entries(spec: NetworkSpec, rows: Any) -> None:
+    """Refuse rows that an input of the network does not take."""
     assert isinstance(spec, KerasSpec)
     for entry in spec.entries:
         entry.check(rows)

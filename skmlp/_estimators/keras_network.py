@@ -14,7 +14,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._estimators.fit_warnings import warn_of_unseeded
 from skmlp._estimators.fitted import model_needs_tensorflow
 from skmlp._estimators.keras_arguments import KerasArguments
-from skmlp._estimators.keras_inputs import KerasInputs, check_positions
+from skmlp._estimators.keras_inputs import KerasInputs, check_entries
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.model_text import ModelText, python_random_seeded
 from skmlp._network.spec import NetworkSpec
@@ -74,7 +74,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         job = super()._job(data, validation, *args, **kwargs)
         for rows in (data, validation):
             if rows is not None:
-                check_positions(job.spec, rows.X)
+                check_entries(job.spec, rows.X)
         return job
 
     def _plan(

@@ -56,7 +56,8 @@ from skmlp._warnings import warn
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-SMALL = 64  # rows up to which weights are repetitions, and all rows make one batch
+# Rows, counted with repetitions, up to which weights are repetitions. All make one batch.
+SMALL = 64
 
 
 class BaseTabular(

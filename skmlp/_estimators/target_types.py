@@ -142,7 +142,7 @@ class TwoClasses(Classes):
 
 
 class SingleClass(TwoClasses):
-    """The only class in y, which is always predicted."""
+    """The only class in y, which is always predicted; encoded as the first of two."""
 
     def positions(self, predictions: np.ndarray) -> np.ndarray:
         return np.zeros(len(predictions), dtype=int)
@@ -240,7 +240,7 @@ class ColumnsOfClasses(TargetType):
         return [one if one.shape[1] > 1 else np.hstack([1 - one, one]) for one in activated]
 
     def log_probabilities(self, raw: np.ndarray) -> Any:
-        """Logarithms of the probabilities of each head; heads have no common raw outputs."""
+        """Logarithms of the probabilities of each head; raw outputs are the predictions."""
         with np.errstate(divide="ignore"):
             return [np.log(one) for one in self.probabilities(raw)]
 

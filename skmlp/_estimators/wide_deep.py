@@ -159,10 +159,9 @@ class BaseWideDeep(BaseMLP):
         """
         crosses = np.concatenate([self.cross_inputs_, self.hashed_crosses_])
         learned = column_pairs(crosses).tolist()
-        others = [pair for pair in pairs if pair.tolist() not in learned]
-        n_learned = len(pairs) - len(others)
-        new, _ = crossed_inputs(rows, others, n_categories, None)
-        return n_learned == len(learned) and not len(new)
+        unknown = [pair for pair in pairs if pair.tolist() not in learned]
+        has_all = len(pairs) - len(unknown) == len(learned)
+        return has_all and not len(crossed_inputs(rows, unknown, n_categories, None)[0])
 
     def _check_buckets(self) -> None:
         """Refuse to resume where the parameter asks for other buckets than there are."""

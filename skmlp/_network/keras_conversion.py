@@ -48,8 +48,8 @@ IN_XLA = re.compile(
     "|Permute|RepeatVector|.*Attention|LayerNormalization|GroupNormalization|UnitNormalization"
     "|RMSNormalization|Normalization|Rescaling|.*Dropout|GaussianNoise|Global.*Pooling1D"
 )
-# Names of inputs that are not Keras's own, whose numbers differ from one model to the next
-NAMED = re.compile(r"(?!(input_layer|keras_tensor)(_\d+)?$).*")
+# Keras's own names of inputs, whose numbers differ from one model to the next
+KERAS_NAME = re.compile(r"(input_layer|keras_tensor)(_\d+)?")
 
 
 class UnknownLayerError(Exception):
@@ -120,7 +120,7 @@ def _entries(model: keras.Model) -> tuple[Entry, ...]:
                 "'model' must have inputs of a known shape; got an input of shape "
                 f"{tensor.shape}; give all sizes but that of the batch."
             )
-        own = tensor.name if NAMED.fullmatch(tensor.name) else f"input_{i}"  # of a Sequential
+        own = f"input_{i}" if KERAS_NAME.fullmatch(tensor.name) else tensor.name
         name = names.get(id(tensor), own)
         counts = [e.input_dim for e in layers_in(model) if _takes(e, tensor)]
         n_positions = min(counts, default=None)

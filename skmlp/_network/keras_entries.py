@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from skmlp._network.layer_values import Shape
 
 LARGEST = 2**24  # below, float32 holds all whole numbers
@@ -43,12 +45,12 @@ class Entry:
             )
         if self.n_positions is None:
             return
-        positions = own.astype(int)
-        low, high = positions.min(), positions.max()
-        if low < 0 or high >= self.n_positions:
+        low, high = np.trunc(own.min()), np.trunc(own.max())
+        outside = low if low < 0 else high
+        if not 0 <= outside < self.n_positions:
             raise ValueError(
                 f"'X' must hold positions below {self.n_positions} and none below 0 for the "
-                f"Embedding of input {self.name!r}; got {high if low >= 0 else low}; raise its "
+                f"Embedding of input {self.name!r}; got {outside:.0f}; raise its "
                 "'input_dim', or map unknown values to a position of their own."
             )
 

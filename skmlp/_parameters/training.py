@@ -59,7 +59,9 @@ class TrainingParameters(OptimizerParameters):
         Score of the validation data by which the best epoch is chosen: None is `score`,
         "loss" is the loss, and anything else is a scikit-learn scorer by name or as a
         callable (estimator, X, y). A callable of your own is given the validation rows as the
-        network takes them, float32, and an estimator that predicts for these alone.
+        trained layers take them (float32; with frozen layers, the outputs of these), and an
+        estimator that can predict only for exactly these rows. It is given their weights if
+        it takes `sample_weight`.
         """,
     )
     validation_fraction: float = parameter(

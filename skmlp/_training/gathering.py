@@ -9,6 +9,7 @@ fit that fails fails alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -44,12 +45,11 @@ class Gathering:
         self.width = width
         self.trainer = StackTrainer(n_workers, backend, bar)
         self._processors = Processors(min(n_workers, cpu_count()))
-        # So that with one worker, fits draw from NumPy's generator in the order of a loop
-        self._turns = Turns()
         self._paused = paused
         self._bar = bar
-        self._n_sent = 0
-        self._meeting: Meeting[ReadyFit, FittedNetwork] | None = None  # of the round
+        # Of the round: calls that break off may have sent fits that never begin.
+        self._meeting: Meeting[ReadyFit, FittedNetwork] | None = None
+        self._turns, self._n_sent = Turns(), 0
 
     def end_round(self) -> None:
         """Let the next fit begin another round."""
@@ -70,7 +70,7 @@ class Gathering:
     def begin_sending(self) -> None:
         """Begin a round of fits whose number is known once `end_sending` is called."""
         self.end_round()
-        self._meeting = Meeting(self.trainer.train, 1, self.width)
+        self._meeting = self._new_meeting(1)
 
     def sent(self, function: Callable[[], list]) -> Callable[[], list]:
         """One more function of the round, to be run in a thread."""
@@ -97,6 +97,13 @@ class Gathering:
             self._paused.next_round()
         if self._bar:
             self._bar.expect(n_fits, call.n_folds)
+        return self._new_meeting(n_fits)
+
+    def _new_meeting(self, n_fits: int) -> Meeting[ReadyFit, FittedNetwork]:
+        """A meeting, in which fits begin in order: with one worker they draw from NumPy's
+        generator in the order of a loop.
+        """
+        self._turns, self._n_sent = Turns(), 0
         return Meeting(self.trainer.train, n_fits, self.width)
 
     def _numbered(
@@ -107,16 +114,17 @@ class Gathering:
     ) -> Callable[[], list]:
         """The function as the next fit of the meeting."""
         number, self._n_sent = self._n_sent, self._n_sent + 1
-        return partial(self._run, number, meeting, call, function)
+        turn = self._turns.taken(number)
+        return partial(self._run, turn, meeting, call, function)
 
     def _run(
         self,
-        number: int,
+        turn: AbstractContextManager[Callable[[], None]],
         meeting: Meeting[ReadyFit, FittedNetwork],
         call: SearchCall,
         function: Callable[[], list],
     ) -> list:
-        with self._turns.taken(number) as pass_on, meeting.attend():
+        with turn as pass_on, meeting.attend():
             with self._processors.held(), trained_by(partial(self._train, meeting, call)):
                 pass_on()
                 result = function()

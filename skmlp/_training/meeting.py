@@ -143,7 +143,7 @@ class Processors:
 
 
 class Turns:
-    """Threads begin in the order of their numbers, 0, 1, 2, ..., whoever comes first."""
+    """Threads begin in the order of their numbers, 0, 1, 2, ..., however they arrive."""
 
     def __init__(self) -> None:
         self._turns: dict[int, threading.Event] = {}

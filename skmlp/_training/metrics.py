@@ -9,11 +9,12 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from skmlp._checkpoints.learned import shallow_copy
 from skmlp._data.encoded import EncodedData
-from skmlp._data.sparse_rows import dense
+from skmlp._data.sparse_rows import Matrix, dense
 from skmlp._engine.fit import Measure
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.objects import find_class
@@ -48,6 +49,7 @@ def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str,
         return {}
     several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
     measures: dict[str, Measure] = {}
+    functions: dict[str, Any] = {}
     for metric in several:
         name, measure = _named(metric, estimator, spec)
         if name in ("loss", "learning_rate") or name.startswith("val_"):
@@ -55,7 +57,7 @@ def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str,
                 "'metrics' must not have the names of other columns of 'history_', 'loss', "
                 f"'learning_rate' and those that begin with 'val_'; got {name!r}; rename it."
             )
-        if name in measures and not isinstance(metric, str):
+        if isinstance(metric, FunctionType) and functions.setdefault(name, metric) != metric:
             raise ValueError(
                 f"'metrics' must have different names; got {name!r} twice; rename one of them."
             )
@@ -105,6 +107,8 @@ def _named(metric: Any, estimator: Any, spec: NetworkSpec) -> tuple[str, Measure
             )
         return metric, scorer_measure(scorer, estimator, spec, "metrics")
     name, own = _named_metric(metric, spec)
+    if isinstance(metric, FunctionType):
+        own = keras.metrics.MeanMetricWrapper(_of_rows(metric), name=name)
     return name, _keras_measure(own, spec)
 
 
@@ -131,7 +135,7 @@ def _keras_metric(metric: Any, spec: NetworkSpec) -> keras.metrics.Metric:
     if isinstance(metric, keras.metrics.Metric):
         return _made_again(metric)
     if isinstance(metric, FunctionType):
-        return keras.metrics.MeanMetricWrapper(_of_rows(metric), name=metric.__name__)
+        return keras.metrics.MeanMetricWrapper(metric, name=metric.__name__)
     raise ValueError(
         "'metrics' must hold names of scikit-learn scorers, names of Keras metrics, Keras "
         f"metric objects or functions; got {metric!r}; for example 'mse'."
@@ -190,8 +194,8 @@ def scorer_measure(
 
     def measure(data: EncodedData, raw: np.ndarray) -> float:
         def outputs(rows: Any) -> np.ndarray:
-            if rows is not data.X and rows is not raw:
-                raise ValueError("predictions for other rows than it was given")
+            if rows is not raw and not _are_equal(rows, data.X):
+                raise ValueError("a call to predict for rows other than those it is given")
             return np.array(raw)  # a copy, since activations may work in place
 
         stand_in._raw_outputs = outputs
@@ -203,7 +207,7 @@ def scorer_measure(
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"'{parameter}' must fit the targets and their weights; got {scoring!r}, which "
-                f"failed with {error}; choose another, or give its arguments by make_scorer."
+                f"failed with {error}; correct it, or choose another scorer."
             ) from error
         try:
             return float(score)
@@ -214,6 +218,17 @@ def scorer_measure(
             ) from None
 
     return measure
+
+
+def _are_equal(rows: Any, own: Matrix) -> bool:
+    if rows is own or issparse(rows) or issparse(own):
+        return np.shape(rows) == own.shape
+    return np.array_equal(np.asarray(rows), own)
+
+
+def _weight_if_any(data: EncodedData) -> np.ndarray | None:
+    """Weights that differ; a metric of one value for all rows takes none."""
+    return data.weight if np.ptp(data.weight) else None
 
 
 def _takes_weight(scorer: Any) -> bool:
@@ -246,7 +261,7 @@ def _measure_of_output(metric: keras.metrics.Metric, spec: KerasSpec, output: in
             y = y if width == 1 or takes_indices(metric) else np.eye(width)[y[:, 0].astype(int)]
         predicted = predictions(spec, raw.copy())[:, start : start + width]
         metric.reset_state()
-        metric.update_state(y, predicted, sample_weight=data.weight)
+        metric.update_state(y, predicted, sample_weight=_weight_if_any(data))
         return float(np.mean(metric.result()))
 
     return measure
@@ -261,7 +276,8 @@ def _keras_measure(metric: keras.metrics.Metric, spec: NetworkSpec) -> Measure:
         elif spec.target_scaling:
             y = spec.target_scaling.restored(y)
         metric.reset_state()
-        metric.update_state(y, predictions(spec, raw.copy()), sample_weight=data.weight)
+        predicted = predictions(spec, raw.copy())
+        metric.update_state(y, predicted, sample_weight=_weight_if_any(data))
         return float(np.mean(metric.result()))
 
     return measure
