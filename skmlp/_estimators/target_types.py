@@ -25,7 +25,7 @@ SEVERAL = "multiclass-multioutput"
 
 
 class TargetType(ABC):
-    """What the labels of a row are, and how a network's outputs tell them.
+    """The kind of labels that a row has, and how a network's outputs are read as them.
 
     Encoded targets are float32 or int32, with a row for each row of y; predictions are
     activated outputs, (n_samples, n_outputs), and raw ones are those before activation.

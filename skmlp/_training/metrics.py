@@ -199,8 +199,8 @@ def scorer_measure(
             return np.array(raw)  # a copy, since activations may work in place
 
         stand_in._raw_outputs = outputs
-        weighs = takes_weight and bool(np.ptp(data.weight))
-        weight = {"sample_weight": data.weight} if weighs else {}
+        given = _weight_if_any(data) if takes_weight else None
+        weight = {} if given is None else {"sample_weight": given}
         y, rows = estimator._decode_target(data.y), data.X if is_users else raw
         try:
             score = scorer(stand_in, rows, y, **weight)
