@@ -39,6 +39,7 @@ SMALL = {
     "random_state": 0,
 }
 AUTOENCODER = MLPAutoencoder(**SMALL)
+FOCAL = keras.losses.BinaryFocalCrossentropy(gamma=1.0)
 TIED = MLPAutoencoder(**SMALL, tied_weights=True, activity_l1=0.01)
 
 
@@ -178,13 +179,16 @@ class TestOracle:
         for one, other in zip(ours._state.arrays, weights, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-6)
 
-    def test_binary_crossentropy(self):
+    @pytest.mark.parametrize(
+        "loss", ["binary_crossentropy", "binary_focal_crossentropy", FOCAL]
+    )
+    def test_binary_crossentropy(self, loss):
         rows = MinMaxScaler().fit_transform(X).astype(np.float32)
-        estimator = clone(AUTOENCODER).set_params(loss="binary_crossentropy", shuffle=False)
+        estimator = clone(AUTOENCODER).set_params(loss=loss, shuffle=False)
         start = clone(estimator).set_params(learning_rate=1e-30, epochs=1).fit(rows)
         model = start.model_
         assert model.layers[-1].activation is keras.activations.sigmoid
-        model.compile(keras.optimizers.SGD(0.05), "binary_crossentropy", run_eagerly=True)
+        model.compile(keras.optimizers.SGD(0.05), loss, run_eagerly=True)
         history = model.fit(rows, rows, batch_size=32, epochs=3, shuffle=False, verbose=0)
         ours = estimator.fit(rows)
         np.testing.assert_allclose(ours.loss_curve_, history.history["loss"], rtol=2e-5)

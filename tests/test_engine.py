@@ -377,6 +377,27 @@ def test_a_users_own_classes_are_told_apart():
     assert first[1] > 4 * first[0]
 
 
+def test_subclasses_of_a_cross_entropy():
+    """One with Keras's `call` is that cross-entropy; one with its own takes probabilities."""
+    binary = keras.losses.BinaryCrossentropy
+
+    class Renamed(binary):
+        pass
+
+    class Brier(binary):
+        def call(self, y_true, y_pred):
+            return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+    classifier = MLPClassifier((4,), epochs=2, random_state=0)
+    losses = {
+        loss: clone(classifier).set_params(loss=loss()).fit(X, Y > 0).loss_curve_
+        for loss in (binary, Renamed, Brier)
+    }
+    assert losses[Renamed] == losses[binary]
+    squares = clone(classifier).set_params(loss="squared_error").fit(X, Y > 0)
+    np.testing.assert_allclose(losses[Brier], squares.loss_curve_, rtol=1e-5)
+
+
 def test_functions_for_activation_and_loss():
     def cube(x):
         return x**3

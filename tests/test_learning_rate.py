@@ -10,7 +10,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import LearningRateDisplay, MLPRegressor, TabularRegressor, find_learning_rate
+from skmlp import (
+    LearningRateDisplay,
+    MLPAutoencoder,
+    MLPRegressor,
+    TabularRegressor,
+    find_learning_rate,
+)
 from skmlp._training import range_test
 
 RNG = np.random.default_rng(0)
@@ -115,13 +121,24 @@ def test_a_range_without_a_lowest_loss_is_warned_of(min_rate, max_rate, reason):
         ({"estimator": make_pipeline(REGRESSOR, "passthrough")}, r"'estimator' must be .* str"),
         ({"estimator": GridSearchCV(REGRESSOR, {"l2": [0]})}, r"'estimator' must be .* Grid"),
         ({"estimator": SGDClassifier()}, r"'estimator' must be .*; got SGDClassifier"),
-        ({"estimator": TabularRegressor(1, epochs=1)}, r"'estimator' must be .*; got Tabular"),
+        ({"estimator": TabularRegressor()}, r"'estimator' must be .*; got TabularRegressor"),
     ],
 )
 def test_bad_input(change, message):
     given = {"estimator": REGRESSOR, "X": X[:30], "y": (Y[:30] > 0).astype(int), **change}
     with pytest.raises(ValueError, match=message):
         find_learning_rate(**given)
+
+
+def test_an_ensemble_is_refused_before_it_is_trained(monkeypatch):
+    monkeypatch.setattr(TabularRegressor, "fit", lambda *_: pytest.fail("was trained"))
+    with pytest.raises(ValueError, match="'estimator' must be"):
+        find_learning_rate(TabularRegressor(), X, Y)
+
+
+def test_an_autoencoder_has_no_targets():
+    found = find_learning_rate(MLPAutoencoder((4,), random_state=0), X, n_steps=50)
+    assert found.rates[0] < found.suggestion < found.rates[-1]
 
 
 def test_the_display_draws_what_was_found(found):

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+from skmlp._estimators.base import BaseNetwork
 from skmlp._sklearn import check_matplotlib_support
 from skmlp._warnings import warn
 
@@ -24,7 +25,7 @@ FEWEST_STEPS = 20
 def find_learning_rate(
     estimator: Any,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     min_rate: float = 1e-5,
     max_rate: float = 10.0,
@@ -42,12 +43,13 @@ def find_learning_rate(
     Parameters
     ----------
     estimator : estimator
-        An MLP, wide & deep or Keras estimator, alone or at the end of a `Pipeline`. It is
-        cloned, never changed. Its own learning rate and schedule have no effect.
+        An MLP, wide & deep or Keras estimator or an autoencoder, alone or at the end of a
+        `Pipeline`. It is cloned, never changed. Its own learning rate and schedule have no
+        effect.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Training rows.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Targets.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        Targets. An autoencoder needs none.
     min_rate : float, default=1e-5
         Rate of the first step, above 0.
     max_rate : float, default=10.0
@@ -69,12 +71,12 @@ def find_learning_rate(
         smoothed_losses : ndarray of shape (n_tried,)
             Running mean of the losses over about a twentieth of `n_steps`.
         suggestion : float
-            A tenth of the rate at which the smoothed loss is lowest, from where it climbs.
+            A tenth of the rate at which the smoothed loss is lowest; beyond that, it climbs.
 
     Raises
     ------
     ValueError
-        If the estimator trains no such network, or a number is out of its range.
+        If the estimator is another one, or a number is out of its range.
 
     Warns
     -----
@@ -95,25 +97,24 @@ def find_learning_rate(
     >>> bool(1e-3 < found.suggestion < 0.1)
     True
     """
-    from skmlp._training.range_test import NoNetworkError, RateRange, losses_by_rate
+    from skmlp._training.range_test import RateRange, losses_by_rate
 
     _check_range(min_rate, max_rate, n_steps)
     estimator = clone(estimator)
     last, prefix = estimator, ""
     if isinstance(estimator, Pipeline):
         prefix, last = f"{estimator.steps[-1][0]}__", estimator.steps[-1][1]
-    if not hasattr(last, "fit") or hasattr(last, "refit"):  # a search has many fits
-        raise _no_network(last)
+    if not isinstance(last, BaseNetwork):
+        raise ValueError(
+            "'estimator' must be an MLP, wide & deep or Keras estimator or an autoencoder of "
+            f"skmlp, or a Pipeline that ends in one; got {type(last).__name__}, which has no "
+            "learning rate to find."
+        )
     if "verbose" in last.get_params():
         last.set_params(verbose=0)
     weights = {} if sample_weight is None else {f"{prefix}sample_weight": sample_weight}
     range_of_rates = RateRange(min_rate, max_rate, n_steps)
-    try:
-        losses, smoothed = losses_by_rate(
-            lambda: estimator.fit(X, y, **weights), range_of_rates
-        )
-    except NoNetworkError:
-        raise _no_network(last) from None
+    losses, smoothed = losses_by_rate(lambda: estimator.fit(X, y, **weights), range_of_rates)
     rates = np.geomspace(min_rate, max_rate, n_steps)[: len(losses)]
     if not len(losses):
         raise ValueError(
@@ -132,13 +133,6 @@ def find_learning_rate(
         losses=losses,
         smoothed_losses=smoothed,
         suggestion=float(rates[lowest] / 10),
-    )
-
-
-def _no_network(estimator: Any) -> ValueError:
-    return ValueError(
-        "'estimator' must be an MLP, wide & deep or Keras estimator of skmlp, or a Pipeline "
-        f"that ends in one; got {type(estimator).__name__}, which has no learning rate to find."
     )
 
 
@@ -217,18 +211,25 @@ class LearningRateDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, ax: Axes | None = None, **range_of_rates: Any
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        ax: Axes | None = None,
+        **range_of_rates: Any,
     ) -> Self:
         """Test an estimator and draw the losses.
 
         Parameters
         ----------
         estimator : estimator
-            An MLP, wide & deep or Keras estimator, alone or at the end of a `Pipeline`.
+            An MLP, wide & deep or Keras estimator or an autoencoder, alone or at the end of a
+            `Pipeline`.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets. An autoencoder needs none.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
         **range_of_rates : dict
@@ -242,7 +243,7 @@ class LearningRateDisplay:
         Raises
         ------
         ValueError
-            If the estimator trains no such network, or a number is out of its range.
+            If the estimator is another one, or a number is out of its range.
 
         Warns
         -----

@@ -176,11 +176,9 @@ class BaseAutoencoder(BaseNetwork):
         return target
 
     def _has_cross_entropy(self) -> bool:
-        from skmlp._keras.losses import CROSS_ENTROPIES  # imports TensorFlow
+        from skmlp._keras.losses import is_binary  # imports TensorFlow
 
-        if isinstance(self.loss, str):
-            return self.loss in CROSS_ENTROPIES
-        return type(self.loss).__name__ == "BinaryCrossentropy"
+        return is_binary(self.loss)
 
     def _output_layer(self) -> tuple[int, str]:
         is_cross_entropy = self._has_cross_entropy()

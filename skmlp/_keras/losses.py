@@ -33,6 +33,11 @@ CROSS_ENTROPIES = frozenset(
         "sparse_categorical_crossentropy",
     }
 )
+BINARY = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
+BINARY_FUNCTIONS = (
+    keras.losses.binary_crossentropy,
+    keras.losses.binary_focal_crossentropy,
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def _row_loss(
             "'loss' must fit the network's single output; got a categorical loss, "
             f"{loss!r}; use 'log_loss' for two classes, 'squared_error' for numbers."
         )
-    if link == output_activation:
+    if link == output_activation and _minds_logits(found):
         on_raw = _per_row(_with_logits(found, True), "linear", n_outputs)
         found = _with_logits(found, False)
     else:
@@ -177,6 +182,12 @@ def check_row_loss(loss: RowLoss, n_outputs: int, n_targets: int | None) -> None
 def link_of_logits(loss: Any) -> str | None:
     """The activation that a loss object applies itself to the raw outputs, if it does."""
     return _link_of_logits(loss) if _config(loss).get("from_logits") else None
+
+
+def is_binary(loss: Any) -> bool:
+    """Whether a loss of numbers, by name or object, is a cross-entropy of shares in [0, 1]."""
+    found = _find(loss, "binary")
+    return isinstance(found, BINARY) or found in BINARY_FUNCTIONS
 
 
 def takes_probabilities(loss: Any) -> bool:
@@ -246,7 +257,17 @@ def _link_of_logits(loss: Any) -> str | None:
     """The activation that a loss applies itself with `from_logits=True`, if it has that."""
     if "from_logits" not in _config(loss):
         return None
-    return "sigmoid" if "Binary" in type(loss).__name__ else "softmax"
+    is_binary = isinstance(loss, BINARY) or "Binary" in type(loss).__name__
+    return "sigmoid" if is_binary else "softmax"
+
+
+def _minds_logits(loss: Any) -> bool:
+    """Whether a loss is computed from raw outputs if `from_logits` is set.
+
+    A `call` that a user wrote may take probabilities whatever the setting.
+    """
+    is_of_keras = type(loss).call is keras.losses.BinaryCrossentropy.call
+    return is_of_keras or _config(loss)["from_logits"]
 
 
 def _with_logits(loss: Any, from_logits: bool) -> Any:

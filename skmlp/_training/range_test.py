@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -37,10 +38,6 @@ class RateRange(NamedTuple):
         return self.n_steps / (self.n_steps + 20)
 
 
-class NoNetworkError(Exception):
-    """A fit came to its end and trained no network that can be tested."""
-
-
 class _TestedError(Exception):
     """The test has been made, so the fit that led to it is over."""
 
@@ -60,12 +57,9 @@ def losses_by_rate(fit: Callable[[], Any], rates: RateRange) -> tuple[np.ndarray
             raise KeyboardInterrupt
         raise _TestedError
 
-    with trained_by(test):
-        try:
-            fit()
-        except _TestedError:
-            return np.array(steps.losses), np.array(steps.smoothed)
-    raise NoNetworkError
+    with trained_by(test), suppress(_TestedError):
+        fit()
+    return np.array(steps.losses), np.array(steps.smoothed)
 
 
 def _job_of_test(job: Job, rates: RateRange) -> Job:
