@@ -31,14 +31,14 @@ def trained_together(n_jobs: int | None = None) -> Iterator[None]:
     Inside the block, the fits of `cross_validate`, `cross_val_score`, `cross_val_predict`,
     `learning_curve`, `validation_curve` and all else that fits clones through joblib wait for
     each other, 32 at a time, and networks that can share a stack are trained as one. Results
-    are those without it, up to float32 rounding. Six networks and more make a stack, so it
-    pays for many folds or candidates. The functions' own `n_jobs` has no effect.
+    are the same up to float32 rounding. At least six networks are needed to form a stack, so
+    many folds or candidates gain most. The functions' own `n_jobs` has no effect.
 
     Parameters
     ----------
     n_jobs : int, default=None
-        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or on a CPU in all of TensorFlow's for independent operations if these are more.
+        Number of threads that prepare rows and compute scores. Training uses as many threads,
+        or on a CPU all of TensorFlow's inter-op threads if these are more.
 
     Examples
     --------
@@ -73,11 +73,11 @@ class GridSearchCV(StackedSearch, model_selection.GridSearchCV):
     `Pipeline` or `TransformedTargetRegressor` around the estimator is fitted as in
     scikit-learn.
 
-    With another estimator, or with callbacks, the search is scikit-learn's own, and so it is
-    with a tabular estimator, each fit of which is a stack already; a line at `verbose` >= 1
-    says so. Fits are trained one by one if fewer than 6 networks can share a program,
-    if the network is large (above 50,000 weights), or if stacks do not support its settings
-    (see the page on searches); a line at `verbose` >= 1 counts them.
+    With another estimator, with callbacks, or with a tabular estimator, each fit of which
+    trains a stack already, the search runs as in scikit-learn; a line at `verbose` >= 1 says
+    so. Fits are trained one by one if fewer than 6 networks can share a program, if the network
+    is large (above 50,000 weights), or if stacks do not support its settings (see the page on
+    searches); a line at `verbose` >= 1 counts them.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ class GridSearchCV(StackedSearch, model_selection.GridSearchCV):
     param_grid : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None
-        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or on a CPU in all of TensorFlow's for independent operations if these are more.
+        Number of threads that prepare rows and compute scores. Training uses as many threads,
+        or on a CPU all of TensorFlow's inter-op threads if these are more.
     **others
         As in scikit-learn.
 
@@ -128,8 +128,8 @@ class RandomizedSearchCV(StackedSearch, model_selection.RandomizedSearchCV):
     param_distributions : dict or list of dict
         As in scikit-learn.
     n_jobs : int, default=None
-        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or on a CPU in all of TensorFlow's for independent operations if these are more.
+        Number of threads that prepare rows and compute scores. Training uses as many threads,
+        or on a CPU all of TensorFlow's inter-op threads if these are more.
     **others
         As in scikit-learn.
 
@@ -162,8 +162,8 @@ class HalvingGridSearchCV(StackedSearch, HalvingGridSearch):
     resource : str, default="n_samples"
         As in scikit-learn; set it to the estimator's `epochs` to resume training.
     n_jobs : int, default=None
-        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or on a CPU in all of TensorFlow's for independent operations if these are more.
+        Number of threads that prepare rows and compute scores. Training uses as many threads,
+        or on a CPU all of TensorFlow's inter-op threads if these are more.
     **others
         As in scikit-learn.
 
@@ -211,8 +211,8 @@ class HalvingRandomSearchCV(StackedSearch, HalvingRandomSearch):
     max_resources, min_resources : int or str
         As in scikit-learn: maximum and minimum number of epochs of a candidate.
     n_jobs : int, default=None
-        Number of threads that prepare rows and compute scores. Stacks are trained in as many,
-        or on a CPU in all of TensorFlow's for independent operations if these are more.
+        Number of threads that prepare rows and compute scores. Training uses as many threads,
+        or on a CPU all of TensorFlow's inter-op threads if these are more.
     **others
         As in scikit-learn.
 

@@ -156,7 +156,7 @@ class Checkpoint:
             if not self._has_failed:
                 warn(
                     f"The checkpoint {str(self.path)!r} could not be written ({error}); "
-                    "training continues, and later checkpoints are tried; make room for them.",
+                    "training continues and tries again at the next one; make room for it.",
                 )
             self._has_failed = True
             return

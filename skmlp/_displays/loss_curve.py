@@ -29,8 +29,8 @@ class LossCurveDisplay:
 
     The value of the training rows is a running mean over an epoch, during which the network
     changes, while validation rows are measured at its end. So training curves are drawn half
-    an epoch earlier. A training loss includes penalties. Of an ensemble, the mean is drawn
-    as a line, and the range of its networks as a band.
+    an epoch earlier. A training loss includes penalties. For an ensemble, the line is the
+    mean, and the band is the range of its networks.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class LossCurveDisplay:
         Raises
         ------
         ValueError
-            If an estimator is none of skmlp's or has no such measure, or there is none.
+            If no estimator is given, or one is not from skmlp or lacks the metric.
         NotFittedError
             If an estimator is not fitted.
         """

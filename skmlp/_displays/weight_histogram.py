@@ -89,8 +89,8 @@ class WeightHistogramDisplay:
         Raises
         ------
         ValueError
-            If the estimator is none of skmlp's, is pruned or has no such weights, or if there
-            are not as many axes as layers.
+            If the estimator is not from skmlp, is pruned or has no such weights, or if the
+            number of axes differs from that of layers.
         NotFittedError
             Before `fit`.
 

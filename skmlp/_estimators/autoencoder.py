@@ -77,13 +77,13 @@ class BaseAutoencoder(BaseNetwork):
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the rows of `X_val`.
         epochs : int, default=None
-            For this call, in place of the parameter `epochs`.
+            Overrides the parameter `epochs` for this call.
         batch_size : int or "auto", default=None
-            For this call, in place of the parameter `batch_size`.
+            Overrides the parameter `batch_size` for this call.
         callbacks : list of keras.callbacks.Callback, default=None
-            For this call, in place of the parameter `callbacks`.
+            Overrides the parameter `callbacks` for this call.
         verbose : int, default=None
-            For this call, in place of the parameter `verbose`.
+            Overrides the parameter `verbose` for this call.
 
         Returns
         -------
@@ -93,8 +93,8 @@ class BaseAutoencoder(BaseNetwork):
         Raises
         ------
         ValueError
-            For data or parameters that cannot be trained on. An estimator that was fitted
-            before is left unchanged.
+            If the data or a parameter is invalid. An estimator that was fitted before stays
+            as it was.
         """
         if X_val is None and sample_weight_val is not None:
             raise ValueError(

@@ -101,15 +101,15 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, Targets):
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the rows of `X_val`.
         validation_data : tuple (X, y) or (X, y, sample_weight), default=None
-            Keras's way to give `X_val`, `y_val` and `sample_weight_val`.
+            `X_val`, `y_val` and `sample_weight_val` as a tuple, as in Keras.
         epochs : int, default=None
-            For this call, in place of the parameter `epochs`.
+            Overrides the parameter `epochs` for this call.
         batch_size : int or "auto", default=None
-            For this call, in place of the parameter `batch_size`.
+            Overrides the parameter `batch_size` for this call.
         callbacks : list of keras.callbacks.Callback, default=None
-            For this call, in place of the parameter `callbacks`.
+            Overrides the parameter `callbacks` for this call.
         verbose : int, default=None
-            For this call, in place of the parameter `verbose`.
+            Overrides the parameter `verbose` for this call.
 
         Returns
         -------
@@ -119,8 +119,8 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, Targets):
         Raises
         ------
         ValueError
-            For data or parameters that cannot be trained on. An estimator that was fitted
-            before is left unchanged.
+            If the data or a parameter is invalid. An estimator that was fitted before stays
+            as it was.
         """
         given = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
         return self._fit(X, y, sample_weight, given, epochs, batch_size, callbacks, verbose)

@@ -103,8 +103,8 @@ class NetworkEstimator(
         n_hidden = len(state.spec.hidden_units)
         if not n_hidden:
             raise ValueError(
-                f"'layer' must name a hidden layer; got {layer} for a network without hidden "
-                "layers of known kinds; take those of model_."
+                f"'layer' must name a hidden layer; got {layer} for a network without dense "
+                "hidden layers; use the layers of model_."
             )
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(

@@ -56,7 +56,8 @@ class MLPAutoencoder(BaseAutoencoder, AutoencoderTrainingParameters, Autoencoder
 
     Notes
     -----
-    Standardise the features, or scale them to [0, 1], so that each has a say in the loss.
+    Standardise the features, or scale them to [0, 1], so that each contributes equally to the
+    loss.
 
     With `tied_weights`, `coefs_` and `intercepts_` hold the encoder's arrays.
 
@@ -164,7 +165,7 @@ class MLPAutoencoder(BaseAutoencoder, AutoencoderTrainingParameters, Autoencoder
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            At most 0; the lower, the less is a row like those of the training data.
+            At most 0; lower scores mean more unusual rows.
         """
         state, rows = self._state_or_raise(), self._encode_features(X)
         dtype, size = output_dtype(X), max(MAX_VALUES // rows.shape[1], 1)

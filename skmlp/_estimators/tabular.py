@@ -133,8 +133,8 @@ class BaseTabular(
         Raises
         ------
         ValueError
-            For data or parameters that cannot be trained on. An estimator that was fitted
-            before is left unchanged.
+            If the data or a parameter is invalid. An estimator that was fitted before stays
+            as it was.
         """
         limit = None if self.max_time is None else TimeLimit(self.max_time)
         with all_or_nothing(self):

@@ -51,7 +51,7 @@ class TabularClassifier(
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks.
     histories_ : list of dict of str to list of float
-        The same of each network.
+        The same for each network.
     n_iter_ : int
         Number of epochs that all networks have trained.
     stop_reasons_ : list of str

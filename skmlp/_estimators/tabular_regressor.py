@@ -26,11 +26,14 @@ from skmlp._parameters.tabular import QuantileParameters, TabularParameters
 
 def _predicts_quantiles(regressor: TabularRegressor) -> bool:
     """Whether it was fitted, or before that will be, with the loss "quantile"."""
-    is_fitted = hasattr(regressor, "_quantiles")
-    if regressor._quantiles is None if is_fitted else regressor.loss != "quantile":
+    if hasattr(regressor, "_quantiles"):
+        has_quantiles = regressor._quantiles is not None
+    else:
+        has_quantiles = regressor.loss == "quantile"
+    if not has_quantiles:
         raise AttributeError(
-            "'loss' must be 'quantile' in fit, for predict_quantiles; got another; set it and "
-            "call fit."
+            "'loss' must be 'quantile' for predict_quantiles; got a fit or a parameter with "
+            "another loss; set it and call fit."
         )
     return True
 
@@ -67,7 +70,7 @@ class TabularRegressor(
     noise_std_ : ndarray of shape (n_outputs,), or None
         Standard deviation of each target that is not explained by the differences between the
         networks, learned from held-out rows; see `predict`. None with `loss="quantile"`, and
-        if no rows were held out or the loss of all that held them out became infinite.
+        if no rows were held out or every network that held out rows diverged.
     quantile_shifts_ : ndarray of shape (n_outputs, n_quantiles), or None
         Terms added to the quantiles, so that the right share of the targets of held-out rows
         is at or below each, where each row is predicted by the networks that held it out:
@@ -78,7 +81,7 @@ class TabularRegressor(
         "loss", "val_loss" and "learning_rate" of each epoch, averaged over the networks;
         targets are standardised. "val_loss" is that of the judges, if there are any, averaged.
     histories_ : list of dict of str to list of float
-        The same of each network; judges have one "val_loss" for all.
+        The same for each network; with judges, all have the judges' mean "val_loss".
     n_iter_ : int
         Number of epochs that all networks have trained.
     stop_reasons_ : list of str

@@ -47,8 +47,8 @@ class BaseWideDeep(BaseMLP):
     def prune(self) -> Self:
         """Keep only what predictions need: wide inputs that have weights, no optimizer state.
 
-        `wide_inputs_` and `cross_inputs_` lose the inputs all of whose weights are zero, and
-        `coefs_` and exported models their weights. `wide_optimizer="ftrl"` with an l1 penalty
+        Inputs with only zero weights leave `wide_inputs_` and `cross_inputs_`, and their
+        weights leave `coefs_` and exported models. `wide_optimizer="ftrl"` with an l1 penalty
         leaves many such zeros. Predictions stay the same up to rounding.
 
         Buckets of hashed crosses stay, since a hash finds them. The wide path keeps at least

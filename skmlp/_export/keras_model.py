@@ -50,8 +50,8 @@ def to_keras(estimator: Any) -> keras.Model:
 
     Notes
     -----
-    Predictions equal those of the pipeline up to rounding in float32, also of the columns
-    themselves. A model cannot refuse a row: where the pipeline raises an error, for a missing
+    Predictions equal those of the pipeline up to float32 rounding, which includes that of the
+    columns. A model cannot refuse a row: where the pipeline raises an error, for a missing
     number or an unknown category, predictions are NaN. (Tabular estimators take what an encoder
     before them refuses as missing.)
 

@@ -114,7 +114,7 @@ class KerasParameters:
         types='int, "auto" or None',
         text="""
         Rows per step; None is 32, as in Keras, and "auto" is as in the MLP estimators. The
-        last batch of an epoch may be smaller and counts by its true size.
+        last batch of an epoch may be smaller and is averaged over its own rows.
         """,
     )
 

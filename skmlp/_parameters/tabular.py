@@ -22,7 +22,8 @@ class TabularParameters:
         Number of networks, whose predictions are averaged. "auto" is 16 for up to 2,048 rows (8
         if X has many sparse columns), 8 for up to 8,192 rows, and 6 for more. For a regressor
         with `loss="squared_error"` it is half of that, and 4 for more than 8,192 rows; unless
-        given validation data, such a regressor trains further networks that only judge.
+        given validation data, such a regressor also trains validation networks, the judges,
+        which choose the epoch and do not predict.
         """,
         kw_only=False,
     )
@@ -101,9 +102,9 @@ class TabularParameters:
         rule=["boolean"],
         types="bool",
         text="""
-        Whether rows are held out, and the epoch kept at which means of the networks that hold
-        out the same rows predict them best: of epochs whose loss is hardly above the lowest, by
-        at most 2 % or one standard error, the last one. Standard deviations, quantiles and
+        Whether to hold out rows and to keep the epoch at which the networks predict them best,
+        each row by the mean of those that hold it out: of epochs whose loss is at most 2 % or
+        one standard error above the lowest, the last one. Standard deviations, quantiles and
         probabilities are calibrated on these rows too. If False, no rows are held out and the
         last epoch is kept, unless `fit` is given validation data, which then serve in any case.
         """,
@@ -114,10 +115,10 @@ class TabularParameters:
         types="float or None",
         text="""
         Seconds that `fit` may take, roughly; None sets no limit. After each epoch, the number
-        of epochs is lowered to what fits into the time left, and learning rate, `dropout` and
-        `weight_decay` are laid out over it anew. At least one epoch is trained. Results then
-        depend on the speed of the machine; where the time suffices, they are those without a
-        limit.
+        of epochs is lowered to fit the remaining time, and the schedules of the learning rate,
+        `dropout` and `weight_decay` are stretched over the new number. At least one epoch is
+        trained. Results then depend on the speed of the machine; where the time suffices, they
+        are those without a limit.
         """,
     )
     categorical_features: Any = parameter(
@@ -139,7 +140,7 @@ class TabularParameters:
         `n_estimators` adds, with the inputs and the target scale learned before. Where rows are
         held out, adding whole groups (four networks, or three above 8,192 rows) to whole groups
         has the same result as training all at once. On other rows, only networks that held out
-        these very rows, or new judges, calibrate the predictions; without held-out rows, the
+        exactly these rows, or new judges, are used for calibration; without held-out rows, the
         calibration stays.
         """,
     )
