@@ -74,10 +74,13 @@ class TrainingState:
         epoch = self.epochs
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
-        score = score if joint is None else -joint.mean
+        is_close = False
+        if joint is not None:
+            score, is_close = -joint.mean, joint.is_close(self.lowest)
+            self.lowest = joint.lower_of(self.lowest)
         if score is not None:
             self.scores.append(score)
-        loss, is_close = logs["loss"], joint is not None and self._is_close(joint)
+        loss = logs["loss"]
         value = loss if score is None else -score
         if math.isnan(value):
             value = math.inf  # NaN compares as neither better nor worse
@@ -98,19 +101,6 @@ class TrainingState:
         elif self.patience.exhausted:
             self.reason = StopReason.NO_IMPROVEMENT
 
-    def _is_close(self, joint: JointLoss) -> bool:
-        """Whether a joint loss is close to the lowest before; keep it if it is lower.
-
-        Once the networks of some rows have diverged, the losses of the others begin anew.
-        """
-        before = self.lowest
-        if before is not None and len(before.losses) != len(joint.losses):
-            self.lowest = joint
-            return True
-        if before is None or joint.mean < before.mean or math.isnan(before.mean):
-            self.lowest = joint
-        return before is not None and joint.is_close(before)
-
     def to_keep(self, *, has_validation: bool) -> Any:
         """Snapshot of the weights to keep at the end; None: the last ones."""
         if self.reason is StopReason.NOT_FINITE:
@@ -119,7 +109,7 @@ class TrainingState:
         return self.best if is_best else None
 
     def copy(self) -> TrainingState:
-        """The same in arrays of its own."""
+        """The same, whose snapshots and lists do not change with those of this one."""
         return replace(
             self,
             now=np.array(self.now),

@@ -56,20 +56,32 @@ class JointLoss:
     def mean(self) -> float:
         return float(np.average(self.losses, weights=self.weight))
 
-    def is_close(self, lowest: JointLoss) -> bool:
+    def is_close(self, lowest: JointLoss | None) -> bool:
         """Whether the mean is above the lowest by at most 2 %, or one standard error of their
-        difference.
+        difference; false for the first loss.
 
         The lowest of many is low by chance too, all the more where a few rows decide; hence the
         standard error, as in the rule for pruning trees of Breiman et al. 1984 ("Classification
         and Regression Trees", section 3.4.3). Of close epochs the last is preferred, which has
-        the lowest learning rate.
+        the lowest learning rate. Losses of other rows, some of whose networks have diverged,
+        begin anew.
         """
+        if lowest is None or not self._has_rows_of(lowest):
+            return lowest is not None
         excess = self.mean - lowest.mean
         if excess <= CLOSE * lowest.mean:
             return True
         deviations = self.losses - lowest.losses - excess
         return excess <= np.linalg.norm(self.weight * deviations) / self.weight.sum()
+
+    def lower_of(self, lowest: JointLoss | None) -> JointLoss:
+        """This loss, if it is the first, of other rows or lower; otherwise the lowest."""
+        if lowest is None or not self._has_rows_of(lowest) or math.isnan(lowest.mean):
+            return self
+        return self if self.mean < lowest.mean else lowest
+
+    def _has_rows_of(self, other: JointLoss) -> bool:
+        return len(self.losses) == len(other.losses)
 
 
 @dataclass(frozen=True)
