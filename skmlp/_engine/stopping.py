@@ -75,7 +75,7 @@ class JointLoss:
         return excess <= np.linalg.norm(self.weight * deviations) / self.weight.sum()
 
     def lower_of(self, lowest: JointLoss | None) -> JointLoss:
-        """This loss, if it is the first, of other rows or lower; otherwise the lowest."""
+        """The loss itself, if it is the first, of other rows or lower; else the lowest."""
         if lowest is None or not self._has_rows_of(lowest) or math.isnan(lowest.mean):
             return self
         return self if self.mean < lowest.mean else lowest

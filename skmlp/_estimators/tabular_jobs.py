@@ -126,7 +126,7 @@ class TabularJobs(Targets):
             return self._judged_jobs(data, folds, n_of_fold, n_networks, seed)
         job = self._job(data, data.n_rows - max(map(len, folds)))
         networks = self._holding_out(self._several(job, n_networks, seed), folds, n_of_fold)
-        # A measure for each fold, so that networks are judged with those of their fold
+        # Networks that share a measure are judged together; partials differ even if equal.
         measures = {one.validation: partial(self._joint_losses) for one in networks}
         return Jobs([], [replace(one, joint_loss=measures[one.validation]) for one in networks])
 

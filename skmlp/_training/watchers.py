@@ -14,7 +14,7 @@ from typing import Any
 
 
 class EpochWatcher:
-    """A watcher of the training loop that minds epochs only; it sees nothing by itself."""
+    """A watcher of the training loop that does nothing; subclasses override what they need."""
 
     needs_model = False
     wants_batches = False
@@ -27,20 +27,20 @@ class EpochWatcher:
         """An epoch is about to begin."""
 
     def on_batch_begin(self, batch: int) -> None:
-        """Never called, since `wants_batches` is false."""
+        """A batch is about to begin; called only with `wants_batches`."""
 
     def on_batch_end(self, batch: int, loss: float) -> bool:
-        """Never called, since `wants_batches` is false."""
+        """A batch has ended; true asks to stop. Called only with `wants_batches`."""
         return False
 
     def on_test_begin(self) -> None:
         """Validation rows are about to be measured."""
 
     def on_test_batch_begin(self, batch: int) -> None:
-        """Never called, since `wants_batches` is false."""
+        """A batch of validation rows is about to be measured, with `wants_batches`."""
 
     def on_test_batch_end(self, batch: int, loss: float) -> None:
-        """Never called, since `wants_batches` is false."""
+        """A batch of validation rows has been measured, with `wants_batches`."""
 
     def on_test_end(self, loss: float) -> None:
         """Validation rows have been measured."""
