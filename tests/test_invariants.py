@@ -222,6 +222,8 @@ def test_weights_have_the_shapes_of_scikit_learn(fitted_problem):
         first, *_, last = shapes
         shapes[0], shapes[-1] = (first[0] - 1, first[1]), (last[0] + 3, last[1])
     assert [coef.shape for coef in estimator.coefs_] == shapes
+    estimator.coefs_[0][:] = estimator.intercepts_[0][:] = np.nan  # of a copy
+    assert not any(np.isnan(coef).any() for coef in estimator.coefs_)
     assert [bias.shape for bias in estimator.intercepts_] == [(n,) for n in units[1:]]
 
 

@@ -704,6 +704,35 @@ class TestBadInput:
         regressor = KerasRegressor(model, inputs={"both": ["p", "q"]}, epochs=1)
         assert regressor.fit(frame, np.arange(8.0)).predict(frame).shape == (8,)
 
+    def test_tables_of_other_columns_than_in_fit(self):
+        """Though the network takes two of three."""
+        a, b = keras.Input((1,), name="a"), keras.Input((1,), name="b")
+        model = keras.Model([a, b], layers.Dense(1)(layers.Concatenate()([a, b])))
+        frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)), columns=[*"xyz"])
+        regressor = KerasRegressor(
+            model, inputs={"a": [2], "b": ["x"]}, epochs=1, random_state=0
+        )
+        for wrong in ({"a": ["w"], "b": ["x"]}, {"a": [3], "b": [0]}):
+            with pytest.raises(ValueError, match="'inputs' must hold columns of X"):
+                clone(regressor).set_params(inputs=wrong).fit(frame, frame.x)
+        fitted = regressor.fit(frame, frame.x)
+        assert (fitted.n_features_in_, fitted.X_shape_) == (3, (20, 3))
+        assert fitted.input_columns_ == {"a": [2], "b": [0]}
+        np.testing.assert_array_equal(fitted.feature_names_in_, [*"xyz"])
+        before = fitted.predict(frame)
+        with pytest.raises(ValueError, match="feature names should match"):
+            fitted.predict(frame[[*"yxz"]])
+        with pytest.raises(ValueError, match="The feature names should match"):
+            fitted.predict(frame[[*"xy"]])
+        with pytest.raises(
+            ValueError, match="'X' must be one array, as in fit; got a dict of 2"
+        ):
+            fitted.predict({"a": frame[["z"]], "b": frame[["x"]]})
+        fitted.set_params(inputs={"a": [0], "b": [1]})
+        np.testing.assert_array_equal(fitted.predict(frame), before)
+        with pytest.raises(ValueError, match=r"'inputs' must choose the columns of fit, .*'a'"):
+            fitted.partial_fit(frame, frame.x)
+
     def test_positions_that_an_embedding_does_not_have(self):
         numbers, word = keras.Input((1,), name="numbers"), keras.Input((2,), name="word")
         vectors = layers.Flatten()(layers.Embedding(5, 2)(word))

@@ -449,8 +449,9 @@ def test_keras_network_of_several_inputs():
     assert_same(model, rows)
     frame = pd.DataFrame(rows, columns=list("abcd"))
     by_name = {"numbers": ["a", "d"], "code": ["c"]}
-    assert_same(model.set_params(inputs=by_name), frame)
-    with pytest.raises(ValueError, match=r"'X' must be an input for each column, to pick"):
+    model = KerasRegressor(several_inputs, inputs=by_name, **FAST).fit(frame, targets)
+    assert_same(model, frame)
+    with pytest.raises(ValueError, match=r"'X' must have 4 columns, as in the fit"):
         outputs(model, frame[["a", "b", "d"]])
 
 

@@ -111,6 +111,11 @@ def check_learned(values: Mapping[str, Any], known: Sequence[str]) -> None:
         names is None or all(isinstance(name, str) for name in names),
         "classes_" not in values or _are_targets(values, n_outputs),
         all(isinstance(name, str) and type(of) is list for name, of in categories.items()),
+        all(
+            type(column) is int and 0 <= column < n_features
+            for of in values.get("input_columns_", {}).values()
+            for column in of
+        ),
     ]
     n_categories = max(map(len, categories.values()), default=0)
     for name, shape, n_codes in (

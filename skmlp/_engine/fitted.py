@@ -35,15 +35,15 @@ class FittedNetwork:
 
     @property
     def kernels(self) -> list[np.ndarray]:
-        """Weight matrices up to the main output, each of shape (units in, units out)."""
-        return [arrays[0] for arrays in self._dense()]
+        """Copies of the kernels up to the main output, each of shape (units in, units out)."""
+        return [kernel.copy() for kernel, *_ in self._dense()]
 
     @property
     def biases(self) -> list[np.ndarray]:
-        """Bias vectors, each of shape (units,); zeros where a layer has none."""
+        """Copies of the bias vectors, each of shape (units,); zeros where a layer has none."""
         return [
-            arrays[1] if len(arrays) > 1 else np.zeros(arrays[0].shape[1], dtype=np.float32)
-            for arrays in self._dense()
+            bias[0].copy() if bias else np.zeros(kernel.shape[1], dtype=np.float32)
+            for kernel, *bias in self._dense()
         ]
 
     def _dense(self) -> list[tuple[np.ndarray, ...]]:

@@ -17,7 +17,7 @@ from skmlp._network.spec import NetworkSpec
 from skmlp._sklearn import column_indices
 
 # Outside the class: inside, type checkers would take an annotated name for a parameter.
-LEARNED: tuple[str, ...] = ("X_shape_", "input_blocks_")
+LEARNED: tuple[str, ...] = ("X_shape_", "input_blocks_", "input_columns_")
 
 
 class KerasInputs(BaseNetwork):
@@ -25,6 +25,7 @@ class KerasInputs(BaseNetwork):
 
     X_shape_: tuple[int, ...]
     input_blocks_: dict[str, tuple[int, int]]  # of the arrays that X held; empty for one
+    input_columns_: dict[str, list[int]]  # by the parameter `inputs`; empty without it
 
     def _encode_pairs(
         self, X: Any, y: Any, *, reset: bool, is_validation: bool
@@ -40,22 +41,38 @@ class KerasInputs(BaseNetwork):
         rows, y = super()._encode_pairs(X, y, reset=reset, is_validation=is_validation)
         if reset and len(self.X_shape_) < 2:
             self.X_shape_ = rows.shape
-        return rows, y
+        if not is_validation:
+            self._learn_columns(X if hasattr(X, "columns") else rows, reset=reset)
+        return self._network_inputs(rows), y
 
     def _encode_features(self, X: Any) -> np.ndarray | sparse.spmatrix:
-        rows = encode_features(self, self._rows(X, reset=False))
+        rows = self._network_inputs(encode_features(self, self._rows(X, reset=False)))
         check_entries(self._state.spec, rows)
         return rows
+
+    def _learn_columns(self, X: Any, *, reset: bool) -> None:
+        """Choose the columns of the inputs; without `reset`, refuse a choice unlike fit's."""
+        columns = {name: positions(X, of) for name, of in (self.inputs or {}).items()}
+        if reset:
+            self.input_columns_ = columns
+        elif columns != self.input_columns_:
+            raise ValueError(
+                f"'inputs' must choose the columns of fit, {self.input_columns_}, to resume "
+                f"training; got {columns}; fit afresh, or set it back."
+            )
+
+    def _network_inputs(self, rows: Any) -> Any:
+        """Of rows of X, the columns that the network takes."""
+        if not self.input_columns_:
+            return rows
+        return rows[:, [column for of in self.input_columns_.values() for column in of]]
 
     def _rows(self, X: Any, *, reset: bool) -> Any:
         """X with two axes: arrays for several inputs side by side, other axes flattened."""
         blocks: dict[str, tuple[int, int]] = {}
-        if self.inputs is not None:
-            X = {name: taken(X, columns) for name, columns in self.inputs.items()}
         if is_several(X):
             parts = self._parts(X, reset=reset)
-            ends = [0, *accumulate(part.shape[1] for part in parts.values())]
-            blocks = dict(zip(parts, pairwise(ends), strict=True))
+            blocks = side_by_side({name: part.shape[1] for name, part in parts.items()})
             if not reset and blocks != self.input_blocks_:
                 raise ValueError(
                     "'X' must hold arrays as wide as in fit for the inputs of the model; got "
@@ -86,10 +103,15 @@ class KerasInputs(BaseNetwork):
             )
         if reset:
             return parts
+        if not self.input_blocks_:
+            raise ValueError(
+                f"'X' must be one array, as in fit; got a {type(X).__name__} of {len(parts)}; "
+                "put their columns side by side, or fit on such ones."
+            )
         if parts.keys() != self.input_blocks_.keys():
             raise ValueError(
                 f"'X' must hold the inputs {list(self.input_blocks_)}, as in fit; got "
-                f"{list(parts)}; give the inputs of fit."
+                f"{list(parts)}; give a dict or list as in fit."
             )
         return {name: parts[name] for name in self.input_blocks_}
 
@@ -97,7 +119,9 @@ class KerasInputs(BaseNetwork):
         """The spec with the place of each input among the columns of the rows."""
         names = [entry.name for entry in spec.entries]
         widths = [entry.width for entry in spec.entries]
-        blocks = self.input_blocks_
+        n_columns = {name: len(columns) for name, columns in self.input_columns_.items()}
+        blocks = side_by_side(n_columns) or self.input_blocks_
+        n_inputs = sum(n_columns.values()) or self.n_features_in_
         if not blocks:
             places = list(pairwise([0, *accumulate(widths)]))
         elif blocks.keys() == set(names):
@@ -105,16 +129,16 @@ class KerasInputs(BaseNetwork):
         elif list(blocks) == [str(i) for i in range(len(blocks))]:  # of a list
             places = list(blocks.values())
         else:
-            naming = "X" if self.inputs is None else "inputs"
+            naming = "inputs" if n_columns else "X"
             raise ValueError(
                 f"'{naming}' must name the inputs of 'model', {names}; got "
                 f"{list(blocks)}; use the names of its keras.Input layers."
             )
         found = [end - start for start, end in places]
-        if found != widths or sum(widths) != self.n_features_in_:
+        if found != widths or sum(widths) != n_inputs:
             raise ValueError(
                 "'X' must have the columns that the inputs of 'model' take, "
-                f"{dict(zip(names, widths, strict=True))}; got {self.n_features_in_} in all; "
+                f"{dict(zip(names, widths, strict=True))}; got {n_inputs} in all; "
                 "choose other columns or widths."
             )
         entries = zip(spec.entries, places, strict=True)
@@ -147,13 +171,17 @@ def columns_of_outputs(y: Any, n_rows: int) -> Any:
     return as_columns(y) if {np.shape(one)[:1] for one in y} == {(n_rows,)} else y
 
 
-def taken(X: Any, columns: Any) -> np.ndarray:
-    """Columns of a frame or array, by name or position."""
+def side_by_side(widths: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """First and last column (exclusive) of blocks, by name."""
+    return dict(zip(widths, pairwise([0, *accumulate(widths.values())]), strict=True))
+
+
+def positions(X: Any, columns: Any) -> list[int]:
+    """Positions of columns of a frame or array, by name or position."""
     try:
-        index = column_indices(X, columns)
+        return [int(i) % X.shape[1] for i in column_indices(X, columns)]
     except ValueError as error:
         raise ValueError(
             f"'inputs' must hold columns of X, by name or position; got {columns!r} ({error}); "
             "correct the names."
         ) from error
-    return np.asarray(X.iloc[:, index] if hasattr(X, "iloc") else np.asarray(X)[:, index])

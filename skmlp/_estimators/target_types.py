@@ -95,8 +95,8 @@ class Classes(TargetType):
         if unknown.size:
             raise ValueError(
                 f"'y' must hold the known classes only, {self.classes.tolist()}; got "
-                f"{unknown.tolist()} too; fit on rows of all classes, or name them in the "
-                "first call to partial_fit."
+                f"{unknown.tolist()} too; fit afresh on rows of all classes, or name them in "
+                "the first partial_fit of estimators that have it."
             )
         return np.searchsorted(self.classes, y).astype(np.int32)
 

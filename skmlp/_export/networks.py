@@ -109,7 +109,7 @@ def takes_own_inputs(estimator: Any) -> bool:
     """Whether rows are no matrix of numbers: several inputs or axes of a user's network."""
     if not isinstance(estimator, BaseKeras):
         return False
-    several = estimator.inputs is not None or bool(estimator.input_blocks_)
+    several = bool(estimator.input_columns_ or estimator.input_blocks_)
     return several or len(estimator.X_shape_) > 2
 
 

@@ -44,7 +44,9 @@ model : keras.Model
 X_shape_ : tuple of int
     Shape of X in `fit`.
 input_blocks_ : dict
-    First and last column (exclusive) of the arrays that X held for several inputs."""
+    First and last column (exclusive) of the arrays that X held for several inputs.
+input_columns_ : dict
+    Positions of the columns that `inputs` chooses for each input."""
 
 CLASSIFIER_ATTRIBUTES = """\
 classes_ : ndarray of shape (n_classes,)

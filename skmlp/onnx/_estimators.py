@@ -11,8 +11,8 @@ from skmlp._estimators.target_types import Labels
 from skmlp._estimators.wide_deep import BaseWideDeep
 from skmlp.onnx._activations import ACTIVATIONS
 from skmlp.onnx._decisions import decision_function
-from skmlp.onnx._graph import INT64, Graph, NotInONNXError, Value, dtype_of
-from skmlp.onnx._inputs import chosen_columns, number_rows
+from skmlp.onnx._graph import FLOAT, INT64, Graph, NotInONNXError, Value, dtype_of
+from skmlp.onnx._inputs import columns, number_rows
 from skmlp.onnx._network import network_output, predictions
 from skmlp.onnx._outputs import (
     label_constant,
@@ -151,7 +151,8 @@ def network_rows(operator: Any, graph: Graph) -> Value:
     estimator = operator.raw_operator
     if isinstance(estimator, BaseWideDeep):
         return wide_deep_rows(operator, graph)
-    if getattr(estimator, "inputs", None) is not None:
-        chosen = [estimator.inputs[name] for name in estimator.input_blocks_]
-        return graph.joined([chosen_columns(operator, graph, one) for one in chosen])
+    if getattr(estimator, "input_columns_", None):
+        chosen = [column for of in estimator.input_columns_.values() for column in of]
+        found = columns(operator, graph)
+        return graph.joined([found[position][1].cast(FLOAT) for position in chosen])
     return number_rows(operator, graph)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._sklearn import column_indices
 from skmlp.onnx._graph import (
     DOUBLE,
     FLOAT,
@@ -38,24 +37,6 @@ def columns(operator: Any, graph: Graph) -> list[tuple[str, Value]]:
             start = len(found)
             found += [(f"column {start + i}", value.columns([i])) for i in range(width)]
     return found
-
-
-def chosen_columns(operator: Any, graph: Graph, selection: Any) -> Value:
-    """Columns by name or position side by side, (rows, columns) float32."""
-    labels = [variable.raw_name for variable in operator.inputs]
-    found = columns(operator, graph)
-    wanted = [selection] if isinstance(selection, str) else selection
-    if not isinstance(wanted, slice) and all(isinstance(one, str) for one in wanted):
-        missing = [one for one in wanted if one not in labels]
-        if missing or len(labels) != len(found):
-            raise NotInONNXError(
-                f"'X' must be an input for each column, to pick the columns {list(wanted)} of "
-                f"'inputs'; got {labels}; declare one input per column of the fit."
-            )
-        positions = [labels.index(one) for one in wanted]
-    else:
-        positions = column_indices(np.empty((0, len(found))), selection)
-    return graph.joined([found[position][1].cast(FLOAT) for position in positions])
 
 
 def codes(value: Value, categories: Sequence[Any], name: str, first: int) -> Value:
@@ -111,8 +92,7 @@ def _in_order(operator: Any) -> list[Any]:
     if len(by_name) == len(inputs) and by_name.keys() == set(in_fit):
         inputs = [by_name[name] for name in in_fit]
     width = sum(_width(variable, operator) for variable in inputs)
-    chooses = getattr(estimator, "inputs", None) is not None
-    if width != estimator.n_features_in_ and not chooses:
+    if width != estimator.n_features_in_:
         raise NotInONNXError(
             f"'X' must have {estimator.n_features_in_} columns, as in the fit of "
             f"{type(estimator).__name__}; got {width} in the inputs of the conversion; declare "
