@@ -113,5 +113,5 @@ def test_a_fit_says_no_more_than_tensorflow_does_with_its_log_turned_off(silence
 def test_a_forked_process_is_told_not_to_train(silenced):
     """TensorFlow would wait forever there; prediction does not need it."""
     assert re.match(
-        r"'fit' must not be called in a process forked .*'loky'", silenced.after_fork
+        r"TensorFlow must not run in a process forked .*'loky'", silenced.after_fork
     )

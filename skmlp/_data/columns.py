@@ -16,14 +16,12 @@ import numpy as np
 from scipy import sparse
 
 from skmlp._data.sparse_rows import is_full
-from skmlp._data.table_columns import is_categorical
 from skmlp._sklearn import column_indices
 
 TERM = np.int32
 NUMBER = -1  # code of a term that takes the column's value
 NOWHERE = -1  # column of an entry that is left out
 Entries = tuple[np.ndarray, np.ndarray]  # columns, int32, and values, float32
-Categories = dict[str, list]  # column name -> its categories in fit, sorted
 
 
 def chosen(parameter: str, selection: Any, X: Any) -> np.ndarray:
@@ -89,92 +87,6 @@ def _check_distinct(
             f"'{parameter}' must pick each {noun} once; got {selection!r}, which repeats "
             f"{', '.join(shown)}; drop the repeats."
         )
-
-
-def categories_of(X: Any) -> Categories:
-    """Categories of a frame's categorical columns; empty where X is not a frame."""
-    if not hasattr(X, "columns"):
-        return {}
-    dtypes = zip(X.columns, X.dtypes, strict=True)
-    names = [name for name, dtype in dtypes if is_categorical(dtype)]
-    for name in names:
-        if not isinstance(name, str):
-            raise ValueError(
-                "'X' must name its columns by strings where some hold categories; got "
-                f"{name!r}; rename them."
-            )
-        if list(X.columns).count(name) > 1:
-            raise ValueError(
-                "'X' must give each column of categories a name of its own; got "
-                f"{list(X.columns).count(name)} columns {name!r}; rename them."
-            )
-    return {name: sorted_distinct(_seen(X[name])) for name in names}
-
-
-def with_codes(X: Any, categories: Categories) -> Any:
-    """The frame with categories replaced by codes; -1 where missing or unknown."""
-    if not categories:
-        return X
-    lacking = [name for name in categories if name not in getattr(X, "columns", ())]
-    if lacking:
-        raise ValueError(
-            f"'X' must be a DataFrame with the columns of categories {list(categories)}, as in "
-            f"fit; got {type(X).__name__} without {lacking}; add these columns."
-        )
-    codes = {name: _codes(X[name], known) for name, known in categories.items()}
-    if not hasattr(X, "assign"):  # polars
-        return X.with_columns([type(X[name])(name, codes[name]) for name in codes])
-    coded = X.copy(deep=False)  # `assign` takes no column named "self"
-    for name, of_column in codes.items():
-        coded[name] = of_column
-    return coded
-
-
-def _seen(column: Any) -> list:
-    """Categories of a column that some row has."""
-    if not _is_coded(column):
-        return _known(column).tolist()
-    codes = np.unique(column.cat.codes)
-    own = _own_categories(column)
-    return [own[code] for code in codes[codes >= 0]]
-
-
-def _codes(column: Any, categories: list) -> np.ndarray:
-    code_of = {category: code for code, category in enumerate(categories)}
-    if _is_coded(column):
-        of_own = [code_of.get(category, -1) for category in _own_categories(column)]
-        return np.array([*of_own, -1.0])[column.cat.codes]
-    codes = np.full(len(column), -1.0)
-    known = _known(column).tolist()
-    codes[~_is_missing(column)] = [code_of.get(category, -1) for category in known]
-    return codes
-
-
-def _is_coded(column: Any) -> bool:
-    """Whether pandas holds the column as codes of its categories, -1 where it is missing."""
-    return hasattr(getattr(column, "cat", None), "codes")
-
-
-def _own_categories(column: Any) -> list:
-    return np.asarray(column.cat.categories, dtype=object).tolist()
-
-
-def sorted_distinct(values: Iterable) -> list:
-    """Distinct values, sorted; values that cannot be compared, by type name, then as text."""
-    distinct = list(dict.fromkeys(values))
-    try:
-        return sorted(distinct)
-    except TypeError:
-        return sorted(distinct, key=lambda value: (type(value).__name__, str(value)))
-
-
-def _known(column: Any) -> np.ndarray:
-    return np.asarray(column, dtype=object)[~_is_missing(column)]
-
-
-def _is_missing(column: Any) -> np.ndarray:
-    missing = column.isna() if hasattr(column, "isna") else column.is_null()
-    return np.asarray(missing, dtype=bool)
 
 
 def terms(columns: Sequence[int] | np.ndarray, n_categories: dict[int, int]) -> np.ndarray:

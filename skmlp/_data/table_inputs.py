@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmlp._data.columns import sorted_distinct
+from skmlp._data.categories import codes_of, sorted_distinct
 from skmlp._data.distributions import (
     FEW_VALUES,
     amounts_of,
@@ -193,9 +193,8 @@ class CategoryInputs:
         if not self.n_indicators and not self.n_codes:
             return
         found, positions = column.distinct
-        code_of = {category: code for code, category in enumerate(self.categories, 1)}
         # 0 for unknown ones; the last is for missing ones, whose position is -1
-        code = np.array([code_of.get(value, 0) for value in found] + [0])[positions]
+        code = np.array([*codes_of(found, self.categories), -1])[positions] + 1
         if n == 1:
             indicators[:, 0] = np.where(positions < 0, -1, code)
         elif n == 2:

@@ -146,7 +146,9 @@ class BaseAutoencoder(BaseNetwork):
         if self.fine_tune:
             return super()._train(replace(job, first_weights=weights), given, verbose)
         of_last = layers[-1].training
-        training = replace(of_last, optimizer_name="", optimizer=(), now=None, kept=None)
+        training = replace(
+            of_last, optimizer_name="", optimizer=(), now=None, kept=None, plateau=None
+        )
         has_validation = job.validation is not None
         self._keep(
             FittedNetwork(spec, weights, training),

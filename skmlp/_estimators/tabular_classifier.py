@@ -77,7 +77,8 @@ class TabularClassifier(
 
     _activation = "selu"
     _learning_rate = 0.04
-    _scales_of_few_columns = (1.0, 2.0, 4.0, 8.0)
+    _scales_of_few_columns = (0.1, 0.3, 1.0, 2.0)
+    _scales_of_many_columns = (0.05, 0.1, 0.25, 0.5)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels.

@@ -45,9 +45,6 @@ OF_FEW_COLUMNS = (AUTOMATIC[0], (4096, 256, 64), (8192, 256, 48), *AUTOMATIC[2:]
 # Networks in turn drop more and fewer units, since the mean of networks that differ in more
 # than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
 DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped
-# They also begin with cosines of other frequencies, since nothing tells in advance how jagged
-# the function is. With many columns, high frequencies identify rows, which are then memorised.
-FREQUENCY_SCALES = (0.25, 0.5, 1.0, 2.0)
 MIN_ROWS = 2
 BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 
@@ -80,7 +77,10 @@ class TabularJobs(Targets):
     early_stopping: bool
     _activation: str
     _learning_rate: float
-    _scales_of_few_columns: Sequence[float]  # of frequencies
+    # Of the frequencies of networks in turn, since nothing tells in advance how jagged the
+    # function is; higher ones identify rows, which are then memorised.
+    _scales_of_few_columns: Sequence[float]
+    _scales_of_many_columns: Sequence[float]
     _encoder: TableEncoder | SparseEncoder
     n_features_in_: int
 
@@ -247,7 +247,7 @@ class TabularJobs(Targets):
         n_outputs, output_activation = self._output_layer()
         exponent = DROPOUT_EXPONENTS[k % len(DROPOUT_EXPONENTS)]
         has_few = self._has_few_columns()
-        scales = self._scales_of_few_columns if has_few else FREQUENCY_SCALES
+        scales = self._scales_of_few_columns if has_few else self._scales_of_many_columns
         return TabularSpec(
             n_numeric=self._encoder.n_numeric,
             n_indicators=self._encoder.n_indicators,

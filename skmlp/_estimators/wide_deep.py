@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skmlp._data.arrays import encode_features, output_dtype
+from skmlp._data.categories import Categories, categories_of, with_codes
 from skmlp._data.columns import (
-    Categories,
-    categories_of,
     chosen,
     chosen_pairs,
     column_pairs,
     narrow,
     terms,
     values,
-    with_codes,
 )
 from skmlp._data.hashed_crosses import bucket_counts, crossed_inputs, wide_values
 from skmlp._data.sparse_rows import Matrix, dense_if_full, side_by_side
@@ -42,6 +40,7 @@ class BaseWideDeep(BaseMLP):
     deep_inputs_: np.ndarray
     categories_: Categories
     _is_pruned = False
+    _of_shapes = f"{BaseMLP._of_shapes}, and whether 'aux_loss_weight' is 0,"
     _learned_privately = ("_state", "_is_pruned")
 
     def prune(self) -> Self:

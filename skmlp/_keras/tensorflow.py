@@ -51,10 +51,10 @@ def refuse_forked_process() -> None:
     """
     if os.getpid() != STARTED_IN:
         raise RuntimeError(
-            "'fit' must not be called in a process forked from one that has trained, since "
-            f"TensorFlow would wait forever; got process {os.getpid()}, forked from "
-            f"{STARTED_IN}; use joblib's backends 'loky' or 'threading', or multiprocessing's "
-            "start method 'spawn'."
+            "TensorFlow must not run in a process forked from one that has started it, where "
+            f"it waits forever; got process {os.getpid()}, forked from {STARTED_IN}; use "
+            "joblib's backends 'loky' or 'threading', or multiprocessing's start method "
+            "'spawn'."
         )
 
 

@@ -25,9 +25,9 @@ class GaussianNoise(Kind):
     has_rate: ClassVar[bool] = True
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
-        from skmlp._keras.tensorflow import keras
+        import skmlp.layers
 
-        return keras.layers.GaussianNoise(self.rate, seed=0, **name_and_dtype)
+        return skmlp.layers.GaussianNoise(self.rate, seed=0, **name_and_dtype)
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch

@@ -137,6 +137,9 @@ class KerasNetwork(Kind):
         return None
 
     def numpy(self, arrays: Sequence[np.ndarray], *inputs: np.ndarray) -> np.ndarray:
+        from skmlp._keras.tensorflow import refuse_forked_process
+
+        refuse_forked_process()
         outputs = _compiled(self)(list(arrays), [np.float32(x) for x in inputs])
         return outputs.numpy().astype(inputs[0].dtype)
 

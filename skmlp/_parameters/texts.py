@@ -112,8 +112,9 @@ validation_scores_ : list of float or None
     Score of the validation data after every epoch (the negative loss if scoring="loss");
     None without validation data.
 best_validation_score_ : float or None
-    Score of the weights that are kept: the highest score of the last call, among the epochs
-    that count (see `early_stopping`). None without validation data or a finite score.
+    Score of the weights that are kept, unless a callback restores others: the highest score
+    of the last call, among the epochs that count (see `early_stopping`). None without
+    validation data or a finite score.
 stop_reason_ : str
     Why training ended, and what to change if that was too early."""
 

@@ -3,7 +3,7 @@
 Keras loads a saved model that contains them once this module is imported.
 """
 
-from skmlp.layers._autoencoder import MaskingNoise, TiedDense
+from skmlp.layers._autoencoder import GaussianNoise, MaskingNoise, TiedDense
 from skmlp.layers._embedding import (
     LevelEmbedding,
     PeriodicEmbedding,
@@ -12,6 +12,7 @@ from skmlp.layers._embedding import (
 from skmlp.layers._tabular import NTKDense, ParametricActivation, Scaling
 
 __all__ = [
+    "GaussianNoise",
     "LevelEmbedding",
     "MaskingNoise",
     "NTKDense",

@@ -93,6 +93,46 @@ class TiedDense(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="skmlp")
+class GaussianNoise(keras.layers.Layer):
+    """Adds normal noise to each value in training.
+
+    Unlike in `keras.layers.GaussianNoise`, it may be larger than 1.
+
+    Parameters
+    ----------
+    stddev : float
+        Standard deviation, not negative.
+    seed : int, default=None
+        For the random draws; None for new ones each time.
+    **kwargs
+        As in `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmlp.layers import GaussianNoise
+    >>> noise = GaussianNoise(5.0, seed=0)(np.zeros((1, 1000)), training=True)
+    >>> bool(4.5 < np.std(noise) < 5.5)
+    True
+    """
+
+    def __init__(self, stddev: float, *, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stddev = stddev
+        self.seed = seed
+        self._seeds = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training:
+            return inputs
+        shape = ops.shape(inputs)
+        return inputs + keras.random.normal(shape, stddev=self.stddev, seed=self._seeds)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="skmlp")
 class MaskingNoise(keras.layers.Layer):
     """Sets a random share of the features of each row to 0 in training.
 

@@ -58,11 +58,19 @@ def codes(value: Value, categories: Sequence[Any], name: str, first: int) -> Val
             f"'X' must hold text in {name}, as in fit; got an input of {value.dtype.name}; "
             "declare it as StringTensorType."
         )
-    is_whole = value.dtype.kind in "iub" and all(float(one).is_integer() for one in position_of)
-    kind = INT64 if is_whole else DOUBLE
+    kind = _kind_to_compare(value, np.array([*position_of], dtype=float))
     known = value.graph.constant([list(position_of)], kind)
     positions = np.array([*position_of.values()], np.float32)[:, None]
     return value.cast(kind).equals(known).cast(FLOAT) @ positions + (first - 1.0)
+
+
+def _kind_to_compare(value: Value, categories: np.ndarray) -> np.dtype:
+    """The type in which values equal categories; fractional ones do in any precision."""
+    if (categories % 1 == 0).all():
+        return INT64 if value.dtype.kind in "iub" else DOUBLE
+    singles = np.float32(categories)
+    tells_apart = len(np.unique(singles)) == len(categories)
+    return FLOAT if tells_apart and abs(singles).max() < 2**24 else DOUBLE
 
 
 def _codes_of_text(value: Value, categories: list[str], name: str, first: int) -> Value:

@@ -1,0 +1,117 @@
+"""Columns of categories as codes: positions among the categories that they have in fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from skmlp._data.table_columns import is_categorical
+
+Categories = dict[str, list]  # column name -> its categories in fit, sorted
+
+
+def categories_of(X: Any) -> Categories:
+    """Categories of a frame's categorical columns; empty where X is not a frame."""
+    if not hasattr(X, "columns"):
+        return {}
+    dtypes = zip(X.columns, X.dtypes, strict=True)
+    names = [name for name, dtype in dtypes if is_categorical(dtype)]
+    for name in names:
+        if not isinstance(name, str):
+            raise ValueError(
+                "'X' must name its columns by strings where some hold categories; got "
+                f"{name!r}; rename them."
+            )
+        if list(X.columns).count(name) > 1:
+            raise ValueError(
+                "'X' must give each column of categories a name of its own; got "
+                f"{list(X.columns).count(name)} columns {name!r}; rename them."
+            )
+    return {name: sorted_distinct(_seen(X[name])) for name in names}
+
+
+def with_codes(X: Any, categories: Categories) -> Any:
+    """The frame with categories replaced by codes; -1 where missing or unknown."""
+    if not categories:
+        return X
+    lacking = [name for name in categories if name not in getattr(X, "columns", ())]
+    if lacking:
+        raise ValueError(
+            f"'X' must be a DataFrame with the columns of categories {list(categories)}, as in "
+            f"fit; got {type(X).__name__} without {lacking}; add these columns."
+        )
+    codes = {name: _codes(X[name], known) for name, known in categories.items()}
+    if not hasattr(X, "assign"):  # polars
+        return X.with_columns([type(X[name])(name, codes[name]) for name in codes])
+    coded = X.copy(deep=False)  # `assign` takes no column named "self"
+    for name, of_column in codes.items():
+        coded[name] = of_column
+    return coded
+
+
+def _seen(column: Any) -> list:
+    """Categories of a column that some row has."""
+    if not _is_coded(column):
+        return _known(column).tolist()
+    codes = np.unique(column.cat.codes)
+    own = _own_categories(column)
+    return [own[code] for code in codes[codes >= 0]]
+
+
+def _codes(column: Any, categories: list) -> np.ndarray:
+    if _is_coded(column):
+        of_own = codes_of(_own_categories(column), categories)
+        return np.array([*of_own, -1.0])[column.cat.codes]
+    codes = np.full(len(column), -1.0)
+    codes[~_is_missing(column)] = codes_of(_known(column).tolist(), categories)
+    return codes
+
+
+def codes_of(values: Iterable, categories: Sequence) -> list[int]:
+    """Position of each value among the categories, or -1.
+
+    A fractional number is also found by its value in single precision, which it has if other
+    rows are of another precision than those of fit.
+    """
+    code_of = {category: code for code, category in enumerate(categories)}
+    singles = Counter(map(_in_single, categories))
+    code_of_single = {
+        _in_single(one): code for one, code in code_of.items() if singles[_in_single(one)] == 1
+    }
+    return [code_of.get(one, code_of_single.get(_in_single(one), -1)) for one in values]
+
+
+def _in_single(value: Any) -> Any:
+    """A fractional number rounded to single precision; anything else as it is."""
+    is_fractional = isinstance(value, (float, np.floating)) and not value.is_integer()
+    return float(np.float32(value)) if is_fractional else value
+
+
+def _is_coded(column: Any) -> bool:
+    """Whether pandas holds the column as codes of its categories, -1 where it is missing."""
+    return hasattr(getattr(column, "cat", None), "codes")
+
+
+def _own_categories(column: Any) -> list:
+    return np.asarray(column.cat.categories, dtype=object).tolist()
+
+
+def sorted_distinct(values: Iterable) -> list:
+    """Distinct values, sorted; values that cannot be compared, by type name, then as text."""
+    distinct = list(dict.fromkeys(values))
+    try:
+        return sorted(distinct)
+    except TypeError:
+        return sorted(distinct, key=lambda value: (type(value).__name__, str(value)))
+
+
+def _known(column: Any) -> np.ndarray:
+    return np.asarray(column, dtype=object)[~_is_missing(column)]
+
+
+def _is_missing(column: Any) -> np.ndarray:
+    missing = column.isna() if hasattr(column, "isna") else column.is_null()
+    return np.asarray(missing, dtype=bool)
