@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skmlp import MLPAutoencoder
+from skmlp import MLPAutoencoder, to_keras
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.autoencoder_kinds import GaussianNoise, MaskingNoise
 from skmlp._network.kinds import Batch
@@ -290,6 +290,19 @@ class TestNoise:
         ]
         assert sizes[1] < 0.5 * sizes[0]
 
+    def test_noise_above_one(self, tmp_path):
+        """Keras's own layer takes none."""
+        loud = clone(AUTOENCODER).set_params(noise_std=3.0)
+        stop = keras.callbacks.EarlyStopping("loss", restore_best_weights=True)
+        loud.set_params(callbacks=[stop]).fit(X)
+        for made in (loud.model_, to_keras(loud)):
+            made.save(tmp_path / "loud.keras")
+            again = keras.models.load_model(tmp_path / "loud.keras")
+            np.testing.assert_allclose(again(X), loud.reconstruct(X), rtol=1e-5, atol=1e-6)
+        layer = GaussianNoise(3.0).keras_layer()
+        added = layer(np.zeros((100, 100)), training=True)
+        assert np.std(added) == pytest.approx(3, rel=0.05)
+
 
 class TestGreedy:
     # With the automatic initializer, an output that becomes a hidden layer gets biases.
@@ -314,6 +327,14 @@ class TestGreedy:
         back = first.inverse_transform(second.reconstruct(codes))
         np.testing.assert_allclose(greedy.reconstruct(X), back, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(greedy.loss_curve_, second.loss_curve_, rtol=1e-5)
+
+    def test_a_plateau_is_of_one_training(self):
+        greedy = clone(self.GREEDY).set_params(
+            fine_tune=False, learning_rate_schedule="plateau", n_iter_no_change=1, tol=1
+        )
+        greedy.fit(X).partial_fit(X)
+        *of_layer, rate = greedy.history_["learning_rate"]
+        assert min(of_layer) < rate == pytest.approx(greedy.learning_rate)
 
     def test_then_the_whole(self):
         greedy = clone(self.GREEDY).fit(X)
@@ -383,6 +404,8 @@ class TestGreedy:
                     raise RuntimeError("stop")
 
         greedy = clone(self.GREEDY).set_params(checkpoint_dir=tmp_path)
+        with pytest.raises(ValueError, match="'checkpoint_dir' must be None with greedy=True"):
+            clone(greedy).set_params(fine_tune=False).fit(X)
         with pytest.raises(RuntimeError, match="stop"):
             greedy.fit(X, callbacks=[Stop()])
         assert os.listdir(tmp_path)

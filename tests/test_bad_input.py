@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from skmlp import MLPClassifier, MLPRegressor
+from skmlp import MLPClassifier, MLPRegressor, WideDeepRegressor
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(40, 3))
@@ -350,6 +350,8 @@ def test_partial_fit_refuses_what_it_cannot_do():
 def test_going_on_needs_the_same_network():
     fitted = clone(REGRESSOR).set_params(warm_start=True).fit(X, Y)
     refused(fitted.set_params(hidden_layer_sizes=(5,)), X, Y, "must stay as they were")
+    wide = WideDeepRegressor((3,), epochs=1, warm_start=True).fit(X, Y)
+    refused(wide.set_params(aux_loss_weight=0.2), X, Y, "whether 'aux_loss_weight' is 0, must")
 
 
 def test_a_failing_callback_leaves_the_estimator_as_it_was():

@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 
 from skmlp import KerasClassifier
 from skmlp._engine.store import STORE
+from skmlp._keras import tensorflow
 
 PIXELS, LABELS = load_digits(return_X_y=True)
 IMAGES = (PIXELS.reshape(-1, 8, 8, 1) / 16).astype(np.float32)
@@ -166,3 +167,11 @@ def test_mnist():
         X_test, y_test = data["X_test"][..., None] / np.float32(255), data["y_test"]
     classifier = clone(CLASSIFIER).set_params(epochs=2).fit(X, y)
     assert classifier.score(X_test, y_test) > 0.95
+
+
+def test_a_forked_process_is_told_not_to_predict(monkeypatch):
+    """TensorFlow would wait forever there."""
+    fitted = clone(CLASSIFIER).set_params(epochs=1).fit(X[:BATCH], Y[:BATCH])
+    monkeypatch.setattr(tensorflow, "STARTED_IN", 0)
+    with pytest.raises(RuntimeError, match=r"must not run in a process forked .*'loky'"):
+        fitted.predict(X[:2])

@@ -382,7 +382,8 @@ def test_wide_and_deep_columns():
     assert model.hashed_crosses_[:, :, 1].tolist() == [[-1, 3], [3, 3], [3, -1]]
     assert_same(model, rows)
     assert_same(model, rows[["b", "place", "code", "n", "a"]][list(MIXED)])
-    model.coefs_[-1][1:5] = 0
+    kernel, *_ = model._state._dense()[-1]
+    kernel[1:5] = 0
     assert_same(model.prune(), rows)
 
 

@@ -215,6 +215,13 @@ def test_categories_of_other_types():
     assert_same(model, rows, types)
 
 
+def test_fractional_categories_in_another_precision():
+    frame = pd.DataFrame({"code": pd.Categorical([0.1, 0.7, 3] * 20)})
+    model = drawn(TabularRegressor(), frame, TableEncoder.learn(frame))
+    for dtype in (np.float32, np.float64):
+        assert_same(model, frame.astype(dtype))
+
+
 def test_numbers_in_single_precision():
     """Amounts and codes are compared as `predict` compares them."""
     rows = FIT[["number", "amount"]].astype(np.float32)

@@ -351,6 +351,18 @@ def test_categories_without_rows_are_none():
     np.testing.assert_array_equal(one(column), np.eye(3))
 
 
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float64, np.float32)])
+def test_fractional_categories_in_another_precision(dtypes):
+    """Two that are one number in single precision are found only as they are."""
+    of_fit, later = (np.array([[0.1], [0.7], [3]], dtype) for dtype in dtypes)
+    encoder = TableEncoder.learn(of_fit, [0])
+    np.testing.assert_array_equal(encoder.encode(later), np.eye(3))
+    close = np.array([[0.1], [0.1 + 1e-9], [3]])
+    encoder = TableEncoder.learn(close, [0])
+    np.testing.assert_array_equal(encoder.encode(close), np.eye(3))
+    assert not encoder.encode(close.astype(np.float32))[0].any()
+
+
 def test_numbers_are_other_categories_than_text():
     encoder = TableEncoder.learn(pd.DataFrame({"a": ["1", "2", "3"]}))
     assert not encoder.encode(pd.DataFrame({"a": [1, 2, 3]})).any()

@@ -406,7 +406,8 @@ class TestHashedCrosses:
     @pytest.mark.parametrize("zeros", [slice(2, 5), slice(0, -5), slice(0, 6)])
     def test_prune_keeps_buckets(self, hashed, zeros):
         fitted = copy.deepcopy(hashed)
-        fitted.coefs_[-1][zeros] = 0
+        kernel, *_ = fitted._state._dense()[-1]
+        kernel[zeros] = 0
         small = copy.deepcopy(fitted).prune()
         kept = fitted.coefs_[-1].any(axis=1)
         kept[6:] = True
@@ -420,7 +421,8 @@ class TestHashedCrosses:
     def test_prune_keeps_one_wide_input(self):
         columns = {"wide_features": ["x0", "x1"], "deep_features": ["x2"]}
         fitted = clone(REGRESSOR).set_params(**columns, warm_start=True).fit(FRAME, Y)
-        fitted.coefs_[-1][:2] = 0
+        kernel, *_ = fitted._state._dense()[-1]
+        kernel[:2] = 0
         predicted = fitted.predict(FRAME)
         small = copy.deepcopy(fitted).prune()
         assert small.wide_inputs_.tolist() == [[0, -1]]
@@ -790,6 +792,13 @@ def test_categories_of_any_type(kinds):
     fitted = clone(CATEGORICAL).fit(rows, np.arange(24) / 24)
     assert set(fitted.categories_["kind"]) == set(kinds)
     assert np.isfinite(fitted.predict(rows)).all()
+
+
+def test_fractional_categories_in_another_precision():
+    rows = frame_with([0.1, 0.7, 3.0])
+    fitted = clone(CATEGORICAL).fit(rows, np.arange(24) / 24)
+    single = rows.assign(kind=rows["kind"].astype(np.float32).astype("category"))
+    np.testing.assert_array_equal(fitted.predict(single), fitted.predict(rows))
 
 
 def test_two_columns_of_categories_need_two_names():

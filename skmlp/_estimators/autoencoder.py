@@ -137,6 +137,12 @@ class BaseAutoencoder(BaseNetwork):
         resumes = job.start or (job.checkpoint and job.checkpoint.saved)
         if not self.greedy or resumes:
             return super()._train(job, given, verbose)
+        if job.checkpoint and not self.fine_tune:
+            raise ValueError(
+                "'checkpoint_dir' must be None with greedy=True and fine_tune=False, since only "
+                f"the whole network's training has checkpoints; got {self.checkpoint_dir!r}; "
+                "set fine_tune=True, or save the fitted estimator."
+            )
         spec = job.spec
         assert isinstance(spec, AutoencoderSpec)
         layers = train_layers(

@@ -26,8 +26,11 @@ class GaussianNoise(Kind):
 
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         import skmlp.layers
+        from skmlp._keras.tensorflow import keras
 
-        return skmlp.layers.GaussianNoise(self.rate, seed=0, **name_and_dtype)
+        # Keras's own, up to 1, loads where this package is not installed.
+        made_by = keras.layers if self.rate <= 1 else skmlp.layers
+        return made_by.GaussianNoise(self.rate, seed=0, **name_and_dtype)
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch

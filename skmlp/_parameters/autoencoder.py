@@ -129,7 +129,8 @@ class AutoencoderParameters(HiddenLayerSizes):
         types="bool",
         text="""
         Whether the whole network is trained after its layers, with `greedy`. If False,
-        `history_` and the like are those of the last layer's training.
+        `history_` and the like are those of the last layer's training, callbacks and metrics
+        have no effect, and `checkpoint_dir` is refused.
         """,
     )
     loss: Any = parameter(
