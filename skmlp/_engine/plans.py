@@ -63,7 +63,7 @@ class Plans:
         The user's own layers may have state that is set between epochs.
         """
         network = self._recipe.network
-        if self._n_members > 1 or network.without_xla():
+        if self._n_members > 1 or network.layers_not_for_xla():
             return 1
         if not all(layer.kind.in_stacks for layer in network.layers()):
             return 1

@@ -50,7 +50,7 @@ class Program:
         self.steps = np.zeros(n_members, np.int32)  # batches that each network has seen
         self.learning_rates = np.zeros(n_members, np.float32)  # of the last or for the next one
         # XLA needs fixed shapes, so there rows of weight 0 fill up the last batch.
-        self._in_xla = not recipe.network.without_xla()
+        self._in_xla = not recipe.network.layers_not_for_xla()
         self.plans = Plans(recipe, n_members, capacity, self._batches_in_block(), self.n_values)
         self._run_batches = Compiled(self._trace_run_batches, with_xla=self._in_xla)
         self._weight, self._numbers, self._rates = Constant(), Constant(), Constant()

@@ -21,8 +21,8 @@ from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.other_names import explains_names
 from skmlp._parameters.rules import activations, layer_units
 from skmlp._sklearn import fit_context
+from skmlp._training.greedy import train_layers
 from skmlp._training.job import Job
-from skmlp._training.layers import train_layers
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -101,8 +101,10 @@ class BaseAutoencoder(BaseNetwork):
                 "'sample_weight_val' must be given together with X_val; got weights without "
                 "rows; pass X_val too."
             )
-        given = None if X_val is None else (X_val, None, sample_weight_val)
-        return self._fit(X, None, sample_weight, given, epochs, batch_size, callbacks, verbose)
+        validation_set = None if X_val is None else (X_val, None, sample_weight_val)
+        return self._fit(
+            X, None, sample_weight, validation_set, epochs, batch_size, callbacks, verbose
+        )
 
     @explains_names
     @fit_context(prefer_skip_nested_validation=True)
@@ -132,15 +134,15 @@ class BaseAutoencoder(BaseNetwork):
         with all_or_nothing(self):
             return self._partial_fit(X, None, sample_weight, reset_target=is_new)
 
-    def _train(self, job: Job, given: dict, verbose: int) -> Self:
+    def _train(self, job: Job, fit_data: dict, verbose: int) -> Self:
         """Train the layers first, with `greedy`, unless there are weights to resume from."""
         resumes = job.start or (job.checkpoint and job.checkpoint.saved)
         if not self.greedy or resumes:
-            return super()._train(job, given, verbose)
+            return super()._train(job, fit_data, verbose)
         if job.checkpoint and not self.fine_tune:
             raise ValueError(
-                "'checkpoint_dir' must be None with greedy=True and fine_tune=False, since only "
-                f"the whole network's training has checkpoints; got {self.checkpoint_dir!r}; "
+                "'checkpoint_dir' must be None with greedy=True and fine_tune=False, since "
+                f"checkpoints are of the whole network; got {self.checkpoint_dir!r}; "
                 "set fine_tune=True, or save the fitted estimator."
             )
         spec = job.spec
@@ -150,7 +152,7 @@ class BaseAutoencoder(BaseNetwork):
         )
         weights = spec.joined([layer.weights for layer in layers])
         if self.fine_tune:
-            return super()._train(replace(job, first_weights=weights), given, verbose)
+            return super()._train(replace(job, first_weights=weights), fit_data, verbose)
         of_last = layers[-1].training
         training = replace(
             of_last, optimizer_name="", optimizer=(), now=None, kept=None, plateau=None

@@ -122,15 +122,17 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, Targets):
             If the data or a parameter is invalid. An estimator that was fitted before stays
             as it was.
         """
-        given = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
-        return self._fit(X, y, sample_weight, given, epochs, batch_size, callbacks, verbose)
+        validation_set = one_validation_set(X_val, y_val, sample_weight_val, validation_data)
+        return self._fit(
+            X, y, sample_weight, validation_set, epochs, batch_size, callbacks, verbose
+        )
 
     def _fit(
         self,
         X: Any,
         y: Any,
         sample_weight: Any,
-        given: tuple[Any, Any, Any] | None,
+        validation_set: tuple[Any, Any, Any] | None,
         epochs: int | None,
         batch_size: int | str | None,
         callbacks: Sequence[Any] | None,
@@ -144,10 +146,10 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, Targets):
             is_new = start is None
             data = self._encode(X, y, sample_weight, reset=is_new, reset_target=is_new)
             validation = None
-            holds_out = given is None and self.early_stopping
-            if given is not None:
+            holds_out = validation_set is None and self.early_stopping
+            if validation_set is not None:
                 validation = self._encode(
-                    *given, reset=False, reset_target=False, is_validation=True
+                    *validation_set, reset=False, reset_target=False, is_validation=True
                 )
                 check_validation_rows(validation.n_rows, "'X_val'")
             elif holds_out:
@@ -215,14 +217,14 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, Targets):
         """The network's inputs, as float32, and y as an array."""
         return encode_features_and_target(self, X, y, reset=reset, y_numeric=self._y_is_numeric)
 
-    def _train(self, job: Job, given: dict, verbose: int) -> Self:
-        """Train and store the results; `given` are the arguments of `fit`."""
+    def _train(self, job: Job, fit_data: dict, verbose: int) -> Self:
+        """Train and store the results; `fit_data` are the arguments of `fit`."""
         from skmlp._training.train import train_network
 
         name = type(self).__name__
         with progress(name, job.epochs, shown=bool(verbose)) as bars:
             callbacks = ScikitLearnCallbacks.of(
-                self, job.epochs, given, lambda network: {"_state": network}
+                self, job.epochs, fit_data, lambda network: {"_state": network}
             )
             self._remark(job, bars)
             fitted = train_network(job, [*bars, *callbacks])

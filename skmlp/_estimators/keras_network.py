@@ -251,7 +251,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         }
 
     def _remark(self, job: Job, bars: Sequence[ProgressBar]) -> None:
-        name, layers = type(self).__name__, job.spec.without_xla()
+        name, layers = type(self).__name__, job.spec.layers_not_for_xla()
         if layers and job.start is None:
             for bar in bars:
                 bar.say(f"{name} trains without XLA because of {', '.join(layers)}.")

@@ -146,11 +146,11 @@ class BaseTabular(
             data = self._encode(X, y, sample_weight, reset=is_new)
             if data.n_rows <= SMALL:
                 data = data.in_order()
-            given = one_validation_set(X_val, y_val, sample_weight_val, None)
+            validation_set = one_validation_set(X_val, y_val, sample_weight_val, None)
             validation = None
-            if given is not None:
+            if validation_set is not None:
                 with named_as_validation():
-                    validation = self._encode(*given, reset=False)
+                    validation = self._encode(*validation_set, reset=False)
                 check_validation_rows(validation.n_rows, "'X_val'")
             if len(kept) >= self._n_networks(data.n_rows):
                 self._warn_of_nothing_to_train()
@@ -201,10 +201,10 @@ class BaseTabular(
         self,
         jobs: Jobs,
         kept: tuple[FittedNetwork, ...],
-        given: dict[str, Any],
+        fit_data: dict[str, Any],
         limit: TimeLimit | None,
     ) -> Self:
-        """Train the networks beyond those that are kept; `given` are the arguments of `fit`."""
+        """Train the networks beyond those that are kept; `fit_data` are arguments of `fit`."""
         from skmlp._training.train import train_ensemble
 
         if not kept:
@@ -216,7 +216,7 @@ class BaseTabular(
             # The bars show the number of epochs that the limit has decided on.
             watchers: list[EpochWatcher] = [*([limit] if limit else []), *bars]
             watchers += ScikitLearnCallbacks.of(
-                self, epochs, given, lambda *fitted: {"_members": kept + fitted[n_judges:]}
+                self, epochs, fit_data, lambda *fitted: {"_members": kept + fitted[n_judges:]}
             )
             all_fitted = train_ensemble(
                 [*judges, *new], watchers, compiles_first=limit is not None

@@ -14,7 +14,7 @@ from skmlp._network.autoencoder_kinds import (
     Transposed,
 )
 from skmlp._network.kinds import Dense, Weights
-from skmlp._network.spec import Activation, Layer, NetworkSpec, TargetScaling
+from skmlp._network.spec import ActivationLike, Layer, NetworkSpec, TargetScaling
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class AutoencoderSpec(NetworkSpec):
     n_features: int
     encoder_units: tuple[int, ...]  # the last one is the code's
     decoder_units: tuple[int, ...]  # between the code and the output layer
-    activations: tuple[Activation, ...]
+    activations: tuple[ActivationLike, ...]
     output_activation: str  # canonical name
     is_tied: bool = False  # whether the decoder's kernels are the encoder's, transposed
     noise_std: float = 0.0

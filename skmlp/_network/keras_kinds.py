@@ -31,10 +31,15 @@ class KerasLayer(Kind):
     Only Keras knows its arrays, so networks that contain it are trained one by one.
     """
 
-    kind: str | type  # the name in keras.layers, or a class that is not Keras's
+    layer_class: str | type  # the name in keras.layers, or a class that is not Keras's
     config: str  # JSON, without name and dtype
     is_random: ClassVar[bool] = True  # perhaps; its random bits are Keras's
     in_stacks: ClassVar[bool] = False
+
+    @property
+    def class_name(self) -> str:
+        cls = self.layer_class
+        return cls if isinstance(cls, str) else cls.__name__
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -46,7 +51,7 @@ class KerasLayer(Kind):
     def keras_layer(self, regularizer: Any = None, **name_and_dtype: Any) -> keras.layers.Layer:
         from skmlp._keras.text import made_safely
 
-        cls: Any = self.kind
+        cls: Any = self.layer_class
         config = {**json.loads(self.config), **name_and_dtype}  # Keras may change it
         if not isinstance(cls, str):
             return cls.from_config(config)
@@ -65,7 +70,7 @@ class KerasLayer(Kind):
         layer.build((None, width))
         weights = list(layer.weights)
         others = [v for v in layer.variables if not any(v is weight for weight in weights)]
-        return BuiltKerasLayer(self.kind, self.config, layer, SeedStates(others))
+        return BuiltKerasLayer(self.layer_class, self.config, layer, SeedStates(others))
 
 
 class SeedStates:
@@ -243,8 +248,8 @@ class LayerNormalization(Normalization):
 
 def normalization_kind(layer: KerasLayer) -> KerasLayer:
     """A normalisation layer as one of the kinds above where possible, otherwise as it is."""
-    if layer.kind == "BatchNormalization":
-        return BatchNormalization(layer.kind, layer.config)
-    if layer.kind == "LayerNormalization" and not layer.settings.get("rms_scaling"):
-        return LayerNormalization(layer.kind, layer.config)
+    if layer.layer_class == "BatchNormalization":
+        return BatchNormalization(layer.layer_class, layer.config)
+    if layer.layer_class == "LayerNormalization" and not layer.settings.get("rms_scaling"):
+        return LayerNormalization(layer.layer_class, layer.config)
     return layer

@@ -16,7 +16,7 @@ from skmlp._keras.tensorflow import keras
 from skmlp._network.keras_entries import Entry
 from skmlp._network.keras_network import WHOLE, KerasSpec, finalize
 from skmlp._network.kinds import Dense, Weights
-from skmlp._network.spec import Activation, Layer, NetworkSpec, flow
+from skmlp._network.spec import ActivationLike, Layer, NetworkSpec, flow
 
 # Output activations without a gradient below zero: an output that starts there stays there, so
 # a small bias starts it above (Goodfellow et al. 2016, "Deep Learning", section 8.4).
@@ -197,7 +197,7 @@ def _initializers(
     return glorot, keras.initializers.RandomUniform(-bound, bound, bias_seed)
 
 
-def _named(activation: Activation | None) -> str | None:
+def _named(activation: ActivationLike | None) -> str | None:
     return activation if activation is None or isinstance(activation, str) else "other"
 
 

@@ -120,7 +120,7 @@ class KerasNetwork(Kind):
     in_stacks: ClassVar[bool] = False
 
     @property
-    def without_xla(self) -> tuple[str, ...]:
+    def layers_not_for_xla(self) -> tuple[str, ...]:
         return self.not_for_xla
 
     @property

@@ -41,7 +41,7 @@ class Kind:
     is_unitwise: ClassVar[bool] = False
 
     @property
-    def without_xla(self) -> tuple[str, ...]:
+    def layers_not_for_xla(self) -> tuple[str, ...]:
         """Classes of layers that keep training from being compiled by XLA."""
         return ()
 

@@ -178,6 +178,6 @@ def _name(kind: Kind) -> str:
         function = kind.function
         return function if isinstance(function, str) else getattr(function, "__name__", "?")
     if isinstance(kind, KerasLayer):
-        return kind.kind if isinstance(kind.kind, str) else kind.kind.__name__
+        return kind.class_name
     slope = f" of slope {kind.slope:.3g}" if isinstance(kind, LeakyReLU) else ""
     return f"{type(kind).__name__}{slope}"

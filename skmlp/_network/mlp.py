@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from skmlp._network.activation_kinds import activation_kind
 from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, normalization_kind
 from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
-from skmlp._network.spec import Activation, Layer, NetworkSpec, TargetScaling, with_arrows
+from skmlp._network.spec import ActivationLike, Layer, NetworkSpec, TargetScaling, with_arrows
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class MLPSpec(NetworkSpec):
 
     n_features: int  # of the hidden layers; 0 with wide inputs and no hidden layer
     hidden_units: tuple[int, ...]
-    activations: tuple[Activation, ...]  # one per hidden layer
+    activations: tuple[ActivationLike, ...]  # one per hidden layer
     dropout: tuple[float, ...]  # one rate per hidden layer
     n_outputs: int
     output_activation: str  # canonical name

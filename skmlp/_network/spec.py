@@ -16,7 +16,7 @@ from skmlp._network.keras_kinds import KerasLayer
 from skmlp._network.kinds import Dense, Kind, Rescaling, Shape
 
 # A canonical name, the user's own function, or a Keras layer.
-Activation = str | Callable | KerasLayer
+ActivationLike = str | Callable | KerasLayer
 
 
 class Layer(NamedTuple):
@@ -86,7 +86,7 @@ class NetworkSpec(ABC):
 
     hidden_units: tuple[int, ...]
     activations: tuple[
-        Activation, ...
+        ActivationLike, ...
     ]  # of the hidden layers, where an initializer draws the kernels
     n_outputs: int
     output_activation: str  # canonical name
@@ -223,9 +223,11 @@ class NetworkSpec(ABC):
         kinds: list[Any] = [layer.kind for layer in self.layers()]
         return [kind.rate for kind in kinds if kind.has_rate]
 
-    def without_xla(self) -> list[str]:
+    def layers_not_for_xla(self) -> list[str]:
         """Classes of layers that keep training from being compiled by XLA."""
-        return sorted({name for layer in self.layers() for name in layer.kind.without_xla})
+        return sorted(
+            {name for layer in self.layers() for name in layer.kind.layers_not_for_xla}
+        )
 
     def sparse_inputs(self) -> set[str]:
         """Names of the inputs that are sparse in sparse rows."""

@@ -12,7 +12,7 @@ import numpy as np
 from skmlp._keras.text import is_of_keras
 from skmlp._network.activation_kinds import canonical, known_names
 from skmlp._network.keras_kinds import KerasLayer
-from skmlp._network.spec import Activation
+from skmlp._network.spec import ActivationLike
 from skmlp._parameters.architecture import NORMALIZATIONS
 from skmlp._parameters.parameter import parameters_of
 
@@ -86,7 +86,7 @@ def layer_units(
 
 def activations(
     activation: Any, n_layers: int, parameter: str = "activation"
-) -> tuple[Activation, ...]:
+) -> tuple[ActivationLike, ...]:
     """One canonical activation for each hidden layer."""
     if not isinstance(activation, (list, tuple)):
         return (_activation(parameter, activation),) * n_layers
@@ -129,7 +129,7 @@ def normalization(value: Any) -> KerasLayer | None:
     if value is None or isinstance(value, str):
         return KerasLayer(NORMALIZATIONS[value], "{}") if value else None
     layer = keras_layer("normalization", value)
-    if layer.kind not in NORMALIZATIONS.values() or layer.settings.get("renorm"):
+    if layer.layer_class not in NORMALIZATIONS.values() or layer.settings.get("renorm"):
         raise ValueError(
             "'normalization' must be 'batch', 'layer' or a Keras layer BatchNormalization "
             f"(without renorm) or LayerNormalization; got {value!r}."
@@ -157,7 +157,7 @@ def _seeded(config: Any) -> Any:
     return config
 
 
-def _activation(parameter: str, activation: Any) -> Activation:
+def _activation(parameter: str, activation: Any) -> ActivationLike:
     if isinstance(activation, str) and activation not in known_names():
         raise ValueError(
             f"'{parameter}' must hold names out of {', '.join(known_names())}, functions or "

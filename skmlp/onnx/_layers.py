@@ -175,19 +175,19 @@ def _combined(kernel: np.ndarray, values: Value, bias: np.ndarray) -> Value:
 @layer_output.register
 def _keras_layer(kind: KerasLayer, arrays: Arrays, x: Value) -> Value:
     settings = kind.settings
-    if kind.kind == "LeakyReLU":
+    if kind.layer_class == "LeakyReLU":
         return leaky_relu(x, settings.get("negative_slope", 0.3))
-    if kind.kind == "ELU":
+    if kind.layer_class == "ELU":
         return x.op("Elu", alpha=settings.get("alpha", 1.0))
-    if kind.kind == "PReLU" and not settings.get("shared_axes"):
+    if kind.layer_class == "PReLU" and not settings.get("shared_axes"):
         return x.op("PRelu", arrays[0])
-    if kind.kind == "ReLU":
+    if kind.layer_class == "ReLU":
         return _relu(
             x, **{k: settings.get(k) for k in ("max_value", "negative_slope", "threshold")}
         )
-    if kind.kind == "Softmax" and settings.get("axis", -1) in (-1, 1):
+    if kind.layer_class == "Softmax" and settings.get("axis", -1) in (-1, 1):
         return x.op("Softmax", axis=1)
-    name = kind.kind if isinstance(kind.kind, str) else kind.kind.__name__
+    name = kind.class_name
     raise NotInONNXError(f"a layer of the class {name}")
 
 
