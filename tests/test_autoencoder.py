@@ -103,6 +103,8 @@ class TestMethods:
         weight = np.arange(N_ROWS)
         expected = -np.average(errors, weights=weight)
         assert fitted.score(X, sample_weight=weight) == pytest.approx(expected)
+        with pytest.raises(ValueError, match="Negative values"):
+            fitted.score(X, sample_weight=-weight)
         rows = sparse.csr_array(X)
         np.testing.assert_allclose(fitted.score_samples(rows), -errors, rtol=1e-6)
 

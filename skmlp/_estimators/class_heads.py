@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
-from skmlp._data.arrays import as_columns
+from skmlp._data.arrays import as_columns, encode_weight
 from skmlp._estimators.classifier import NetworkClassifier
 from skmlp._estimators.target_types import (
     SEVERAL,
@@ -60,7 +60,7 @@ class SeveralOutputs(NetworkClassifier):
         """
         if self._has_heads():
             is_right = (self.predict(X) == as_columns(y)).all(axis=1)
-            return float(np.average(is_right, weights=sample_weight))
+            return float(np.average(is_right, weights=encode_weight(sample_weight, is_right)))
         return super().score(X, y, sample_weight)
 
     # Hooks of the base class

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
-from skmlp._data.arrays import output_dtype
+from skmlp._data.arrays import encode_weight, output_dtype
 from skmlp._estimators.autoencoder import BaseAutoencoder, row_scores
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.inference import decoded, predictions, raw_outputs
@@ -193,7 +193,8 @@ class MLPAutoencoder(BaseAutoencoder, AutoencoderTrainingParameters, Autoencoder
         score : float
             At most 0, for a perfect reconstruction.
         """
-        return float(np.average(self.score_samples(X), weights=sample_weight))
+        scores = self.score_samples(X)
+        return float(np.average(scores, weights=encode_weight(sample_weight, scores)))
 
     def _fitted_spec(self) -> AutoencoderSpec:
         spec = self._state_or_raise().spec
