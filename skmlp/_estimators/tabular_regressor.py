@@ -111,7 +111,7 @@ class TabularRegressor(
     _activation = "mish"
     _learning_rate = 0.2
     _scales_of_few_columns = (1.0, 4.0, 8.0, 16.0)
-    _scales_of_many_columns = (0.1, 0.5, 2.0, 4.0)
+    _scales_of_many_columns = (0.25, 0.5, 1.0, 2.0)
 
     def predict(
         self, X: Any, return_std: bool = False
