@@ -357,7 +357,7 @@ def test_jobs_follow_the_number_of_rows_and_columns(
     dropped = [job.spec.dropout for job in kept]
     np.testing.assert_allclose(dropped, 1 - np.array((4 * shares)[:n_networks]))
     scales = [job.spec.frequency_scale for job in kept]
-    expected = [1, 2, 4, 8] if n_columns <= 12 else [0.25, 0.5, 1, 2]
+    expected = [0.1, 0.3, 1, 2] if n_columns <= 12 else [0.05, 0.1, 0.25, 0.5]
     assert scales == (4 * expected)[:n_networks]
     assert len({job.spec.structure() for job in kept}) == 1  # so they are one stack
 
