@@ -230,7 +230,9 @@ class TestQuantiles:
         for other in (regressor, deepcopy(regressor).set_params(loss="quantile")):
             with pytest.raises(AttributeError) as raised:
                 other.predict_quantiles(X)
-            assert "'loss' must be 'quantile' for predict_quantiles" in str(raised.value.__cause__)
+            assert "'loss' must be 'quantile' for predict_quantiles" in str(
+                raised.value.__cause__
+            )
         assert not hasattr(TabularRegressor(), "predict_quantiles")
         with pytest.raises(NotFittedError):
             TabularRegressor(loss="quantile").predict_quantiles(X)
