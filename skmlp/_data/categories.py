@@ -70,18 +70,23 @@ def _codes(column: Any, categories: list) -> np.ndarray:
     return codes
 
 
-def codes_of(values: Iterable, categories: Sequence) -> list[int]:
+def codes_of(values: Sequence, categories: Sequence) -> list[int]:
     """Position of each value among the categories, or -1.
 
     A fractional number is also found by its value in single precision, which it has if other
     rows are of another precision than those of fit.
     """
     code_of = {category: code for code, category in enumerate(categories)}
-    singles = Counter(map(_in_single, categories))
-    code_of_single = {
-        _in_single(one): code for one, code in code_of.items() if singles[_in_single(one)] == 1
-    }
-    return [code_of.get(one, code_of_single.get(_in_single(one), -1)) for one in values]
+    codes = [code_of.get(one, -1) for one in values]
+    if -1 not in codes:
+        return codes
+    singles = list(map(_in_single, categories))
+    counts = Counter(singles)
+    code_of_single = {one: code for code, one in enumerate(singles) if counts[one] == 1}
+    return [
+        code_of_single.get(_in_single(one), -1) if code < 0 else code
+        for one, code in zip(values, codes, strict=True)
+    ]
 
 
 def _in_single(value: Any) -> Any:

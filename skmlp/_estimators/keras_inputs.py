@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any
@@ -61,23 +61,26 @@ class KerasInputs(BaseNetwork):
                 f"training; got {columns}; fit afresh, or set it back."
             )
 
+    @property
+    def _chosen_columns(self) -> list[int]:
+        """Positions of the columns that `inputs` chooses, input by input; empty without it."""
+        return [column for of in self.input_columns_.values() for column in of]
+
     def _network_inputs(self, rows: Any) -> Any:
         """Of rows of X, the columns that the network takes."""
-        if not self.input_columns_:
-            return rows
-        return rows[:, [column for of in self.input_columns_.values() for column in of]]
+        return rows[:, self._chosen_columns] if self.input_columns_ else rows
 
     def _rows(self, X: Any, *, reset: bool) -> Any:
         """X with two axes: arrays for several inputs side by side, other axes flattened."""
         blocks: dict[str, tuple[int, int]] = {}
         if is_several(X):
             parts = self._parts(X, reset=reset)
-            blocks = side_by_side({name: part.shape[1] for name, part in parts.items()})
+            widths = {name: part.shape[1] for name, part in parts.items()}
+            blocks = dict(zip(widths, spans(widths.values()), strict=True))
             if not reset and blocks != self.input_blocks_:
                 raise ValueError(
                     "'X' must hold arrays as wide as in fit for the inputs of the model; got "
-                    f"{ {name: part.shape[1] for name, part in parts.items()} }; give the "
-                    "arrays of fit."
+                    f"{widths}; give the arrays of fit."
                 )
             X = np.hstack(list(parts.values()))
         shape = tuple(getattr(X, "shape", ()))
@@ -119,17 +122,19 @@ class KerasInputs(BaseNetwork):
         """The spec with the place of each input among the columns of the rows."""
         names = [entry.name for entry in spec.entries]
         widths = [entry.width for entry in spec.entries]
-        n_columns = {name: len(columns) for name, columns in self.input_columns_.items()}
-        blocks = side_by_side(n_columns) or self.input_blocks_
-        n_inputs = sum(n_columns.values()) or self.n_features_in_
+        blocks, n_inputs = self.input_blocks_, self.n_features_in_
+        if self.input_columns_:
+            of_inputs = spans(map(len, self.input_columns_.values()))
+            blocks = dict(zip(self.input_columns_, of_inputs, strict=True))
+            n_inputs = len(self._chosen_columns)
         if not blocks:
-            places = list(pairwise([0, *accumulate(widths)]))
+            places = spans(widths)
         elif blocks.keys() == set(names):
             places = [blocks[name] for name in names]
         elif list(blocks) == [str(i) for i in range(len(blocks))]:  # of a list
             places = list(blocks.values())
         else:
-            naming = "inputs" if n_columns else "X"
+            naming = "inputs" if self.input_columns_ else "X"
             raise ValueError(
                 f"'{naming}' must name the inputs of 'model', {names}; got "
                 f"{list(blocks)}; use the names of its keras.Input layers."
@@ -171,9 +176,9 @@ def columns_of_outputs(y: Any, n_rows: int) -> Any:
     return as_columns(y) if {np.shape(one)[:1] for one in y} == {(n_rows,)} else y
 
 
-def side_by_side(widths: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    """First and last column (exclusive) of blocks, by name."""
-    return dict(zip(widths, pairwise([0, *accumulate(widths.values())]), strict=True))
+def spans(widths: Iterable[int]) -> list[tuple[int, int]]:
+    """First and last column (exclusive) of blocks of these widths, side by side."""
+    return list(pairwise([0, *accumulate(widths)]))
 
 
 def positions(X: Any, columns: Any) -> list[int]:

@@ -77,8 +77,8 @@ class TabularJobs(Targets):
     early_stopping: bool
     _activation: str
     _learning_rate: float
-    # Of the frequencies of networks in turn, since nothing tells in advance how jagged the
-    # function is; higher ones identify rows, which are then memorised.
+    # Networks in turn begin with frequencies of these scales, since nothing tells in advance
+    # how jagged the function is; high ones identify rows, which are then memorised.
     _scales_of_few_columns: Sequence[float]
     _scales_of_many_columns: Sequence[float]
     _encoder: TableEncoder | SparseEncoder

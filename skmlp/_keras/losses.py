@@ -123,7 +123,7 @@ def _row_loss(
             "'loss' must fit the network's single output; got a categorical loss, "
             f"{loss!r}; use 'log_loss' for two classes, 'squared_error' for numbers."
         )
-    if link == output_activation and _minds_logits(found):
+    if link == output_activation and _takes_logits_if_set(found):
         on_raw = _per_row(_with_logits(found, True), "linear", n_outputs)
         found = _with_logits(found, False)
     else:
@@ -257,11 +257,12 @@ def _link_of_logits(loss: Any) -> str | None:
     """The activation that a loss applies itself with `from_logits=True`, if it has that."""
     if "from_logits" not in _config(loss):
         return None
-    is_binary = isinstance(loss, BINARY) or "Binary" in type(loss).__name__
-    return "sigmoid" if is_binary else "softmax"
+    if isinstance(loss, BINARY) or "Binary" in type(loss).__name__:
+        return "sigmoid"
+    return "softmax"
 
 
-def _minds_logits(loss: Any) -> bool:
+def _takes_logits_if_set(loss: Any) -> bool:
     """Whether a loss is computed from raw outputs if `from_logits` is set.
 
     A `call` that a user wrote may take probabilities whatever the setting.

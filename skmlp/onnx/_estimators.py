@@ -152,7 +152,7 @@ def network_rows(operator: Any, graph: Graph) -> Value:
     if isinstance(estimator, BaseWideDeep):
         return wide_deep_rows(operator, graph)
     if getattr(estimator, "input_columns_", None):
-        chosen = [column for of in estimator.input_columns_.values() for column in of]
         found = columns(operator, graph)
-        return graph.joined([found[position][1].cast(FLOAT) for position in chosen])
+        chosen = [found[position][1] for position in estimator._chosen_columns]
+        return graph.joined([value.cast(FLOAT) for value in chosen])
     return number_rows(operator, graph)
