@@ -3,17 +3,17 @@
 from skmlp._displays.learning_rate import LearningRateDisplay, find_learning_rate
 from skmlp._displays.loss_curve import LossCurveDisplay
 from skmlp._displays.weight_histogram import WeightHistogramDisplay
-from skmlp._estimators.keras_classifier import KerasClassifier
-from skmlp._estimators.keras_regressor import KerasRegressor
-from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
-from skmlp._estimators.mlp_classifier import MLPClassifier
-from skmlp._estimators.mlp_regressor import MLPRegressor
-from skmlp._estimators.saved_types import skops_trusted_types
-from skmlp._estimators.tabular_classifier import TabularClassifier
-from skmlp._estimators.tabular_regressor import TabularRegressor
-from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
-from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
+from skmlp._estimators.autoencoder.mlp_autoencoder import MLPAutoencoder
+from skmlp._estimators.keras.classifier import KerasClassifier
+from skmlp._estimators.keras.regressor import KerasRegressor
+from skmlp._estimators.mlp.classifier import MLPClassifier
+from skmlp._estimators.mlp.regressor import MLPRegressor
+from skmlp._estimators.tabular.classifier import TabularClassifier
+from skmlp._estimators.tabular.regressor import TabularRegressor
+from skmlp._estimators.wide_deep.classifier import WideDeepClassifier
+from skmlp._estimators.wide_deep.regressor import WideDeepRegressor
 from skmlp._export.keras_model import to_keras
+from skmlp._export.saved_types import skops_trusted_types
 
 __version__ = "0.1.0"
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from joblib import parallel_config
 from sklearn import model_selection
 
+from skmlp._search.backends import SendingBackend, n_workers
+from skmlp._search.stacked_search import StackedSearch
 from skmlp._sklearn import HalvingGridSearchCV as HalvingGridSearch
 from skmlp._sklearn import HalvingRandomSearchCV as HalvingRandomSearch
-from skmlp._stacked_search import StackedSearch
-from skmlp._training.backends import SendingBackend, n_workers
 
 __all__ = [
     "GridSearchCV",
@@ -53,7 +53,7 @@ def trained_together(n_jobs: int | None = None) -> Iterator[None]:
     >>> len(scores)
     10
     """
-    from skmlp._training.gathering import Gathering  # imports TensorFlow
+    from skmlp._search.gathering import Gathering  # imports TensorFlow
 
     gathering = Gathering(WIDTH_OF_SENT, n_workers(n_jobs))
     try:

@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 
 from skmlp import MLPRegressor
-from skmlp._network.activation_kinds import canonical
-from skmlp._network.activations import ACTIVATIONS, SYNONYMS, leaky_relu, numpy_activation
+from skmlp._kinds.activation_functions import (
+    ACTIVATIONS,
+    SYNONYMS,
+    leaky_relu,
+    numpy_activation,
+)
+from skmlp._kinds.activations import canonical
 
 Z = np.linspace(-12, 12, 482).reshape(-1, 2).astype(np.float32)
 # Keras cannot use these by name in a layer either: `threshold` has arguments without

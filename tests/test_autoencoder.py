@@ -19,10 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmlp import MLPAutoencoder, to_keras
+from skmlp._kinds.autoencoder import GaussianNoise, MaskingNoise
+from skmlp._kinds.kinds import Batch
+from skmlp._kinds.noise import random_bits
 from skmlp._network.autoencoder import AutoencoderSpec
-from skmlp._network.autoencoder_kinds import GaussianNoise, MaskingNoise
-from skmlp._network.kinds import Batch
-from skmlp._network.noise import random_bits
 from skmlp.model_selection import GridSearchCV, HalvingGridSearchCV
 
 N_ROWS = 75  # with batches of 32 the last batch has 11 rows
@@ -491,7 +491,7 @@ class TestSearches:
 
 class TestMemory:
     def test_targets_are_the_rows_themselves(self, monkeypatch):
-        from skmlp._engine.program import Program
+        from skmlp._program.program import Program
 
         placed = []
         place = Program.place

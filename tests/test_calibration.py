@@ -15,13 +15,13 @@ from sklearn.model_selection import train_test_split
 
 from skmlp import TabularClassifier, TabularRegressor
 from skmlp._data.encoded import EncodedData
-from skmlp._estimators.calibration import (
+from skmlp._estimators.tabular.calibration import (
     log_losses,
     noise_variance,
     quantile_shifts,
     temperature,
 )
-from skmlp._estimators.tabular_regressor import median_weights
+from skmlp._estimators.tabular.regressor import median_weights
 from skmlp._keras.losses import PinballLoss, check_row_loss, row_loss
 
 SMALL = {

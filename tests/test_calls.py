@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skmlp._training.calls import search_call
+from skmlp._search.calls import search_call
 
 X = np.random.RandomState(0).normal(size=(40, 3))
 Y = X[:, 0]

@@ -13,7 +13,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from skmlp import MLPClassifier, TabularClassifier
-from skmlp._estimators.class_targets import balanced
+from skmlp._targets.class_targets import balanced
 
 CLASSIFIER = MLPClassifier((8,), learning_rate=0.02, batch_size=16, epochs=4, random_state=0)
 RNG = np.random.RandomState(0)

@@ -10,10 +10,10 @@ import tensorflow as tf
 from sklearn.base import clone
 
 from skmlp import MLPClassifier, MLPRegressor
-from skmlp._engine.program import Program
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience, StopReason
 from skmlp._engine.store import STORE, ProgramStore
+from skmlp._program.program import Program
 
 X = np.random.RandomState(0).normal(size=(90, 3))
 Y = X[:, 0] + X[:, 1] * X[:, 2]
@@ -141,7 +141,7 @@ def test_epochs_that_nobody_watches_share_calls(monkeypatch, change, n_iter):
         return run_batches(self, rows, orders, *arguments)
 
     monkeypatch.setattr(Program, "run_batches", run)
-    monkeypatch.setattr("skmlp._engine.plans.EPOCHS_THAT_PAY_LATER", 100)
+    monkeypatch.setattr("skmlp._program.plans.EPOCHS_THAT_PAY_LATER", 100)
     regressor = clone(REGRESSOR).set_params(epochs=120, warm_start=True, **change)
     fits = [clone(regressor).fit(2 * X, Y), clone(regressor).fit(2 * X, Y, verbose=1)]
     assert max(calls) > 4
@@ -278,13 +278,13 @@ def bits(*counters):
     """Random bits of one layer in one batch."""
     import tensorflow as tf
 
-    from skmlp._network.noise import random_bits
+    from skmlp._kinds.noise import random_bits
 
     return random_bits(tf.constant(ONES), counters)
 
 
 def test_random_bits_are_uniform_and_told_apart_by_every_counter():
-    from skmlp._network.noise import uniform
+    from skmlp._kinds.noise import uniform
 
     numbers = uniform(bits(7, 0, 0, 0)).numpy()
     assert numbers.min() >= 0
@@ -301,7 +301,7 @@ def test_random_bits_are_uniform_and_told_apart_by_every_counter():
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.9])
 def test_dropout_keeps_the_mean(rate):
-    from skmlp._network.noise import dropped_out
+    from skmlp._kinds.noise import dropped_out
 
     masks = [dropped_out(ONES, rate, bits(7, 0, i, 0)).numpy() for i in (0, 1)]
     kept = masks[0] > 0
@@ -312,7 +312,7 @@ def test_dropout_keeps_the_mean(rate):
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5])
 def test_alpha_dropout_keeps_mean_and_variance(rate):
-    from skmlp._network.noise import alpha_dropped_out
+    from skmlp._kinds.noise import alpha_dropped_out
 
     units = np.random.RandomState(0).normal(size=ONES.shape).astype(np.float32)
     dropped = alpha_dropped_out(units, np.float32(rate), bits(7, 0, 0, 0)).numpy()
@@ -325,7 +325,7 @@ def test_alpha_dropout_keeps_mean_and_variance(rate):
 
 
 def test_random_leaks_are_uniform_in_training_and_their_mean_at_test():
-    from skmlp._network.noise import random_leaks
+    from skmlp._kinds.noise import random_leaks
 
     slopes = -random_leaks(1 / 8, 1 / 3)(-ONES, None, bits(7, 0, 0, 0)).numpy()
     assert slopes.min() == pytest.approx(1 / 8, abs=1e-4)

@@ -9,14 +9,10 @@ import tensorflow as tf
 from sklearn.base import clone
 
 from skmlp import MLPRegressor
-from skmlp._engine import clipping
-from skmlp._network.activation_kinds import ACTIVATION_LAYERS, Activation, PReLU
-from skmlp._network.autoencoder_kinds import ActivityPenalty, GaussianNoise
-from skmlp._network.inference import raw_outputs
-from skmlp._network.keras_entries import Entry
-from skmlp._network.keras_kinds import KerasLayer, normalization_kind
-from skmlp._network.keras_network import KerasSpec
-from skmlp._network.kinds import (
+from skmlp._kinds.activations import ACTIVATION_LAYERS, Activation, PReLU
+from skmlp._kinds.autoencoder import ActivityPenalty, GaussianNoise
+from skmlp._kinds.keras_layers import KerasLayer, normalization_kind
+from skmlp._kinds.kinds import (
     Add,
     Array,
     Concatenate,
@@ -25,9 +21,13 @@ from skmlp._network.kinds import (
     Rescaling,
     Standardization,
 )
+from skmlp._kinds.tabular import ParametricActivation, Scaling
+from skmlp._network.inference import raw_outputs
+from skmlp._network.keras_entries import Entry
+from skmlp._network.keras_network import KerasSpec
 from skmlp._network.padded import RealUnits
 from skmlp._network.spec import Layer
-from skmlp._network.tabular_kinds import ParametricActivation, Scaling
+from skmlp._program import clipping
 from skmlp._training import train as training
 from skmlp._training.stacks import SIZES
 from skmlp.model_selection import GridSearchCV

@@ -163,7 +163,7 @@ def test_an_early_stopping_hold_out_that_is_drawn_anew_begins_anew(epochs_traine
 
 
 def test_networks_beyond_the_limit_of_memory_begin_anew(monkeypatch, epochs_trained):
-    monkeypatch.setattr("skmlp._training.halving.MAX_BYTES", 0)
+    monkeypatch.setattr("skmlp._search.halving.MAX_BYTES", 0)
     random_searches(REGRESSOR, refit=False)[0].fit(X, Y)
     assert len(epochs_trained) == 12 * 2 + 6 * 4 + 3 * 8
 

@@ -9,7 +9,7 @@ from multiprocessing.pool import ThreadPool
 
 import pytest
 
-from skmlp._training.meeting import Meeting, Processors, SearchEndedError, Turns
+from skmlp._search.meeting import Meeting, Processors, SearchEndedError, Turns
 
 TIMEOUT = 30  # seconds
 
@@ -340,9 +340,9 @@ def test_threads_begin_in_the_order_of_their_numbers():
 
 def test_meeting_needs_no_tensorflow():
     script = (
-        "import sys, skmlp._training.meeting\n"
+        "import sys, skmlp._search.meeting\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
-        "assert 'skmlp._engine.program' not in sys.modules\n"
+        "assert 'skmlp._program.program' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
 

@@ -32,14 +32,14 @@ from skmlp import (
 )
 from skmlp._engine.fit import drawn_order
 from skmlp._engine.loop import train
-from skmlp._engine.program import Program
 from skmlp._engine.store import STORE
-from skmlp._stacked_search import MAX_WIDTH, n_under_way
-from skmlp._training import together
-from skmlp._training.calls import SearchCall, Task
+from skmlp._program.program import Program
+from skmlp._search import together
+from skmlp._search.calls import SearchCall, Task
+from skmlp._search.gathering import Gathering
+from skmlp._search.meeting import SearchEndedError
+from skmlp._search.stacked_search import MAX_WIDTH, n_under_way
 from skmlp._training.durations import parts_of
-from skmlp._training.gathering import Gathering
-from skmlp._training.meeting import SearchEndedError
 from skmlp._training.stacks import SIZES, split, trained
 from skmlp._training.train import train_alone
 from skmlp.model_selection import GridSearchCV, RandomizedSearchCV
@@ -615,8 +615,8 @@ def test_calls_that_are_not_understood_are_trained_alone(n_jobs, monkeypatch):
             with lock:
                 under_way -= 1
 
-    monkeypatch.setattr("skmlp._training.gathering.train_alone", counted)
-    monkeypatch.setattr("skmlp._training.backends.search_call", lambda call, search: None)
+    monkeypatch.setattr("skmlp._search.gathering.train_alone", counted)
+    monkeypatch.setattr("skmlp._search.backends.search_call", lambda call, search: None)
     estimator = clone(REGRESSOR).set_params(epochs=1)
     ours = GridSearchCV(estimator, RATES, cv=2, n_jobs=n_jobs)
     assert_same_search(ours, model_selection.GridSearchCV(estimator, RATES, cv=2), X, Y)

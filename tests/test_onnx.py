@@ -44,7 +44,7 @@ from skmlp import (
 )
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._export import invertible
-from skmlp._network.activation_kinds import known_names, output_names
+from skmlp._kinds.activations import known_names, output_names
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
 pytest.importorskip("skmlp.onnx")

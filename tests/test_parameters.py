@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skmlp import MLPRegressor
-from skmlp._network.activation_kinds import canonical
+from skmlp._kinds.activations import canonical
 from skmlp._network.keras_model import initial_weights
 from skmlp._network.mlp import MLPSpec
 from skmlp._parameters.rules import hidden_units

@@ -25,10 +25,10 @@ from skmlp import (
     WideDeepClassifier,
 )
 from skmlp._checkpoints.checkpoint import Checkpoint
-from skmlp._engine.recipe import Group
 from skmlp._engine.store import STORE
 from skmlp._engine.unfreezing import refrozen
 from skmlp._network.frozen_part import cut_of
+from skmlp._program.recipe import Group
 from skmlp._training import reuse
 from skmlp.model_selection import GridSearchCV as StackedGridSearchCV
 from skmlp.model_selection import HalvingGridSearchCV

@@ -29,7 +29,7 @@ from skmlp import (
     skops_trusted_types,
 )
 from skmlp._keras.text import WAITING, KerasText, to_save
-from skmlp._network.keras_kinds import KerasLayer
+from skmlp._kinds.keras_layers import KerasLayer
 
 SMALL = {"hidden_layer_sizes": (8,), "epochs": 2, "random_state": 0}
 DEEP = {"hidden_layer_sizes": (8, 5), "activation": ["prelu", "selu"], "normalization": "batch"}

@@ -17,7 +17,7 @@ from skmlp import (
     WideDeepClassifier,
     WideDeepRegressor,
 )
-from skmlp._estimators.tabular import BaseTabular
+from skmlp._estimators.tabular.base import BaseTabular
 
 ESTIMATORS = (
     MLPRegressor,

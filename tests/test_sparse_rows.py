@@ -23,9 +23,9 @@ from skmlp._data import arrays, columns, sparse_rows
 from skmlp._data.encoded import EncodedData
 from skmlp._engine import validation
 from skmlp._engine.store import STORE
-from skmlp._estimators import mlp_autoencoder
+from skmlp._estimators.autoencoder import mlp_autoencoder
+from skmlp._kinds.sparse_inputs import SparseInputs
 from skmlp._network import inference
-from skmlp._network.sparse_inputs import SparseInputs
 from skmlp.model_selection import GridSearchCV
 
 SETTINGS = {"hidden_layer_sizes": (8,), "epochs": 3, "batch_size": 32, "random_state": 0}

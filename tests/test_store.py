@@ -182,7 +182,7 @@ def test_weights_that_a_program_holds_are_not_loaded_again(monkeypatch):
     estimator = clone(REGRESSOR).partial_fit(X, Y)
     loaded = []
     for module in ("optimizer", "program", "trained"):
-        name = f"skmlp._engine.{module}.assign"
+        name = f"skmlp._program.{module}.assign"
         monkeypatch.setattr(name, lambda *arguments: loaded.append(arguments))
     estimator.partial_fit(X, Y)
     assert not loaded

@@ -20,11 +20,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import mean_squared_error
 
 from skmlp import TabularClassifier, TabularRegressor
-from skmlp._engine.network import Network
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import StopReason
-from skmlp._estimators.tabular_ensembles import Ensemble
+from skmlp._estimators.tabular.ensembles import Ensemble
 from skmlp._network.tabular import TabularSpec, first_tabular_weights
+from skmlp._program.network import Network
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
 

@@ -11,14 +11,14 @@ import tensorflow as tf
 
 import skmlp.layers
 from skmlp import MLPRegressor
-from skmlp._network.activation_kinds import ACTIVATION_LAYERS
-from skmlp._network.activations import ACTIVATIONS
-from skmlp._network.embedding_kinds import (
+from skmlp._kinds.activation_functions import ACTIVATIONS
+from skmlp._kinds.activations import ACTIVATION_LAYERS
+from skmlp._kinds.embeddings import (
     PeriodicEmbedding,
     PiecewiseLinearEmbedding,
     cosine_of_turns,
 )
-from skmlp._network.tabular_kinds import LevelEmbedding, NTKDense, ParametricActivation, Scaling
+from skmlp._kinds.tabular import LevelEmbedding, NTKDense, ParametricActivation, Scaling
 
 N_ROWS = 12
 # kind and width of its input

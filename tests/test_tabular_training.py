@@ -12,7 +12,7 @@ from skmlp import TabularClassifier, TabularRegressor
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import JointLoss, Patience
 from skmlp._engine.store import STORE
-from skmlp._estimators.tabular_ensembles import Ensemble
+from skmlp._estimators.tabular.ensembles import Ensemble
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
 

@@ -8,8 +8,8 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import TabularRegressor
-from skmlp._engine.program import Program
-from skmlp._estimators import tabular
+from skmlp._estimators.tabular import base as tabular
+from skmlp._program.program import Program
 from skmlp._training.time_limit import TimeLimit
 
 RNG = np.random.default_rng(0)

@@ -11,10 +11,9 @@ from sklearn.base import clone
 
 from skmlp import MLPRegressor
 from skmlp._engine.places import Places
-from skmlp._engine.program import Program
 from skmlp._engine.stopping import Patience, StopReason
+from skmlp._program.program import Program
 from skmlp._training import vacancies
-from skmlp._training.meeting import SearchEndedError
 from skmlp._training.stacks import Stack, share_rows, train_fits, trained
 from skmlp._training.train import trained_by
 from skmlp._training.vacancies import epochs_left, fewer_places, should_move
@@ -207,8 +206,8 @@ def test_a_search_that_breaks_off_after_a_move(caught, computed):
     def is_open():
         return 3 not in computed
 
-    with pytest.raises(SearchEndedError):
-        dict(trained(Stack(fresh(caught[:N_PLACES]), N_PLACES), is_open))
+    networks = dict(trained(Stack(fresh(caught[:N_PLACES]), N_PLACES), is_open))
+    assert 0 < len(networks) < N_PLACES
     assert computed[-1] == 3
 
 

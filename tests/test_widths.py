@@ -10,13 +10,13 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
 from skmlp import MLPRegressor, WideDeepRegressor
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._engine.network import Network
 from skmlp._engine.store import STORE
-from skmlp._network.noise import random_bits
+from skmlp._kinds.noise import random_bits
+from skmlp._program.network import Network
+from skmlp._search.widths import joined_widths
 from skmlp._training.padding import PaddedFits, takes_padding
 from skmlp._training.stacks import SIZES, share_rows, train_fits
 from skmlp._training.train import trained_by
-from skmlp._training.widths import joined_widths
 from skmlp.model_selection import GridSearchCV, HalvingGridSearchCV
 
 RNG = np.random.RandomState(0)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from typing_extensions import Self
 
-    from skmlp._network.kinds import Weights
+    from skmlp._kinds.kinds import Weights
 
 BINS = 50
 COLUMNS = 3  # of axes in a figure
@@ -159,8 +159,8 @@ def _weights_of(
     network: FittedNetwork, estimator: Any
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Matrices of a network before and after training, flat, by layer."""
-    from skmlp._engine.network import Network
     from skmlp._estimators.pretrained import reused_layers
+    from skmlp._program.network import Network
     from skmlp._training.reuse import with_reused
 
     spec, built = network.spec, Network(network.spec)

@@ -1,4 +1,4 @@
-"""The engine: arrays and a network in, trained weights and a history out.
+"""The engine: fits driven through a compiled program, epoch by epoch.
 
 It knows nothing of scikit-learn.
 """

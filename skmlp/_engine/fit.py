@@ -10,14 +10,14 @@ import numpy as np
 
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._engine.recipe import Numbers, Recipe
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import StopReason
-from skmlp._network.kinds import Weights
+from skmlp._kinds.kinds import Weights
 from skmlp._network.spec import NetworkSpec
+from skmlp._program.recipe import Numbers, Recipe
 
 if TYPE_CHECKING:
-    from skmlp._engine.program import Program
+    from skmlp._program.program import Program
 
 # (rows, their raw outputs) -> value
 Measure = Callable[[EncodedData, np.ndarray], float]

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import numpy as np
 
 from skmlp._engine.fit import Training
-from skmlp._engine.optimizer import State, assign, by_kind, owners
 from skmlp._keras.tensorflow import keras
 from skmlp._network.keras_model import build_model, variables
 from skmlp._network.keras_network import finalize
+from skmlp._program.optimizer import State, assign, by_kind, owners
 
 
 class LiveModel:

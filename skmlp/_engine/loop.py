@@ -12,10 +12,10 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.fit import Fit, JointMeasure
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.places import Places, RowSets
-from skmlp._engine.program import Program
 from skmlp._engine.stopping import JointLoss, StopReason
 from skmlp._engine.validation import losses_of_outputs
 from skmlp._network.inference import raw_outputs
+from skmlp._program.program import Program
 
 # Longest that one call of the compiled epochs should take, seconds: meanwhile nobody can
 # interrupt.

@@ -10,8 +10,8 @@ import numpy as np
 
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fit import Fit, Training
-from skmlp._engine.program import Program
 from skmlp._engine.validation import ValidationRows
+from skmlp._program.program import Program
 
 
 class RowSets(NamedTuple):

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from skmlp._engine.capacity import capacity_for
-from skmlp._engine.program import Program
 from skmlp._keras.tensorflow import tf
+from skmlp._program.program import Program
 
 MAX_IDLE = 64
 # Building Keras layers is not promised to be safe in two threads at once.

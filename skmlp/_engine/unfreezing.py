@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._engine.network import Network
-from skmlp._engine.optimizer import State, fresh_moments
-from skmlp._engine.recipe import Group
 from skmlp._engine.state import TrainingState
 from skmlp._engine.store import BUILDING
 from skmlp._network.spec import NetworkSpec
+from skmlp._program.network import Network
+from skmlp._program.optimizer import State, fresh_moments
+from skmlp._program.recipe import Group
 
 
 def refrozen(start: FittedNetwork, spec: NetworkSpec, group: Group) -> TrainingState:

@@ -9,10 +9,10 @@ import numpy as np
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.capacity import rounded_up
 from skmlp._engine.fit import Fit, Watcher
-from skmlp._engine.program import Program
-from skmlp._engine.recipe import Recipe
-from skmlp._engine.rows import entries_of, padded, padding_of, row_arrays
 from skmlp._keras.tensorflow import tf
+from skmlp._program.program import Program
+from skmlp._program.recipe import Recipe
+from skmlp._program.rows import entries_of, padded, padding_of, row_arrays
 
 # Most rows measured at once: of one network; of all. Then most numbers of all networks in one
 # layer, which bounds memory.

@@ -24,7 +24,6 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.named import NamedParameters
 from skmlp._estimators.network_jobs import NetworkJobs
-from skmlp._estimators.targets import Targets
 from skmlp._parameters.fit_arguments import (
     checked_verbose,
     named_as_validation,
@@ -32,6 +31,7 @@ from skmlp._parameters.fit_arguments import (
 )
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import CallbackSupportMixin, fit_context
+from skmlp._targets.targets import Targets
 from skmlp._training.job import Job
 from skmlp._training.mishaps import warn_of_mishap
 from skmlp._training.watchers import (

@@ -13,10 +13,10 @@ from sklearn.utils.multiclass import type_of_target
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseNetwork
-from skmlp._estimators.class_targets import ClassTargets, check_none_is_missing
-from skmlp._estimators.target_types import MULTILABEL
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import fit_context, is_first_call
+from skmlp._targets.class_targets import ClassTargets, check_none_is_missing
+from skmlp._targets.target_types import MULTILABEL
 
 if TYPE_CHECKING:
     from typing_extensions import Self

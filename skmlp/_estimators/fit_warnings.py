@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._network.activations import numpy_activation
+from skmlp._kinds.activation_functions import numpy_activation
 from skmlp._network.inference import raw_outputs
 from skmlp._warnings import warn
 

@@ -11,7 +11,7 @@ import numpy as np
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.checkpointed import CheckpointedNetwork
-from skmlp._network.activations import numpy_activation
+from skmlp._kinds.activation_functions import numpy_activation
 from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.fit_arguments import as_list, checked_batch, checked_count
 from skmlp._parameters.rules import check_objects

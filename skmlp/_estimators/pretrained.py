@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._network.activation_kinds import canonical
+from skmlp._kinds.activations import canonical
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.layer_stack import (
     Arrays,

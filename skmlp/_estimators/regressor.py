@@ -14,11 +14,11 @@ from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.fit_warnings import warn_if_worse_than_mean, warn_of_other_units
-from skmlp._estimators.targets import NumericTargets
-from skmlp._network.activation_kinds import canonical
+from skmlp._kinds.activations import canonical
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import fit_context
+from skmlp._targets.targets import NumericTargets
 from skmlp._training.job import Job
 
 if TYPE_CHECKING:

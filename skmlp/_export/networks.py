@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._estimators.class_targets import ClassTargets
-from skmlp._estimators.keras_classifier import KerasClassifier
-from skmlp._estimators.keras_network import BaseKeras
-from skmlp._estimators.keras_regressor import KerasRegressor
-from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
-from skmlp._estimators.mlp_classifier import MLPClassifier
-from skmlp._estimators.mlp_regressor import MLPRegressor
-from skmlp._estimators.tabular_classifier import TabularClassifier
-from skmlp._estimators.tabular_regressor import TabularRegressor, median_weights
-from skmlp._estimators.target_types import SingleClass, TwoClasses
-from skmlp._estimators.wide_deep_classifier import WideDeepClassifier
-from skmlp._estimators.wide_deep_regressor import WideDeepRegressor
+from skmlp._estimators.autoencoder.mlp_autoencoder import MLPAutoencoder
+from skmlp._estimators.keras.base import BaseKeras
+from skmlp._estimators.keras.classifier import KerasClassifier
+from skmlp._estimators.keras.regressor import KerasRegressor
+from skmlp._estimators.mlp.classifier import MLPClassifier
+from skmlp._estimators.mlp.regressor import MLPRegressor
+from skmlp._estimators.tabular.classifier import TabularClassifier
+from skmlp._estimators.tabular.regressor import TabularRegressor, median_weights
+from skmlp._estimators.wide_deep.classifier import WideDeepClassifier
+from skmlp._estimators.wide_deep.regressor import WideDeepRegressor
 from skmlp._export.columns import Block, Column, Tensor, numbers, ops
 from skmlp._export.tables import encoded_table, wide_and_deep_inputs
 from skmlp._keras.tensorflow import keras
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.keras_model import model_with_weights
 from skmlp._network.keras_network import KerasSpec
+from skmlp._targets.class_targets import ClassTargets
+from skmlp._targets.target_types import SingleClass, TwoClasses
 
 Outputs = Callable[[], Any]
 

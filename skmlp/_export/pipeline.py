@@ -18,9 +18,9 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
 )
 
-from skmlp._estimators.mlp_autoencoder import MLPAutoencoder
-from skmlp._estimators.mlp_classifier import MLPClassifier
-from skmlp._estimators.mlp_regressor import MLPRegressor
+from skmlp._estimators.autoencoder.mlp_autoencoder import MLPAutoencoder
+from skmlp._estimators.mlp.classifier import MLPClassifier
+from skmlp._estimators.mlp.regressor import MLPRegressor
 from skmlp._export.categories import one_hot, ordinal
 from skmlp._export.columns import Column, RawBlock
 from skmlp._export.imputers import imputed

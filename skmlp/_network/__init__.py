@@ -1,1 +1,1 @@
-"""A network: its description, Keras model, weights, and outputs in NumPy."""
+"""A network: its description, first weights, Keras model, and outputs in NumPy."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from skmlp._network.activation_kinds import activation_kind
-from skmlp._network.autoencoder_kinds import (
+from skmlp._kinds.activations import activation_kind
+from skmlp._kinds.autoencoder import (
     ActivityPenalty,
     GaussianNoise,
     MaskingNoise,
     TiedDense,
     Transposed,
 )
-from skmlp._network.kinds import Dense, Weights
+from skmlp._kinds.kinds import Dense, Weights
 from skmlp._network.spec import ActivationLike, Layer, NetworkSpec, TargetScaling
 
 

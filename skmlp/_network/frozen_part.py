@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from skmlp._kinds.kinds import Weights
 from skmlp._network.inference import layer_outputs
-from skmlp._network.kinds import Weights
 from skmlp._network.spec import Layer, NetworkSpec
 
 

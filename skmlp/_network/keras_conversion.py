@@ -14,19 +14,10 @@ import numpy as np
 
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import is_of_keras
-from skmlp._network.activation_kinds import LeakyReLU, PReLU, activation_kind, canonical
-from skmlp._network.activations import ACTIVATIONS
-from skmlp._network.keras_kinds import KerasLayer, normalization_kind
-from skmlp._network.keras_network import (
-    WHOLE,
-    Entry,
-    Head,
-    KerasNetwork,
-    KerasSpec,
-    layers_in,
-)
-from skmlp._network.keras_text import model_text, output_names, output_widths
-from skmlp._network.kinds import (
+from skmlp._kinds.activation_functions import ACTIVATIONS
+from skmlp._kinds.activations import LeakyReLU, PReLU, activation_kind, canonical
+from skmlp._kinds.keras_layers import KerasLayer, normalization_kind
+from skmlp._kinds.kinds import (
     Add,
     AlphaDropout,
     Concatenate,
@@ -36,6 +27,15 @@ from skmlp._network.kinds import (
     Rescaling,
     Standardization,
 )
+from skmlp._network.keras_network import (
+    WHOLE,
+    Entry,
+    Head,
+    KerasNetwork,
+    KerasSpec,
+    layers_in,
+)
+from skmlp._network.keras_text import model_text, output_names, output_widths
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer
 

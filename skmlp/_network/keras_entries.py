@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skmlp._network.layer_values import Shape
+from skmlp._kinds.layer_values import Shape
 
 LARGEST = 2**24  # below, float32 holds all whole numbers
 

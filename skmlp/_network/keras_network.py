@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from skmlp._kinds.keras_layers import SeedStates
+from skmlp._kinds.kinds import Add, Concatenate, Dense, Dropout, Kind
+from skmlp._kinds.layer_values import Array, Batch, Shape, Trained
 from skmlp._network.keras_entries import Entry, Head
-from skmlp._network.keras_kinds import SeedStates
-from skmlp._network.kinds import Add, Concatenate, Dense, Dropout, Kind
-from skmlp._network.layer_values import Array, Batch, Shape, Trained
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling, with_arrows
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmlp._network.activation_kinds import Activation, LeakyReLU, activation_kind
-from skmlp._network.keras_kinds import KerasLayer
-from skmlp._network.kinds import Concatenate, Dense, Kind, Shape, Weights
+from skmlp._kinds.activations import Activation, LeakyReLU, activation_kind
+from skmlp._kinds.keras_layers import KerasLayer
+from skmlp._kinds.kinds import Concatenate, Dense, Kind, Shape, Weights
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
 
 Arrays = tuple[np.ndarray, ...]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from skmlp._network.activation_kinds import activation_kind
-from skmlp._network.keras_kinds import BatchNormalization, KerasLayer, normalization_kind
-from skmlp._network.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
+from skmlp._kinds.activations import activation_kind
+from skmlp._kinds.keras_layers import BatchNormalization, KerasLayer, normalization_kind
+from skmlp._kinds.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
 from skmlp._network.spec import ActivationLike, Layer, NetworkSpec, TargetScaling, with_arrows
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skmlp._network.embedding_kinds import PeriodicEmbedding, PiecewiseLinearEmbedding
-from skmlp._network.kinds import AlphaDropout, Concatenate, Dropout, Weights
+from skmlp._kinds.embeddings import PeriodicEmbedding, PiecewiseLinearEmbedding
+from skmlp._kinds.kinds import AlphaDropout, Concatenate, Dropout, Weights
+from skmlp._kinds.tabular import LevelEmbedding, NTKDense, ParametricActivation, Scaling
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
-from skmlp._network.tabular_kinds import LevelEmbedding, NTKDense, ParametricActivation, Scaling
 
 N_BINS = 32  # of the piecewise linear embedding
 LEVEL_UNITS = 8  # of the embedding of a column with many levels, as in RealMLP

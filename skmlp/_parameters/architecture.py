@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from skmlp._network.activation_kinds import known_names
+from skmlp._kinds.activations import known_names
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.ranges import COUNT, COUNT_OR_ZERO, SHARE
 from skmlp._sklearn import HasMethods, StrOptions

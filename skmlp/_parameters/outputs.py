@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from skmlp._network.activation_kinds import output_names
+from skmlp._kinds.activations import output_names
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.ranges import SHARE
 from skmlp._sklearn import StrOptions

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from skmlp._keras.text import is_of_keras
-from skmlp._network.activation_kinds import canonical, known_names
-from skmlp._network.keras_kinds import KerasLayer
+from skmlp._kinds.activations import canonical, known_names
+from skmlp._kinds.keras_layers import KerasLayer
 from skmlp._network.spec import ActivationLike
 from skmlp._parameters.architecture import NORMALIZATIONS
 from skmlp._parameters.parameter import parameters_of

@@ -1,1 +1,1 @@
-"""One fit, from a job to its fitted network, alone or with the others of a search."""
+"""One fit, from a job to its fitted network, alone or in a stack."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._kinds.kinds import Weights
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.keras_model import initial_weights
-from skmlp._network.kinds import Weights
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import NetworkSpec
 from skmlp._network.tabular import TabularSpec, first_tabular_weights

@@ -12,7 +12,7 @@ import numpy as np
 from skmlp._checkpoints.checkpoint import Checkpoint
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._network.kinds import Weights
+from skmlp._kinds.kinds import Weights
 from skmlp._network.spec import NetworkSpec
 
 if TYPE_CHECKING:

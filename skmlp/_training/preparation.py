@@ -9,7 +9,6 @@ from functools import partial
 
 from skmlp._engine.capacity import rounded_up
 from skmlp._engine.fit import Fit, Watcher
-from skmlp._engine.recipe import Group, Numbers, Recipe
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience
 from skmlp._engine.unfreezing import refrozen
@@ -23,6 +22,7 @@ from skmlp._keras.optimizers import (
     optimizer_recipe,
 )
 from skmlp._network.keras_model import check_initializer
+from skmlp._program.recipe import Group, Numbers, Recipe
 from skmlp._training.first_weights import first_weights
 from skmlp._training.job import Job
 from skmlp._training.reuse import behind, cut_for

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from skmlp._engine.recipe import Numbers, Schedule
-from skmlp._engine.schedules import SCHEDULES
 from skmlp._engine.stopping import Plateau
 from skmlp._keras.objects import config_key
 from skmlp._keras.optimizers import DEFAULT_LEARNING_RATE, OptimizerRecipe
 from skmlp._keras.tensorflow import keras, tf
+from skmlp._program.recipe import Numbers, Schedule
+from skmlp._program.schedules import SCHEDULES
 from skmlp._training.job import Job
 
 # Defaults of the schedules; see the documentation of the parameters.

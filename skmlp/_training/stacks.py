@@ -13,11 +13,10 @@ from skmlp._engine.fit import Fit, Training
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.loop import has_live_model, rehearse, train
 from skmlp._engine.places import RowSets
-from skmlp._engine.recipe import Recipe
 from skmlp._engine.stopping import StopReason
 from skmlp._engine.store import STORE
 from skmlp._keras.optimizers import ELEMENTWISE
-from skmlp._training.meeting import SearchEndedError
+from skmlp._program.recipe import Recipe
 from skmlp._training.padding import PaddedFits, Units, padded_recipe
 from skmlp._training.vacancies import fewer_places, should_move
 
@@ -104,8 +103,8 @@ def trained(
     """Train a stack's fits. Yields numbers and networks of those that have ended, each time
     that fits are put into places anew, and at the end.
 
-    `should_continue` is asked before each epoch. Raises SearchEndedError if it says no. The
-    bits of a network do not depend on its place, nor on the number of places.
+    `should_continue` is asked before each epoch. If it says no, the fits that have not ended
+    are left out. The bits of a network do not depend on its place, nor on the number of places.
     """
     padding = PaddedFits(stack.fits, stack.units)
     fits, sets = padding.fits, RowSets.of(padding.fits, stack.n_members)
@@ -142,7 +141,7 @@ def trained(
                 yield k, _saved(fits[k], padding.without(k, network))
         going = [k for k, network in zip(going, networks, strict=True) if network is None]
         if going and not is_to_move():
-            raise SearchEndedError
+            return
 
 
 def _resume(key: tuple[Recipe, int], n_rows: int, fits: Sequence[Fit]) -> None:

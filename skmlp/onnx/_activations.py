@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from skmlp._network.activations import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE, SQRT_HALF
+from skmlp._kinds.activation_functions import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE, SQRT_HALF
 from skmlp.onnx._graph import INT64, Value
 
 
@@ -26,7 +26,7 @@ def sparse_plus(x: Value) -> Value:
 
 
 def sparsemax(x: Value) -> Value:
-    """Keras's: see `_network/activations.py`."""
+    """Keras's: see `_kinds/activation_functions.py`."""
     ordered = x.graph.ordered(x, descending=True)
     last = x.graph.constant(1, INT64)
     cumulated = ordered.op("CumSum", last)

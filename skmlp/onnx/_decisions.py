@@ -14,8 +14,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
 from sklearn.pipeline import Pipeline
 
-from skmlp._estimators.keras_network import BaseKeras
-from skmlp._estimators.target_types import TwoClasses
+from skmlp._estimators.keras.base import BaseKeras
+from skmlp._targets.target_types import TwoClasses
 from skmlp.onnx._graph import Value
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from skl2onnx.common.utils_classifier import get_label_classes
 
-from skmlp._estimators.keras_network import BaseKeras
-from skmlp._estimators.target_types import Labels
-from skmlp._estimators.wide_deep import BaseWideDeep
+from skmlp._estimators.keras.base import BaseKeras
+from skmlp._estimators.wide_deep.base import BaseWideDeep
+from skmlp._targets.target_types import Labels
 from skmlp.onnx._activations import ACTIVATIONS
 from skmlp.onnx._decisions import decision_function
 from skmlp.onnx._graph import FLOAT, INT64, Graph, NotInONNXError, Value, dtype_of

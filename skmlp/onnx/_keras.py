@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._kinds.kinds import Kind
 from skmlp._network.keras_network import KerasNetwork, finalize
-from skmlp._network.kinds import Kind
 from skmlp._network.spec import Layer, flow
 from skmlp.onnx._exported import exported_outputs
 from skmlp.onnx._graph import FLOAT, INT64, NotInONNXError, Value

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._network.activation_kinds import Activation, LeakyReLU, PReLU
-from skmlp._network.autoencoder_kinds import ActivityPenalty, GaussianNoise, Transposed
-from skmlp._network.embedding_kinds import PeriodicEmbedding, PiecewiseLinearEmbedding
-from skmlp._network.keras_kinds import (
+from skmlp._kinds.activations import Activation, LeakyReLU, PReLU
+from skmlp._kinds.autoencoder import ActivityPenalty, GaussianNoise, Transposed
+from skmlp._kinds.embeddings import PeriodicEmbedding, PiecewiseLinearEmbedding
+from skmlp._kinds.keras_layers import (
     BatchNormalization,
     KerasLayer,
     LayerNormalization,
     Normalization,
 )
-from skmlp._network.kinds import (
+from skmlp._kinds.kinds import (
     SMALLEST_DEVIATION,
     Add,
     Concatenate,
@@ -33,7 +33,7 @@ from skmlp._network.kinds import (
     Rescaling,
     Standardization,
 )
-from skmlp._network.tabular_kinds import LevelEmbedding, ParametricActivation, Scaling
+from skmlp._kinds.tabular import LevelEmbedding, ParametricActivation, Scaling
 from skmlp.onnx._activations import ACTIVATIONS, leaky_relu
 from skmlp.onnx._graph import INT64, NotInONNXError, Value
 

@@ -12,7 +12,7 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 
-from skmlp._estimators.target_types import Labels, OneHotLabels, SingleClass, TwoClasses
+from skmlp._targets.target_types import Labels, OneHotLabels, SingleClass, TwoClasses
 from skmlp.onnx._graph import INT64, STRING, Graph, Value
 
 

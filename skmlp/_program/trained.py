@@ -1,0 +1,272 @@
+"""The trained arrays of a program: their optimizers, clipped gradients and averages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skmlp._keras.tensorflow import keras, tf
+from skmlp._kinds.kinds import Array, Shape
+from skmlp._program.clipping import CLIPPINGS, WITHOUT_BORDERS
+from skmlp._program.network import Network
+from skmlp._program.optimizer import (
+    ArraywiseOptimizer,
+    ElementwiseOptimizer,
+    Optimizer,
+    State,
+    assign,
+)
+from skmlp._program.packing import joined
+from skmlp._program.recipe import Group, Numbers, Recipe, beside, sums
+
+
+class TrainedArrays:
+    """All trained arrays, each stepped by the optimizer of its group.
+
+    An array whose rows belong to two optimizers is split into two pieces. Values are those of
+    the optimizers' variables, one optimizer after the other.
+    """
+
+    def __init__(self, network: Network, recipe: Recipe, lead: Shape) -> None:
+        self._network, self._recipe, self._lead = network, recipe, lead
+        self._groups = [group for group in recipe.groups if group.build_optimizer]
+        self._factor_layers = {
+            layer for group in recipe.groups if group.has_rate_factor for layer in group.layers
+        }
+        self._pieces: list[tuple[int, Shape, int]] = []  # array, shape, optimizer
+        for i, array in enumerate(network.trained):
+            self._pieces += [(i, *piece) for piece in self._split(i, array.initial.shape)]
+        self._optimizers = [
+            self._optimizer(group, [piece for piece in self._pieces if piece[2] == k])
+            for k, group in enumerate(self._groups)
+        ]
+        self.variables = [v for optimizer in self._optimizers for v in optimizer.variables]
+        self._averages = [
+            keras.Variable(np.zeros(variable.shape, np.float32), name="average")
+            for variable in self.variables
+            if recipe.has_ema
+        ]
+        self._constraints = [array.constraint for array in network.trained]
+
+    def _split(self, array: int, shape: Shape) -> list[tuple[Shape, int]]:
+        """(shape, optimizer) of an array's pieces."""
+        for k, group in enumerate(self._groups[1:], 1):
+            if array == self._network.index(group.layer):
+                pieces = [
+                    ((group.n_rows, *shape[1:]), k),
+                    ((shape[0] - group.n_rows, *shape[1:]), 0),
+                ]
+                return [piece for piece in pieces if piece[0][0]]
+        return [(shape, 0)]
+
+    def _optimizer(self, group: Group, pieces: Sequence[tuple[int, Shape, int]]) -> Optimizer:
+        assert group.build_optimizer is not None
+        shapes = [shape for _, shape, _ in pieces]
+        arrays = [self._network.trained[i] for i, _, _ in pieces]
+        if group.is_elementwise:
+            return ElementwiseOptimizer(
+                group.build_optimizer,
+                shapes,
+                self._lead,
+                rate_factors=[array.rate_factor for array in arrays],
+                decay_factors=[float(array.decays) for array in arrays],
+                has_factor=[_layer_of(array) in self._factor_layers for array in arrays],
+            )
+        paths = [array.name for array in arrays]
+        return ArraywiseOptimizer(group.build_optimizer, shapes, self._lead, paths)
+
+    # Values in and out
+
+    def values(self) -> list[tf.Tensor]:
+        return [tf.convert_to_tensor(variable.value) for variable in self.variables]
+
+    def measured_values(self) -> list[tf.Tensor]:
+        """The averages, where there are any."""
+        return [tf.convert_to_tensor(v.value) for v in self._averages or self.variables]
+
+    def arrays(self, values: Sequence[Any]) -> list[Any]:
+        """The arrays, (..., *shape), in the order of the network."""
+        of_array: dict[int, list[Any]] = {}
+        for (i, _, _), piece in zip(self._pieces, self._ordered(values), strict=True):
+            of_array.setdefault(i, []).append(piece)
+        return [joined(pieces, len(self._lead)) for pieces in of_array.values()]
+
+    def vector(self) -> tf.Tensor:
+        """All numbers, (..., n_trained)."""
+        return self._vector(self.values())
+
+    def averages_vector(self) -> tf.Tensor:
+        return self._vector(self.measured_values())
+
+    def restore(self, vectors: np.ndarray) -> None:
+        assign(self.variables, self._of_vector(vectors))
+
+    def restore_averages(self, vectors: np.ndarray) -> None:
+        assign(self._averages, self._of_vector(vectors))
+
+    def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
+        """Set the optimizers' states, one after the other for each network; () is fresh."""
+        for k, optimizer in enumerate(self._optimizers):
+            optimizer.load(steps, [self._state_of(k, state) for state in states])
+
+    def moments(self) -> list[tf.Tensor]:
+        """Vectors of the elementwise optimizers, one optimizer after the other."""
+        return [vector for optimizer in self._optimizers for vector in optimizer.moments()]
+
+    def keep(self, moments: Sequence[tf.Tensor]) -> None:
+        """Note the moments after an epoch, since reading the variables takes longer."""
+        left = list(moments)
+        for optimizer in self._optimizers:
+            left = optimizer.keep(left)
+
+    def state(self, member: int) -> State:
+        states = [optimizer.state(member) for optimizer in self._optimizers]
+        return tuple(array for state in states for array in state)
+
+    def finish(self) -> bool:
+        averaged = [optimizer.finish() for optimizer in self._optimizers]
+        return any(averaged)
+
+    def _state_of(self, k: int, state: State) -> State:
+        if not state:
+            return ()
+        sizes = [optimizer.n_state for optimizer in self._optimizers]
+        start = sum(sizes[:k])
+        return tuple(state[start : start + sizes[k]])
+
+    def _ordered(self, values: Sequence[Any]) -> list[Any]:
+        """The pieces, in the order of the arrays."""
+        pieces = [
+            optimizer.packing.arrays(own)
+            for optimizer, own in zip(self._optimizers, self._split_up(values), strict=True)
+        ]
+        return [pieces[k].pop(0) for _, _, k in self._pieces]
+
+    def _split_up(self, values: Sequence[Any]) -> list[list[Any]]:
+        """The values of each optimizer's variables."""
+        left = iter(values)
+        return [[next(left) for _ in optimizer.variables] for optimizer in self._optimizers]
+
+    def _vector(self, values: Sequence[tf.Tensor]) -> tf.Tensor:
+        if len(self._optimizers) == 1:
+            return self._optimizers[0].packing.vector(values)
+        pieces = self._ordered(values)
+        return joined([tf.reshape(piece, (*self._lead, -1)) for piece in pieces], -1)
+
+    def _of_vector(self, vectors: np.ndarray) -> list[np.ndarray]:
+        if len(self._optimizers) == 1:
+            return self._optimizers[0].packing.of_vector(vectors)
+        sizes = [int(np.prod(shape)) for _, shape, _ in self._pieces]
+        parts = np.split(vectors, np.cumsum(sizes)[:-1], axis=-1)
+        values = []
+        for k, optimizer in enumerate(self._optimizers):
+            own = [
+                part for part, piece in zip(parts, self._pieces, strict=True) if piece[2] == k
+            ]
+            values += optimizer.packing.of_vector(np.concatenate(own, axis=-1))
+        return values
+
+    # A step
+
+    def penalty(self, arrays: Sequence[tf.Tensor], numbers: Numbers) -> tf.Tensor:
+        """Penalty of all kernels, plus that of the rows of a group of its own, and Keras's
+        regularizers, (...,).
+        """
+        total = tf.zeros(self._lead)
+        penalised = zip(arrays, self._network.trained, strict=True)
+        kernels = [array for array, of in penalised if of.is_penalised]
+        for k, group in enumerate(self._recipe.groups):
+            own = kernels
+            if group.layer:
+                kernel = arrays[self._network.index(group.layer)]
+                own = [kernel[..., : group.n_rows, :]]
+            n_lead = len(self._lead)
+            if group.has_l1:
+                total += numbers.l1[..., k] * sums([tf.abs(array) for array in own], n_lead)
+            if group.has_l2:
+                total += numbers.l2[..., k] * sums([tf.square(array) for array in own], n_lead)
+        for array, of in zip(arrays, self._network.trained, strict=True):
+            if of.regularizer is not None:
+                total += of.regularizer(array)
+        return total
+
+    def step(
+        self,
+        gradients: list[tf.Tensor],
+        rates: tf.Tensor,
+        steps: tf.Tensor,
+        numbers: Numbers,
+        fading: tf.Tensor | None,
+    ) -> None:
+        """Move the arrays against their clipped gradients, and the averages after them.
+
+        Learning rates, numbers of steps before this one and factors of weight decay are (...,).
+        """
+        clipped = self._split_up(self._clipped(gradients, numbers.clip))
+        for k, optimizer in enumerate(self._optimizers):
+            own_rates = self._rates_of(k, rates, steps, numbers)
+            factor = self._rate_factor(numbers) if k == 0 else None
+            optimizer.step(clipped[k], own_rates, steps, fading, factor)
+        self._constrain()
+        if self._averages:
+            self._move_averages(steps, numbers)
+
+    def _move_averages(self, steps: tf.Tensor, numbers: Numbers) -> None:
+        """Averages begin at the weights after the first step."""
+        decay = tf.where(self._optimizers[0].has_moved(steps), numbers.ema_decay, 0.0)
+        for average, variable in zip(self._averages, self.variables, strict=True):
+            share = beside(decay, variable)
+            average.assign(share * average.value + (1 - share) * variable.value)
+
+    def _rates_of(
+        self, k: int, rates: tf.Tensor, steps: tf.Tensor, numbers: Numbers
+    ) -> tf.Tensor:
+        """Learning rates of an optimizer, where `rates` are those of the first one."""
+        if k == 0:
+            return rates
+        group = self._groups[k]
+        if group.schedule is not None:
+            return group.schedule(steps, numbers)
+        position = self._recipe.groups.index(group)
+        return numbers.group_rates[..., position] if group.has_own_rate else rates
+
+    def _rate_factor(self, numbers: Numbers) -> tf.Tensor | None:
+        """The factor of the first optimizer's learning rates in the group that has one."""
+        for k, group in enumerate(self._recipe.groups):
+            if group.has_rate_factor:
+                return numbers.group_rates[..., k]
+        return None
+
+    def _clipped(self, gradients: list[tf.Tensor], limit: tf.Tensor) -> list[tf.Tensor]:
+        name = self._recipe.clipping
+        if name is None:
+            return gradients
+        clip = CLIPPINGS[name]
+        if name in WITHOUT_BORDERS:
+            return clip(gradients, limit)
+        clipped = []
+        for optimizer, own in zip(self._optimizers, self._split_up(gradients), strict=True):
+            arrays = optimizer.packing.arrays(own)
+            clipped += optimizer.packing.values(clip(arrays, limit))
+        return clipped
+
+    def _constrain(self) -> None:
+        """Apply Keras's constraints, which layers of the user's own may have."""
+        if not any(self._constraints):
+            return
+        assert not self._lead
+        assert len(self._optimizers) == 1
+        (optimizer,) = self._optimizers
+        constrained = [
+            array if constraint is None else constraint(array)
+            for array, constraint in zip(
+                self.arrays(self.values()), self._constraints, strict=True
+            )
+        ]
+        assign(self.variables, optimizer.packing.values(constrained))
+
+
+def _layer_of(array: Array) -> str:
+    return array.name.rpartition("/")[0]

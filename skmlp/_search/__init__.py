@@ -1,0 +1,1 @@
+"""A search of scikit-learn whose fits meet, to be trained together."""
