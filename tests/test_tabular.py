@@ -7,7 +7,6 @@ import subprocess
 import sys
 from copy import deepcopy
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -203,7 +202,7 @@ def test_networks_hold_out_different_rows_and_are_as_if_trained_alone(monkeypatc
     assert not np.array_equal(fits[0].validation.X, fits[1].validation.X)
     for network, fit in zip(networks[:2], fits[:2], strict=True):
         if has_judges:
-            fit.joint_loss = partial(fit.joint_loss)  # its own rows are the judgement
+            fit.joint_loss = replace(fit.joint_loss)  # its own rows are the judgement
         (alone,) = train_fits([fit])
         ours, theirs = (one.training.now for one in (network, alone))
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-4)
@@ -244,7 +243,8 @@ def test_all_networks_keep_the_epoch_at_which_the_mean_of_judges_is_best(monkeyp
     ]
     for fit in fits:
         np.testing.assert_allclose(fit.state.scores, np.negative(losses), rtol=1e-6)
-        assert fit.state.best_value == min(-score for score in fit.state.scores)
+        around = np.convolve(np.pad(losses, 1, mode="edge"), np.full(3, 1 / 3), "valid")
+        assert fit.state.best_value == pytest.approx(min(around))
     of_judges = []
     for k, judge in enumerate(judges):
         of_rows = [of_sets[judge.validation][k % 2] for of_sets in raw]

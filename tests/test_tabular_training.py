@@ -119,44 +119,56 @@ def test_an_ensemble_keeps_only_what_is_its_own(four):
     assert sum(owners.values()) <= 1.01 * sum(array.nbytes for array in kept)
 
 
-@pytest.mark.parametrize(
-    ("excess", "noise", "is_close"),
-    [
-        (0.015, 0.0, True),  # 1.5 %
-        (0.03, 0.0, False),
-        (0.03, 0.2, True),  # a standard error of 0.04
-        (0.05, 0.2, False),
-    ],
-)
-def test_losses_are_close_by_a_share_or_by_one_standard_error(excess, noise, is_close):
-    lowest = JointLoss(np.ones(25), np.ones(25))
-    differences = excess + noise * np.resize([1, -1], 24)
-    losses = np.append(1 + differences, 1 + excess)
-    weight = np.append(np.ones(24), 1)
-    assert JointLoss(losses, weight).is_close(lowest) == is_close
-
-
-@pytest.mark.parametrize(
-    ("losses", "n_rows", "best"),
-    [
-        ([1.0, 0.5, 0.505, 0.52, 0.505], [3, 3, 3, 3, 3], [0, 1, 2, 2, 4]),
-        # The networks of one row have diverged; those of the others err more.
-        ([1.0, 0.5, 0.9, 0.7, 0.8], [3, 3, 2, 2, 2], [0, 1, 2, 3, 3]),
-    ],
-)
-def test_a_later_epoch_that_is_nearly_as_good_is_kept(losses, n_rows, best):
+def best_epochs(losses):
+    """The epoch that is kept if training ends after the first, the second, ..."""
     state = TrainingState(0, patience=Patience(math.inf, 0.0))
-    for epoch, (loss, n) in enumerate(zip(losses, n_rows, strict=True)):
+    kept = []
+    for epoch, loss in enumerate(losses):
         state.after_epoch(
-            {"loss": 1.0, "val_loss": loss},
+            {"loss": 1.0, "val_loss": loss.mean},
             None,
             entered=None,
             reached=epoch,
             has_validation=True,
-            joint=JointLoss(np.full(n, loss), np.ones(n)),
+            joint=loss,
         )
-        assert state.best == best[epoch]
-    assert state.best_value == 0.5
+        kept.append(state.best)
+    return kept
+
+
+def means_of_three(losses):
+    """Of each epoch and its neighbours; the first and the last one are their own."""
+    padded = np.pad(losses, [(1, 1), (0, 0)], mode="edge")
+    return (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1.0])
+@pytest.mark.parametrize("seed", range(9))
+def test_the_best_epoch_has_the_lowest_loss_with_its_neighbours(seed, tolerance):
+    rng = np.random.default_rng(seed)
+    losses, weight = rng.uniform(size=(12, 5)), rng.uniform(size=5)
+    expected = []
+    for n in range(1, len(losses) + 1):
+        means = means_of_three(losses[:n])
+        lowest = best = 0
+        for epoch in range(1, n):
+            difference = means[epoch] - means[lowest]
+            excess = np.average(difference, weights=weight)
+            share = weight / weight.sum()
+            error = np.sqrt(np.sum((share * (difference - excess)) ** 2))
+            best = epoch if excess <= tolerance * error else best
+            lowest = epoch if excess < 0 else lowest
+        expected.append(best)
+    assert best_epochs([JointLoss(row, weight, tolerance) for row in losses]) == expected
+
+
+def test_losses_of_other_rows_begin_anew():
+    """The networks of one row have diverged; those of the others err more."""
+    before = [JointLoss(np.full(3, loss), np.ones(3)) for loss in (1.0, 0.5, 0.6)]
+    since = [JointLoss(np.full(2, loss), np.ones(2)) for loss in (0.9, 0.7, 0.9, 1.2)]
+    expected = [0, 1, 2, *np.add(best_epochs(since), 3)]
+    assert expected[-1] == 4
+    assert best_epochs([*before, *since]) == expected
 
 
 class TestEarlyStopping:

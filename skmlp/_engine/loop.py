@@ -198,10 +198,10 @@ class _Loop:
             measure, rows = self._fits[k].joint_loss, self._fits[k].validation
             if measure is not None and rows is not None:
                 sharing.setdefault(measure, {}).setdefault(rows, []).append(outputs)
-        found = {}
-        for measure, sets in sharing.items():
-            losses = measure({rows: np.stack(outputs) for rows, outputs in sets.items()})
-            found[measure] = JointLoss(losses, np.concatenate([rows.weight for rows in sets]))
+        found = {
+            measure: measure({rows: np.stack(outputs) for rows, outputs in sets.items()})
+            for measure, sets in sharing.items()
+        }
         measures = {k: self._fits[k].joint_loss for k in self._going()}
         return {k: found[of_fit] for k, of_fit in measures.items() if of_fit in found}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._engine.stopping import JointLoss, Patience, Plateau, StopReason
+from skmlp._engine.stopping import JointBest, JointLoss, Patience, Plateau, StopReason
 
 
 @dataclass
@@ -35,7 +35,7 @@ class TrainingState:
     safe: Any = None
     kept: Any = None  # at the end of training
     best_value: float = math.inf
-    lowest: JointLoss | None = None  # so far, where networks are judged jointly
+    joint_best: JointBest | None = None  # where networks are judged jointly
     patience: Patience | None = None
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
     scores: list[float] = field(default_factory=list)
@@ -66,18 +66,15 @@ class TrainingState:
 
         `entered` and `reached` are snapshots before and after it. The best epoch is sought,
         and patience counts, from `start_from_epoch`; epochs before it are the best until then.
-        A `joint` loss takes the place of the score; a later epoch replaces the best one if its
-        joint loss is close to the lowest.
+        A `joint` loss takes the place of the score.
         """
         assert self.patience is not None
         self.now = reached
         epoch = self.epochs
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
-        is_close = False
         if joint is not None:
-            score, is_close = -joint.mean, joint.is_close(self.lowest)
-            self.lowest = joint.lower_of(self.lowest)
+            score = -joint.mean
         if score is not None:
             self.scores.append(score)
         loss = logs["loss"]
@@ -86,7 +83,9 @@ class TrainingState:
             value = math.inf  # NaN compares as neither better nor worse
         is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
         is_first = epoch == start_from_epoch
-        if is_finite and (is_first or is_close or value <= self.best_value):
+        if joint is not None and is_finite and value < math.inf:
+            self._judge(joint, has_validation=has_validation)
+        elif self.joint_best is None and is_finite and (is_first or value <= self.best_value):
             self.best_value = value if is_first else min(value, self.best_value)
             self.best = reached
             self.safe = reached if has_validation else entered
@@ -100,6 +99,13 @@ class TrainingState:
             self.reason = StopReason.CALLBACK
         elif self.patience.exhausted:
             self.reason = StopReason.NO_IMPROVEMENT
+
+    def _judge(self, joint: JointLoss, *, has_validation: bool) -> None:
+        """Choose between the epoch that has ended and the best one before."""
+        self.joint_best = (self.joint_best or JointBest(self.best)).after(joint, self.now)
+        self.best, self.best_value = self.joint_best.to_keep()
+        # The loss of the epoch that follows shows a bad last step, as validation rows do.
+        self.safe = self.best if has_validation else self.joint_best.best
 
     def to_keep(self, *, has_validation: bool) -> Any:
         """Snapshot of the weights to keep at the end; None: the last ones."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-
-# Joint losses that differ by less are close, however many rows tell them apart.
-CLOSE = 0.02
 
 
 class StopReason(Enum):
@@ -51,37 +50,67 @@ class JointLoss:
 
     losses: np.ndarray  # (n_rows,)
     weight: np.ndarray  # (n_rows,)
+    # A later epoch is preferred up to so many standard errors above the lowest loss.
+    tolerance: float = 0.0
 
     @cached_property
     def mean(self) -> float:
         return float(np.average(self.losses, weights=self.weight))
 
-    def is_close(self, lowest: JointLoss | None) -> bool:
-        """Whether the mean is above the lowest by at most 2 %, or one standard error of their
-        difference; false for the first loss.
+    def is_close(self, lowest: JointLoss) -> bool:
+        """Whether the mean is not above the lowest by more than the tolerance.
 
-        The lowest of many is low by chance too, all the more where a few rows decide; hence the
-        standard error, as in the rule for pruning trees of Breiman et al. 1984 ("Classification
-        and Regression Trees", section 3.4.3). Of close epochs the last is preferred, which has
-        the lowest learning rate. Losses of other rows, some of whose networks have diverged,
-        begin anew.
+        The standard error is that of the difference, row by row, as in the rule for pruning
+        trees of Breiman et al. 1984 ("Classification and Regression Trees", section 3.4.3).
         """
-        if lowest is None or not self._has_rows_of(lowest):
-            return lowest is not None
         excess = self.mean - lowest.mean
-        if excess <= CLOSE * lowest.mean:
-            return True
+        if not self.tolerance:
+            return excess <= 0
         deviations = self.losses - lowest.losses - excess
-        return excess <= np.linalg.norm(self.weight * deviations) / self.weight.sum()
+        error = np.linalg.norm(self.weight * deviations) / self.weight.sum()
+        return bool(excess <= self.tolerance * error)
 
-    def lower_of(self, lowest: JointLoss | None) -> JointLoss:
-        """The loss itself, if it is the first, of other rows or lower; else the lowest."""
-        if lowest is None or not self._has_rows_of(lowest) or math.isnan(lowest.mean):
-            return self
-        return self if self.mean < lowest.mean else lowest
 
-    def _has_rows_of(self, other: JointLoss) -> bool:
-        return len(self.losses) == len(other.losses)
+@dataclass(frozen=True)
+class JointBest:
+    """The best epoch by joint losses, each averaged with those of the epochs before and after.
+
+    Networks change little in an epoch, but the loss of a few held-out rows rises and falls by
+    chance, so the lowest single loss is low by chance too.
+    """
+
+    best: Any = None  # a snapshot, of epochs that have a successor
+    lowest: JointLoss | None = None  # average of these epochs
+    last: Any = None  # the snapshot of the last epoch
+    recent: tuple[JointLoss, ...] = ()  # of the last epochs, at most three
+
+    def after(self, loss: JointLoss, reached: Any) -> JointBest:
+        """With one more epoch, whose snapshot is `reached`.
+
+        Losses of other rows, some of whose networks have diverged, begin anew.
+        """
+        if not self.recent or len(loss.losses) != len(self.recent[-1].losses):
+            return JointBest(self.best, None, reached, (loss,))
+        recent = (*self.recent, loss)[-3:]
+        # The first epoch counts as its own predecessor.
+        best, average = self._better((recent[0], *recent)[-3:])
+        lowest = self.lowest
+        if lowest is None or average.mean < lowest.mean:
+            lowest = average
+        return JointBest(best, lowest, reached, recent)
+
+    def to_keep(self) -> tuple[Any, float]:
+        """The best snapshot so far and its mean; the last epoch counts as its own successor."""
+        best, average = self._better((*self.recent[-2:], self.recent[-1]))
+        return best, average.mean
+
+    def _better(self, around: Sequence[JointLoss]) -> tuple[Any, JointLoss]:
+        """The last epoch or the best one, given losses around the last one; and its average."""
+        losses = np.mean([loss.losses for loss in around], axis=0)
+        average = replace(around[-1], losses=losses)
+        if self.lowest is None or average.is_close(self.lowest):
+            return self.last, average
+        return self.best, self.lowest
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -30,6 +29,9 @@ from skmlp._network.tabular import N_BINS, TabularSpec
 from skmlp._parameters.rules import hidden_units
 from skmlp._targets.targets import Targets
 from skmlp._training.job import Job
+
+if TYPE_CHECKING:
+    from skmlp._engine.fit import JointMeasure
 
 # (training rows up to, batch size, epochs): many rows need fewer passes, each of which is long.
 AUTOMATIC = (
@@ -77,6 +79,7 @@ class TabularJobs(Targets):
     early_stopping: bool
     _activation: str
     _learning_rate: float
+    _joint_tolerance: float
     # Networks in turn begin with frequencies of these scales, since nothing tells in advance
     # how jagged the function is; high ones identify rows, which are then memorised.
     _scales_of_few_columns: Sequence[float]
@@ -93,6 +96,12 @@ class TabularJobs(Targets):
         """Losses of all rows, (n_rows,), one set after the other; each row is predicted by the
         mean of networks, whose raw outputs for a set are (networks, rows, units).
         """
+
+    def _joint_measure(self) -> JointMeasure:
+        """Networks that share it are judged together."""
+        from skmlp._engine.fit import JointMeasure  # imports TensorFlow
+
+        return JointMeasure(self._joint_losses, self._joint_tolerance)
 
     @property
     def _ensembles(self) -> Ensembles:
@@ -117,7 +126,7 @@ class TabularJobs(Targets):
         if validation is not None or not self.early_stopping:
             job = self._job(data, data.n_rows)
             if validation is not None:
-                job = replace(job, validation=validation, joint_loss=self._joint_losses)
+                job = replace(job, validation=validation, joint_loss=self._joint_measure())
             return Jobs([], self._several(job, n_networks, seed))
         n_of_fold = min(ensemble.n_of_fold, n_networks)
         n_folds = ensemble.n_folds_of_judges or -(-n_networks // n_of_fold)
@@ -126,8 +135,7 @@ class TabularJobs(Targets):
             return self._judged_jobs(data, folds, n_of_fold, n_networks, seed)
         job = self._job(data, data.n_rows - max(map(len, folds)))
         networks = self._holding_out(self._several(job, n_networks, seed), folds, n_of_fold)
-        # Networks that share a measure are judged together; partials differ even if equal.
-        measures = {one.validation: partial(self._joint_losses) for one in networks}
+        measures = {one.validation: self._joint_measure() for one in networks}
         return Jobs([], [replace(one, joint_loss=measures[one.validation]) for one in networks])
 
     def _judged_jobs(
@@ -139,7 +147,7 @@ class TabularJobs(Targets):
         seed: int,
     ) -> Jobs:
         """Networks trained on all rows, and judges, which choose one epoch for all."""
-        job = replace(self._job(data, data.n_rows), joint_loss=self._joint_losses)
+        job = replace(self._job(data, data.n_rows), joint_loss=self._joint_measure())
         # As many batches as the networks have, since all are trained in one stack
         judge = replace(job, rows_of_epoch=data.n_rows)
         seeds = (seed, 1)  # others than those of the networks

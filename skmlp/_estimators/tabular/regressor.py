@@ -110,6 +110,7 @@ class TabularRegressor(
     _y_dtype = np.float64
     _activation = "mish"
     _learning_rate = 0.2
+    _joint_tolerance = 0.0  # the error of a few rows may outweigh that of all others
     _scales_of_few_columns = (1.0, 4.0, 8.0, 16.0)
     _scales_of_many_columns = (0.25, 0.5, 1.0, 2.0)
 
