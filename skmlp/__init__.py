@@ -3,7 +3,7 @@
 from skmlp._displays.learning_rate import LearningRateDisplay, find_learning_rate
 from skmlp._displays.loss_curve import LossCurveDisplay
 from skmlp._displays.weight_histogram import WeightHistogramDisplay
-from skmlp._estimators.autoencoder.mlp_autoencoder import MLPAutoencoder
+from skmlp._estimators.autoencoder.mlp import MLPAutoencoder
 from skmlp._estimators.keras.classifier import KerasClassifier
 from skmlp._estimators.keras.regressor import KerasRegressor
 from skmlp._estimators.mlp.classifier import MLPClassifier

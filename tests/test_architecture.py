@@ -41,26 +41,24 @@ ORDER = (
 )
 # Folders and modules that may import TensorFlow; others may only inside functions.
 TENSORFLOW_ALLOWED = (
+    "_engine",
+    "_estimators.exported",
+    "_estimators.tabular.exported",
+    "_export",
     "_keras.losses",
     "_keras.objects",
     "_keras.optimizers",
     "_keras.tensorflow",
-    "layers",
+    "_kinds.noise",
+    "_kinds.sparse_inputs",
     "_network.keras_conversion",
     "_network.keras_model",
     "_network.keras_stack",
     "_network.keras_text",
-    "_kinds.noise",
-    "_kinds.sparse_inputs",
     "_program",
-    "_engine",
     "_training.metrics",
-    "_training.preparation",
-    "_training.reuse",
     "_training.schedules",
-    "_estimators.exported",
-    "_estimators.tabular.exported",
-    "_export",
+    "layers",
 )
 # Fitted estimators hold these, and predict where TensorFlow is missing.
 TENSORFLOW_FORBIDDEN = (
@@ -76,14 +74,14 @@ FOR_ANNOTATIONS = (  # import Keras or TensorFlow under TYPE_CHECKING
     "_export.keras_model",
     "_kinds.activations",
     "_kinds.autoencoder",
+    "_kinds.base",
     "_kinds.embeddings",
     "_kinds.keras_layers",
-    "_network.keras_network",
-    "_kinds.kinds",
     "_kinds.layer_values",
+    "_kinds.tabular",
+    "_network.keras_network",
     "_network.model_text",
     "_network.padded",
-    "_kinds.tabular",
 )
 
 

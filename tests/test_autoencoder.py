@@ -20,7 +20,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skmlp import MLPAutoencoder, to_keras
 from skmlp._kinds.autoencoder import GaussianNoise, MaskingNoise
-from skmlp._kinds.kinds import Batch
+from skmlp._kinds.base import Batch
 from skmlp._kinds.noise import random_bits
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp.model_selection import GridSearchCV, HalvingGridSearchCV

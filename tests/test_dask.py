@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmlp import MLPClassifier, MLPRegressor
 from skmlp import model_selection as stacked
-from skmlp._search.together import StackTrainer, with_shared_rows
+from skmlp._search.stack_trainer import StackTrainer, with_shared_rows
 
 dask = pytest.importorskip("dask", reason="the extra 'dask' is not installed")
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")

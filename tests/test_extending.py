@@ -11,8 +11,7 @@ from sklearn.base import clone
 from skmlp import MLPRegressor
 from skmlp._kinds.activations import ACTIVATION_LAYERS, Activation, PReLU
 from skmlp._kinds.autoencoder import ActivityPenalty, GaussianNoise
-from skmlp._kinds.keras_layers import KerasLayer, normalization_kind
-from skmlp._kinds.kinds import (
+from skmlp._kinds.base import (
     Add,
     Array,
     Concatenate,
@@ -21,6 +20,7 @@ from skmlp._kinds.kinds import (
     Rescaling,
     Standardization,
 )
+from skmlp._kinds.keras_layers import KerasLayer, normalization_kind
 from skmlp._kinds.tabular import ParametricActivation, Scaling
 from skmlp._network.inference import raw_outputs
 from skmlp._network.keras_entries import Entry

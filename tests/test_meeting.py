@@ -360,3 +360,16 @@ def test_attendants_may_be_announced_one_by_one():
         meeting.expect(-1)
         assert outcomes(sent) == [[0], [1], [4]]
     assert sorted(squares.batches[0]) == [0, 1, 2]
+
+
+def test_nobody_waits_for_a_turn_once_they_have_ended():
+    """The fits of a search that breaks off may be sent and never begin."""
+    turns = Turns()
+    with ThreadPool(1) as pool:
+        begun = pool.apply_async(turns.taken(1).__enter__)
+        wait_until(lambda: 1 in turns._turns)
+        assert not begun.ready()
+        turns.end()
+        begun.get(timeout=10)
+    with turns.taken(5):
+        pass

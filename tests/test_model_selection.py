@@ -34,7 +34,7 @@ from skmlp._engine.fit import drawn_order
 from skmlp._engine.loop import train
 from skmlp._engine.store import STORE
 from skmlp._program.program import Program
-from skmlp._search import together
+from skmlp._search import stack_trainer
 from skmlp._search.calls import SearchCall, Task
 from skmlp._search.gathering import Gathering
 from skmlp._search.meeting import SearchEndedError
@@ -261,7 +261,7 @@ def test_stacks_are_trained_in_all_threads_of_tensorflow(monkeypatch, sizes_of_s
     monkeypatch.setattr("skmlp._training.durations.COMPILING", (0.0, 0.0))
     grid = {"l2": np.geomspace(1e-5, 1e-2, 4)}
     for n, sizes in [(1, [12]), (2, [6, 6])]:
-        monkeypatch.setattr(together, "n_threads", lambda _, n=n: n)
+        monkeypatch.setattr(stack_trainer, "n_threads", lambda _, n=n: n)
         sizes_of_stacks.clear()
         GridSearchCV(REGRESSOR, grid, cv=3, refit=False).fit(X, Y)
         assert sizes_of_stacks == sizes
@@ -277,7 +277,7 @@ def test_results_and_programs_do_not_depend_on_the_number_of_threads(monkeypatch
     theirs = model_selection.GridSearchCV(estimator, grid, cv=2, refit=False).fit(X, Y)
     for n in (1, 2):
         STORE.clear()
-        monkeypatch.setattr(together, "n_threads", lambda _, n=n: n)
+        monkeypatch.setattr(stack_trainer, "n_threads", lambda _, n=n: n)
         ours = GridSearchCV(estimator, grid, cv=2, refit=False).fit(X, Y)
         # an epoch, and measuring
         assert [program.traces for program in STORE.idle()] == [2] * 3
@@ -293,8 +293,8 @@ def test_the_longest_fits_are_trained_first(monkeypatch):
         begun.append(stack.fits[0].epochs)
         return trained(stack, should_continue)
 
-    monkeypatch.setattr(together, "trained", noted)
-    monkeypatch.setattr(together, "n_threads", lambda _: 1)
+    monkeypatch.setattr(stack_trainer, "trained", noted)
+    monkeypatch.setattr(stack_trainer, "n_threads", lambda _: 1)
     grid = [{"epochs": [1]}, {"epochs": [5], "batch_size": [50]}]
     GridSearchCV(REGRESSOR, grid, cv=2, refit=False).fit(X, Y)
     assert begun == [5, 5, 1, 1]
@@ -454,6 +454,15 @@ def test_a_search_that_breaks_off_leaves_no_fit_behind(monkeypatch):
     assert gatherings[0]._meeting._n_present == 0
     with pytest.raises(SearchEndedError):
         gatherings[0].attending(SearchCall(Task(0, 0), 1, 1, {}), list)()
+
+
+def test_a_fit_that_never_begins_keeps_no_other_from_ending():
+    gathering = Gathering(width=2, n_workers=1)
+    calls = [SearchCall(Task(0, fold), 1, 2, {}) for fold in range(2)]
+    _, second = [gathering.attending(call, list) for call in calls]
+    gathering.close()
+    with pytest.raises(SearchEndedError):
+        second()
 
 
 def test_an_interrupted_search_leaves_no_fit_behind(request):

@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skmlp import MLPRegressor
 from skmlp import model_selection as stacked
-from skmlp._training.watchers import SearchBar
+from skmlp._search.bar import SearchBar
 
 X = np.random.RandomState(0).normal(size=(40, 3))
 Y = X[:, 0]
@@ -51,7 +51,7 @@ sys.modules["IPython"].get_ipython = lambda: None
 sys.modules["ipykernel.zmqshell"] = types.ModuleType("ipykernel.zmqshell")
 sys.modules["ipywidgets"] = None
 warnings.simplefilter("error")
-from skmlp._training.watchers import ProgressBar
+from skmlp._training.bars import ProgressBar
 bar = ProgressBar("MLPRegressor", 3)
 bar.on_epoch_end(2, {"loss": 0.5})
 bar.close()

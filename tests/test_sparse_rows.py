@@ -23,7 +23,7 @@ from skmlp._data import arrays, columns, sparse_rows
 from skmlp._data.encoded import EncodedData
 from skmlp._engine import validation
 from skmlp._engine.store import STORE
-from skmlp._estimators.autoencoder import mlp_autoencoder
+from skmlp._estimators.autoencoder import mlp as mlp_autoencoder
 from skmlp._kinds.sparse_inputs import SparseInputs
 from skmlp._network import inference
 from skmlp.model_selection import GridSearchCV

@@ -9,8 +9,9 @@ import pytest
 from sklearn.base import clone
 
 from skmlp import TabularClassifier, TabularRegressor
+from skmlp._engine.judging import JointLoss
 from skmlp._engine.state import TrainingState
-from skmlp._engine.stopping import JointLoss, Patience
+from skmlp._engine.stopping import Patience
 from skmlp._engine.store import STORE
 from skmlp._estimators.tabular.ensembles import Ensemble
 from skmlp._training import train
@@ -137,7 +138,7 @@ def best_epochs(losses):
 
 
 def means_of_three(losses):
-    """Of each epoch and its neighbours; the first and the last one are their own."""
+    """Of each epoch and its neighbours; the first and the last count as their own."""
     padded = np.pad(losses, [(1, 1), (0, 0)], mode="edge")
     return (padded[:-2] + padded[1:-1] + padded[2:]) / 3
 
@@ -169,6 +170,28 @@ def test_losses_of_other_rows_begin_anew():
     expected = [0, 1, 2, *np.add(best_epochs(since), 3)]
     assert expected[-1] == 4
     assert best_epochs([*before, *since]) == expected
+
+
+def test_a_network_whose_judges_have_diverged():
+    """Then its training loss decides, and it keeps the weights before a step that fails."""
+    state = TrainingState(0, patience=Patience(math.inf, 0.0))
+    state.begin(-1)
+    kept, safe = [], []
+    for epoch, loss in enumerate([1.0, 0.9, 0.8, 0.7, math.nan]):
+        judged = [JointLoss(np.full(3, joint), np.ones(3)) for joint in (0.9, 1.5)]
+        state.after_epoch(
+            {"loss": loss},
+            None,
+            entered=epoch - 1,
+            reached=epoch,
+            has_validation=False,
+            joint=judged[epoch] if epoch < 2 else None,
+        )
+        kept.append(state.best)
+        safe.append(state.safe)
+    assert kept == [0, 0, 2, 3, 3]
+    assert safe == [-1, 0, 1, 2, 2]
+    assert state.to_keep(has_validation=True) == 2
 
 
 class TestEarlyStopping:

@@ -18,7 +18,7 @@ from skmlp._checkpoints.portable import from_json
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience, Plateau, StopReason
-from skmlp._kinds.kinds import Weights
+from skmlp._kinds.base import Weights
 from skmlp._network.spec import NetworkSpec
 from skmlp._warnings import warn
 

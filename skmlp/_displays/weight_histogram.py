@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from typing_extensions import Self
 
-    from skmlp._kinds.kinds import Weights
+    from skmlp._kinds.base import Weights
 
 BINS = 50
 COLUMNS = 3  # of axes in a figure

@@ -10,9 +10,10 @@ import numpy as np
 
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.judging import JointMeasure
 from skmlp._engine.state import TrainingState
-from skmlp._engine.stopping import JointLoss, StopReason
-from skmlp._kinds.kinds import Weights
+from skmlp._engine.stopping import StopReason
+from skmlp._kinds.base import Weights
 from skmlp._network.spec import NetworkSpec
 from skmlp._program.recipe import Numbers, Recipe
 
@@ -38,19 +39,6 @@ class MeanOfRows:
     @staticmethod
     def mean(rows: EncodedData, values: np.ndarray) -> float:
         return float(np.average(values, weights=rows.weight))
-
-
-@dataclass(frozen=True, eq=False)
-class JointMeasure:
-    """The loss by which all fits that share this object choose one epoch."""
-
-    # raw outputs of the networks that share rows, (networks, rows, outputs) -> losses of rows
-    losses: Callable[[Mapping[EncodedData, np.ndarray]], np.ndarray]
-    tolerance: float  # as in JointLoss
-
-    def __call__(self, raw: Mapping[EncodedData, np.ndarray]) -> JointLoss:
-        weight = np.concatenate([rows.weight for rows in raw])
-        return JointLoss(self.losses(raw), weight, self.tolerance)
 
 
 class Watcher(Protocol):

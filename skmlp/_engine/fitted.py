@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from skmlp._engine.state import TrainingState
-from skmlp._kinds.kinds import Dense, Weights
+from skmlp._kinds.base import Dense, Weights
 from skmlp._network.spec import NetworkSpec
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.fit import Fit, JointMeasure
+from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.judging import JointLoss, JointMeasure
 from skmlp._engine.places import Places, RowSets
-from skmlp._engine.stopping import JointLoss, StopReason
+from skmlp._engine.stopping import StopReason
 from skmlp._engine.validation import losses_of_outputs
 from skmlp._network.inference import raw_outputs
 from skmlp._program.program import Program
@@ -36,7 +37,8 @@ def train(
 
     The best epoch's weights are kept if there are validation rows, or if training broke off;
     otherwise the last epoch's. The best epoch has the highest validation score or the lowest
-    training loss; of two equal epochs, the later wins. A fit whose state has begun resumes.
+    training loss; of two equal epochs, the later wins. Where networks are judged together, it
+    is the one that `JointBest` chooses. A fit whose state has begun resumes.
 
     `should_continue` is asked before each epoch. If it says no, unfinished fits have None for a
     network, and a state that another call resumes, in any program of their recipe. All calls

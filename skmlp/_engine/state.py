@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._engine.stopping import JointBest, JointLoss, Patience, Plateau, StopReason
+from skmlp._engine.judging import JointBest, JointLoss
+from skmlp._engine.stopping import Patience, Plateau, StopReason
 
 
 @dataclass
@@ -66,7 +67,8 @@ class TrainingState:
 
         `entered` and `reached` are snapshots before and after it. The best epoch is sought,
         and patience counts, from `start_from_epoch`; epochs before it are the best until then.
-        A `joint` loss takes the place of the score.
+        A `joint` loss takes the place of the score, and all epochs count; once all networks
+        that it came from have diverged, the training loss decides.
         """
         assert self.patience is not None
         self.now = reached
@@ -83,9 +85,12 @@ class TrainingState:
             value = math.inf  # NaN compares as neither better nor worse
         is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
         is_first = epoch == start_from_epoch
-        if joint is not None and is_finite and value < math.inf:
-            self._judge(joint, has_validation=has_validation)
-        elif self.joint_best is None and is_finite and (is_first or value <= self.best_value):
+        if joint is None and self.joint_best is not None and not has_validation:
+            self.joint_best, self.best_value = None, math.inf
+        if joint is not None:
+            if is_finite and value < math.inf:
+                self._judge(joint, has_validation=has_validation)
+        elif is_finite and (is_first or value <= self.best_value):
             self.best_value = value if is_first else min(value, self.best_value)
             self.best = reached
             self.safe = reached if has_validation else entered
@@ -103,8 +108,8 @@ class TrainingState:
     def _judge(self, joint: JointLoss, *, has_validation: bool) -> None:
         """Choose between the epoch that has ended and the best one before."""
         self.joint_best = (self.joint_best or JointBest(self.best)).after(joint, self.now)
-        self.best, self.best_value = self.joint_best.to_keep()
-        # The loss of the epoch that follows shows a bad last step, as validation rows do.
+        self.best = self.joint_best.to_keep()
+        # A bad last step shows in validation rows, or in the training loss of the next epoch.
         self.safe = self.best if has_validation else self.joint_best.best
 
     def to_keep(self, *, has_validation: bool) -> Any:

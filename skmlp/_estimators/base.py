@@ -32,13 +32,10 @@ from skmlp._parameters.fit_arguments import (
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._targets.targets import Targets
+from skmlp._training.bars import ProgressBar, progress
 from skmlp._training.job import Job
 from skmlp._training.mishaps import warn_of_mishap
-from skmlp._training.watchers import (
-    ProgressBar,
-    ScikitLearnCallbacks,
-    progress,
-)
+from skmlp._training.watchers import ScikitLearnCallbacks
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.preprocessing import StandardScaler
 
 from skmlp._checkpoints.learned import all_or_nothing
 from skmlp._data.encoded import EncodedData
@@ -18,6 +16,7 @@ from skmlp._kinds.activations import canonical
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import fit_context
+from skmlp._targets.scaling import as_float32, as_float64, scaled, standard_scaling
 from skmlp._targets.targets import NumericTargets
 from skmlp._training.job import Job
 
@@ -149,41 +148,3 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, NumericTargets, BaseNet
 
     def _score_predictions(self, data: EncodedData, predictions: np.ndarray) -> float:
         return r2_score(data.y, predictions, sample_weight=data.weight)
-
-
-def standard_scaling(data: EncodedData) -> TargetScaling:
-    """Weighted mean and standard deviation of each target."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        # It takes the sum of weights for the number of rows, to tell what is constant.
-        scaler = StandardScaler().fit(data.y, sample_weight=data.weight / data.weight.max())
-    if not np.isfinite(scaler.var_).all():
-        raise ValueError(
-            f"'y' must have a finite variance; got values up to {np.abs(data.y).max():.3g}; "
-            "divide it by a constant."
-        )
-    return TargetScaling(tuple(scaler.mean_.tolist()), tuple(scaler.scale_.tolist()))
-
-
-def scaled(rows: EncodedData, scaling: TargetScaling) -> EncodedData:
-    """The rows with standardised targets, float32."""
-    return replace(rows, y=as_float32(scaling.standardised(rows.y)))
-
-
-def as_float64(target: np.ndarray) -> np.ndarray:
-    try:
-        return target.astype(np.float64)
-    except ValueError as error:  # "could not convert string to float: 'a'"
-        raise ValueError(
-            f"'y' must hold numbers for a regressor; {error}; use a classifier for labels."
-        ) from None
-
-
-def as_float32(target: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        small = target.astype(np.float32)
-    if not np.isfinite(small).all():
-        raise ValueError(
-            f"'y' must fit into float32; got values up to {np.abs(target).max():.3g}; set "
-            "normalize_y=True, or scale it."
-        )
-    return small

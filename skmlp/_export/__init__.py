@@ -1,1 +1,1 @@
-"""Fitted pipelines as one Keras model: columns in, steps, networks, predictions out."""
+"""Fitted estimators in other forms: pipelines as one Keras model, types in saved files."""

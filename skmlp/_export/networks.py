@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._estimators.autoencoder.mlp_autoencoder import MLPAutoencoder
+from skmlp._estimators.autoencoder.mlp import MLPAutoencoder
 from skmlp._estimators.keras.base import BaseKeras
 from skmlp._estimators.keras.classifier import KerasClassifier
 from skmlp._estimators.keras.regressor import KerasRegressor

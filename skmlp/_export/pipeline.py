@@ -18,7 +18,7 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
 )
 
-from skmlp._estimators.autoencoder.mlp_autoencoder import MLPAutoencoder
+from skmlp._estimators.autoencoder.mlp import MLPAutoencoder
 from skmlp._estimators.mlp.classifier import MLPClassifier
 from skmlp._estimators.mlp.regressor import MLPRegressor
 from skmlp._export.categories import one_hot, ordinal

@@ -10,7 +10,7 @@ from skmlp._data.table_inputs import CategoryInputs, NumberInputs, Scale
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
-from skmlp._estimators.autoencoder.mlp_autoencoder import MLPAutoencoder
+from skmlp._estimators.autoencoder.mlp import MLPAutoencoder
 from skmlp._estimators.keras.classifier import KerasClassifier
 from skmlp._estimators.keras.regressor import KerasRegressor
 from skmlp._estimators.mlp.classifier import MLPClassifier
@@ -21,8 +21,7 @@ from skmlp._estimators.wide_deep.classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep.regressor import WideDeepRegressor
 from skmlp._keras.text import KerasText
 from skmlp._kinds.activations import Activation, LeakyReLU, PReLU
-from skmlp._kinds.keras_layers import BatchNormalization, KerasLayer, LayerNormalization
-from skmlp._kinds.kinds import (
+from skmlp._kinds.base import (
     Add,
     AlphaDropout,
     Concatenate,
@@ -32,6 +31,7 @@ from skmlp._kinds.kinds import (
     Rescaling,
     Standardization,
 )
+from skmlp._kinds.keras_layers import BatchNormalization, KerasLayer, LayerNormalization
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.keras_entries import Entry, Head
 from skmlp._network.keras_network import KerasNetwork, KerasSpec

@@ -16,7 +16,7 @@ from skmlp._kinds.activation_functions import (
     leaky_relu,
     numpy_activation,
 )
-from skmlp._kinds.kinds import Kind
+from skmlp._kinds.base import Kind
 from skmlp._kinds.layer_values import Batch, Shape, Trained
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from skmlp._kinds.kinds import Dense, Dropout, Kind
+from skmlp._kinds.base import Dense, Dropout, Kind
 from skmlp._kinds.layer_values import Array, Batch, Shape, Trained
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from skmlp._kinds.kinds import Kind
+from skmlp._kinds.base import Kind
 from skmlp._kinds.layer_values import Array, Batch, Shape, Trained
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from skmlp._kinds.activation_functions import (
     SELU_SCALE,
     numpy_activation,
 )
-from skmlp._kinds.kinds import Dense, Kind
+from skmlp._kinds.base import Dense, Kind
 from skmlp._kinds.layer_values import Array, Shape
 
 if TYPE_CHECKING:

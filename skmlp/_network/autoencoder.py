@@ -13,7 +13,7 @@ from skmlp._kinds.autoencoder import (
     TiedDense,
     Transposed,
 )
-from skmlp._kinds.kinds import Dense, Weights
+from skmlp._kinds.base import Dense, Weights
 from skmlp._network.spec import ActivationLike, Layer, NetworkSpec, TargetScaling
 
 

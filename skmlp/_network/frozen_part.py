@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skmlp._kinds.kinds import Weights
+from skmlp._kinds.base import Weights
 from skmlp._network.inference import layer_outputs
 from skmlp._network.spec import Layer, NetworkSpec
 

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from skmlp._data.sparse_rows import Matrix, dense, is_sparse
 from skmlp._kinds.activation_functions import numpy_activation
-from skmlp._kinds.kinds import Weights
+from skmlp._kinds.base import Weights
 from skmlp._network.spec import Layer, NetworkSpec, needed_layers
 
 # Values of the widest layer in memory: 10,000 rows of 30 units fit in a level-2 cache.

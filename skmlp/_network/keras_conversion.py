@@ -16,8 +16,7 @@ from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import is_of_keras
 from skmlp._kinds.activation_functions import ACTIVATIONS
 from skmlp._kinds.activations import LeakyReLU, PReLU, activation_kind, canonical
-from skmlp._kinds.keras_layers import KerasLayer, normalization_kind
-from skmlp._kinds.kinds import (
+from skmlp._kinds.base import (
     Add,
     AlphaDropout,
     Concatenate,
@@ -27,6 +26,7 @@ from skmlp._kinds.kinds import (
     Rescaling,
     Standardization,
 )
+from skmlp._kinds.keras_layers import KerasLayer, normalization_kind
 from skmlp._network.keras_network import (
     WHOLE,
     Entry,

@@ -13,7 +13,7 @@ import numpy as np
 from skmlp._data.sparse_rows import dense
 from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
-from skmlp._kinds.kinds import Dense, Weights
+from skmlp._kinds.base import Dense, Weights
 from skmlp._network.keras_entries import Entry
 from skmlp._network.keras_network import WHOLE, KerasSpec, finalize
 from skmlp._network.spec import ActivationLike, Layer, NetworkSpec, flow

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from skmlp._kinds.base import Add, Concatenate, Dense, Dropout, Kind
 from skmlp._kinds.keras_layers import SeedStates
-from skmlp._kinds.kinds import Add, Concatenate, Dense, Dropout, Kind
 from skmlp._kinds.layer_values import Array, Batch, Shape, Trained
 from skmlp._network.keras_entries import Entry, Head
 from skmlp._network.model_text import ModelText

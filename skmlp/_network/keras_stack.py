@@ -10,7 +10,7 @@ import numpy as np
 
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import refuse_strange
-from skmlp._kinds.kinds import Dense, Kind
+from skmlp._kinds.base import Dense, Kind
 from skmlp._network.keras_conversion import UnknownLayerError, layer_kinds
 from skmlp._network.layer_stack import (
     Arrays,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmlp._kinds.activations import Activation, LeakyReLU, activation_kind
+from skmlp._kinds.base import Concatenate, Dense, Kind, Shape, Weights
 from skmlp._kinds.keras_layers import KerasLayer
-from skmlp._kinds.kinds import Concatenate, Dense, Kind, Shape, Weights
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
 
 Arrays = tuple[np.ndarray, ...]

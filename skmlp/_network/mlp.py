@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from skmlp._kinds.activations import activation_kind
+from skmlp._kinds.base import AlphaDropout, Concatenate, Dense, Dropout, Kind
 from skmlp._kinds.keras_layers import BatchNormalization, KerasLayer, normalization_kind
-from skmlp._kinds.kinds import AlphaDropout, Concatenate, Dense, Dropout, Kind
 from skmlp._network.spec import ActivationLike, Layer, NetworkSpec, TargetScaling, with_arrows
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from skmlp._kinds.kinds import Dense, Kind
+from skmlp._kinds.base import Dense, Kind
 from skmlp._kinds.layer_values import Batch, Trained
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Layer, NetworkSpec

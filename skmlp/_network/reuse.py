@@ -8,8 +8,8 @@ from itertools import islice, zip_longest
 import numpy as np
 
 from skmlp._kinds.activations import activation_kind
+from skmlp._kinds.base import Dense, Kind
 from skmlp._kinds.keras_layers import Normalization
-from skmlp._kinds.kinds import Dense, Kind
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.layer_stack import (
     Arrays,

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp._kinds.activations import activation_kind
+from skmlp._kinds.base import Dense, Kind, Rescaling, Shape
 from skmlp._kinds.keras_layers import KerasLayer
-from skmlp._kinds.kinds import Dense, Kind, Rescaling, Shape
 
 # A canonical name, the user's own function, or a Keras layer.
 ActivationLike = str | Callable | KerasLayer

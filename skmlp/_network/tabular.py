@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skmlp._kinds.base import AlphaDropout, Concatenate, Dropout, Weights
 from skmlp._kinds.embeddings import PeriodicEmbedding, PiecewiseLinearEmbedding
-from skmlp._kinds.kinds import AlphaDropout, Concatenate, Dropout, Weights
 from skmlp._kinds.tabular import LevelEmbedding, NTKDense, ParametricActivation, Scaling
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
 

@@ -104,9 +104,11 @@ class TabularParameters:
         text="""
         Whether to hold out rows and to keep the epoch at which the networks predict them best,
         each row by the mean of those that hold it out. The loss of an epoch is averaged with
-        those of the epochs before and after it; a classifier keeps the last epoch that is at
-        most one standard error above the lowest. Standard deviations, quantiles and probabilities are calibrated on these rows too. If False, no rows are held out and the
-        last epoch is kept, unless `fit` is given validation data, which then serve in any case.
+        those of the epochs before and after it. A regressor keeps the epoch with the lowest
+        average, a classifier the last one at most one standard error above it. Standard
+        deviations, quantiles and probabilities are calibrated on these rows too. If False, no
+        rows are held out and the last epoch is kept, unless `fit` is given validation data,
+        which then serve in any case.
         """,
     )
     max_time: float | None = parameter(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._keras.tensorflow import tf
-from skmlp._kinds.kinds import Array, Batch, Weights
+from skmlp._kinds.base import Array, Batch, Weights
 from skmlp._kinds.noise import random_bits
 from skmlp._kinds.sparse_inputs import SparseInputs
 from skmlp._network.frozen_part import n_layers_up_to, widths_behind

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._keras.tensorflow import keras, tf
-from skmlp._kinds.kinds import Shape
+from skmlp._kinds.base import Shape
 from skmlp._program.compiled import has_bits_of
 from skmlp._program.packing import Packing
 from skmlp._program.recipe import Build, beside

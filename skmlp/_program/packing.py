@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._keras.tensorflow import tf
-from skmlp._kinds.kinds import Shape
+from skmlp._kinds.base import Shape
 
 MAX_PACKED = 4096  # numbers of an array
 

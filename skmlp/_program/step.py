@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from skmlp._keras.tensorflow import keras, tf
-from skmlp._kinds.kinds import Shape
+from skmlp._kinds.base import Shape
 from skmlp._program.network import Network
 from skmlp._program.optimizer import assign
 from skmlp._program.recipe import Numbers, Recipe, beside

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._keras.tensorflow import keras, tf
-from skmlp._kinds.kinds import Array, Shape
+from skmlp._kinds.base import Array, Shape
 from skmlp._program.clipping import CLIPPINGS, WITHOUT_BORDERS
 from skmlp._program.network import Network
 from skmlp._program.optimizer import (

@@ -17,13 +17,13 @@ from joblib import cpu_count
 
 from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._search.bar import SearchBar
 from skmlp._search.calls import SearchCall, Task
 from skmlp._search.halving import PausedFits, key_of
 from skmlp._search.meeting import Meeting, Processors, Turns
-from skmlp._search.together import ReadyFit, StackTrainer
+from skmlp._search.stack_trainer import ReadyFit, StackTrainer
 from skmlp._training.job import Job
 from skmlp._training.train import train_alone, trained_by
-from skmlp._training.watchers import SearchBar
 
 
 class Gathering:
@@ -54,7 +54,7 @@ class Gathering:
     def end_round(self) -> None:
         """Let the next fit begin another round."""
         if self._meeting:
-            self._meeting.close()
+            self._close_meeting(self._meeting)
             self._meeting = None
 
     def attending(
@@ -87,9 +87,13 @@ class Gathering:
     def close(self) -> None:
         """Cancel all fits that have not ended, and wait until they have."""
         if self._meeting:
-            self._meeting.close()
+            self._close_meeting(self._meeting)
         if self._bar:
             self._bar.close()
+
+    def _close_meeting(self, meeting: Meeting[ReadyFit, FittedNetwork]) -> None:
+        meeting.close()
+        self._turns.end()  # the meeting sends away whoever waited for a turn
 
     def _new_round(self, call: SearchCall) -> Meeting[ReadyFit, FittedNetwork]:
         n_fits = call.n_candidates * call.n_folds

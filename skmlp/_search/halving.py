@@ -1,4 +1,4 @@
-"""Results kept so that a longer fit can resume."""
+"""Results of a halving search, kept so that a longer fit can resume."""
 
 from __future__ import annotations
 

@@ -146,6 +146,7 @@ class Turns:
     """Threads begin in the order of their numbers, 0, 1, 2, ..., however they arrive."""
 
     def __init__(self) -> None:
+        self._are_over = False
         self._turns: dict[int, threading.Event] = {}
         self._turn(0).set()
 
@@ -162,5 +163,14 @@ class Turns:
         finally:
             following.set()
 
+    def end(self) -> None:
+        """Let all threads begin, since some that have a turn may never come."""
+        self._are_over = True
+        for turn in list(self._turns.values()):
+            turn.set()
+
     def _turn(self, number: int) -> threading.Event:
-        return self._turns.setdefault(number, threading.Event())
+        turn = self._turns.setdefault(number, threading.Event())
+        if self._are_over:
+            turn.set()
+        return turn

@@ -30,8 +30,8 @@ from skmlp._estimators.base import BaseNetwork
 from skmlp._estimators.tabular.base import BaseTabular
 from skmlp._keras.text import results_to_show
 from skmlp._search.backends import StackingBackend, n_workers
+from skmlp._search.bar import SearchBar
 from skmlp._sklearn import BaseSuccessiveHalving
-from skmlp._training.watchers import SearchBar
 
 if TYPE_CHECKING:
     from skmlp._search.gathering import Gathering

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._kinds.kinds import Weights
+from skmlp._kinds.base import Weights
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.keras_model import initial_weights
 from skmlp._network.mlp import MLPSpec

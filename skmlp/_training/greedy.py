@@ -14,9 +14,9 @@ from skmlp._engine.stopping import StopReason
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.inference import hidden_outputs
 from skmlp._network.spec import NetworkSpec
+from skmlp._training.bars import progress
 from skmlp._training.job import Job
 from skmlp._training.mishaps import warn_of_mishap
-from skmlp._training.watchers import progress
 
 if TYPE_CHECKING:
     from skmlp._engine.fit import Measure

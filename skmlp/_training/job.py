@@ -12,11 +12,12 @@ import numpy as np
 from skmlp._checkpoints.checkpoint import Checkpoint
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._kinds.kinds import Weights
+from skmlp._kinds.base import Weights
 from skmlp._network.spec import NetworkSpec
 
 if TYPE_CHECKING:
-    from skmlp._engine.fit import JointMeasure, Measure
+    from skmlp._engine.fit import Measure
+    from skmlp._engine.judging import JointMeasure
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fit import Watcher
-from skmlp._kinds.kinds import Weights
+from skmlp._kinds.base import Weights
 from skmlp._network.frozen_part import cut_of, rows_behind, widths_behind
 from skmlp._network.layer_stack import Arrays
 from skmlp._network.spec import NetworkSpec

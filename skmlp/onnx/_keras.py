@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from skmlp._kinds.kinds import Kind
+from skmlp._kinds.base import Kind
 from skmlp._network.keras_network import KerasNetwork, finalize
 from skmlp._network.spec import Layer, flow
 from skmlp.onnx._exported import exported_outputs

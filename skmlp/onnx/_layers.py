@@ -16,14 +16,7 @@ import numpy as np
 
 from skmlp._kinds.activations import Activation, LeakyReLU, PReLU
 from skmlp._kinds.autoencoder import ActivityPenalty, GaussianNoise, Transposed
-from skmlp._kinds.embeddings import PeriodicEmbedding, PiecewiseLinearEmbedding
-from skmlp._kinds.keras_layers import (
-    BatchNormalization,
-    KerasLayer,
-    LayerNormalization,
-    Normalization,
-)
-from skmlp._kinds.kinds import (
+from skmlp._kinds.base import (
     SMALLEST_DEVIATION,
     Add,
     Concatenate,
@@ -32,6 +25,13 @@ from skmlp._kinds.kinds import (
     Kind,
     Rescaling,
     Standardization,
+)
+from skmlp._kinds.embeddings import PeriodicEmbedding, PiecewiseLinearEmbedding
+from skmlp._kinds.keras_layers import (
+    BatchNormalization,
+    KerasLayer,
+    LayerNormalization,
+    Normalization,
 )
 from skmlp._kinds.tabular import LevelEmbedding, ParametricActivation, Scaling
 from skmlp.onnx._activations import ACTIVATIONS, leaky_relu

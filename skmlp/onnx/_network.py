@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skmlp._kinds.kinds import Weights
+from skmlp._kinds.base import Weights
 from skmlp._network.spec import Layer, NetworkSpec, flow, needed_layers
 from skmlp.onnx._activations import ACTIVATIONS
 from skmlp.onnx._graph import Value

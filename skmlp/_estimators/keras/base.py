@@ -26,8 +26,8 @@ from skmlp._parameters.keras_network import (
     own_objects,
 )
 from skmlp._parameters.parameter import parameters_of
+from skmlp._training.bars import ProgressBar
 from skmlp._training.job import Job
-from skmlp._training.watchers import ProgressBar
 
 if TYPE_CHECKING:
     import keras

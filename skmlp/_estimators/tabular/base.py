@@ -48,9 +48,10 @@ from skmlp._estimators.versioned import VersionedEstimator
 from skmlp._parameters.fit_arguments import named_as_validation, one_validation_set
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import CallbackSupportMixin, fit_context, safe_indexing
+from skmlp._training.bars import progress
 from skmlp._training.mishaps import warn_of_mishaps
 from skmlp._training.time_limit import TimeLimit
-from skmlp._training.watchers import EpochWatcher, ScikitLearnCallbacks, progress
+from skmlp._training.watchers import EpochWatcher, ScikitLearnCallbacks
 from skmlp._warnings import warn
 
 if TYPE_CHECKING:

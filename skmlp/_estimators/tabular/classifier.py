@@ -77,7 +77,7 @@ class TabularClassifier(
 
     _activation = "selu"
     _learning_rate = 0.04
-    _joint_tolerance = 1.0  # networks that train longer tell classes apart better
+    _joint_tolerance = 1.0  # classes gain a little from longer training
     _scales_of_few_columns = (0.1, 0.3, 1.0, 2.0)
     _scales_of_many_columns = (0.05, 0.1, 0.25, 0.5)
 

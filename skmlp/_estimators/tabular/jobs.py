@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -19,6 +19,7 @@ from skmlp._data.sparse_rows import Joined, Matrix, dense
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.judging import JointMeasure
 from skmlp._estimators.tabular.ensembles import (
     HOLDING_OUT,
     Ensemble,
@@ -29,9 +30,6 @@ from skmlp._network.tabular import N_BINS, TabularSpec
 from skmlp._parameters.rules import hidden_units
 from skmlp._targets.targets import Targets
 from skmlp._training.job import Job
-
-if TYPE_CHECKING:
-    from skmlp._engine.fit import JointMeasure
 
 # (training rows up to, batch size, epochs): many rows need fewer passes, each of which is long.
 AUTOMATIC = (
@@ -98,9 +96,7 @@ class TabularJobs(Targets):
         """
 
     def _joint_measure(self) -> JointMeasure:
-        """Networks that share it are judged together."""
-        from skmlp._engine.fit import JointMeasure  # imports TensorFlow
-
+        """A new measure; networks that share the same object are judged together."""
         return JointMeasure(self._joint_losses, self._joint_tolerance)
 
     @property

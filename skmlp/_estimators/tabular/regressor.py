@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
-from skmlp._estimators.regressor import scaled, standard_scaling
 from skmlp._estimators.tabular.base import BaseTabular, HeldOut
 from skmlp._estimators.tabular.calibration import noise_variance, quantile_shifts
 from skmlp._estimators.tabular.ensembles import HOLDING_OUT, WITH_JUDGES, Ensembles
@@ -21,6 +20,7 @@ from skmlp._network.spec import TargetScaling
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.rules import increasing_quantiles
 from skmlp._parameters.tabular import QuantileParameters, TabularParameters
+from skmlp._targets.scaling import scaled, standard_scaling
 from skmlp._targets.targets import NumericTargets
 
 
@@ -110,7 +110,7 @@ class TabularRegressor(
     _y_dtype = np.float64
     _activation = "mish"
     _learning_rate = 0.2
-    _joint_tolerance = 0.0  # the error of a few rows may outweigh that of all others
+    _joint_tolerance = 0.0  # a few large errors make the standard error too large to be of use
     _scales_of_few_columns = (1.0, 4.0, 8.0, 16.0)
     _scales_of_many_columns = (0.25, 0.5, 1.0, 2.0)
 

@@ -1,4 +1,4 @@
-"""Inputs of the wide path and the deep path, and the auxiliary output."""
+"""Shared by the wide & deep estimators: inputs of both paths, and the auxiliary output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds of layer, one class each.
+"""The base class of kinds, and the common ones: dense layers, sums, dropout, standardisation.
 
 A kind knows the shapes of its arrays, its Keras layer, its output in NumPy, and its output on
 tensors, during and after training. Tensors may have a leading axis of networks that are trained

@@ -13,9 +13,10 @@ from joblib import Parallel, delayed, parallel_config
 from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
-from skmlp._engine.threads import n_threads
+from skmlp._search.bar import SearchBar
 from skmlp._search.calls import Task
 from skmlp._search.meeting import Arrival
+from skmlp._search.threads import n_threads
 from skmlp._search.widths import joined_widths, seconds_together
 from skmlp._training.durations import parts_of
 from skmlp._training.job import Job
@@ -32,7 +33,6 @@ from skmlp._training.stacks import (
     train_fits,
     trained,
 )
-from skmlp._training.watchers import SearchBar
 
 
 @dataclass(frozen=True, eq=False)
