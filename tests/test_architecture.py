@@ -56,6 +56,7 @@ TENSORFLOW_ALLOWED = (
     "_network.keras_stack",
     "_network.keras_text",
     "_program",
+    "_search.threads",
     "_training.metrics",
     "_training.schedules",
     "layers",
