@@ -35,7 +35,7 @@ class TrainingState:
     # show in it. The weights that entered the best epoch are safe.
     safe: Any = None
     kept: Any = None  # at the end of training
-    best_value: float = math.inf
+    best_value: float = math.inf  # stays so while networks are judged jointly
     joint_best: JointBest | None = None  # where networks are judged jointly
     patience: Patience | None = None
     history: dict[str, list[float]] = field(default_factory=lambda: {"loss": []})
@@ -85,8 +85,6 @@ class TrainingState:
             value = math.inf  # NaN compares as neither better nor worse
         is_finite = math.isfinite(loss) and math.isfinite(logs.get("val_loss", loss))
         is_first = epoch == start_from_epoch
-        if joint is None and self.joint_best is not None and not has_validation:
-            self.joint_best, self.best_value = None, math.inf
         if joint is not None:
             if is_finite and value < math.inf:
                 self._judge(joint, has_validation=has_validation)

@@ -53,9 +53,8 @@ class Gathering:
 
     def end_round(self) -> None:
         """Let the next fit begin another round."""
-        if self._meeting:
-            self._close_meeting(self._meeting)
-            self._meeting = None
+        self._close_meeting()
+        self._meeting = None
 
     def attending(
         self, call: SearchCall | None, function: Callable[[], list]
@@ -86,14 +85,14 @@ class Gathering:
 
     def close(self) -> None:
         """Cancel all fits that have not ended, and wait until they have."""
-        if self._meeting:
-            self._close_meeting(self._meeting)
+        self._close_meeting()
         if self._bar:
             self._bar.close()
 
-    def _close_meeting(self, meeting: Meeting[ReadyFit, FittedNetwork]) -> None:
-        meeting.close()
-        self._turns.end()  # the meeting sends away whoever waited for a turn
+    def _close_meeting(self) -> None:
+        if self._meeting:
+            self._meeting.close()
+            self._turns.end()  # the meeting sends away whoever waited for a turn
 
     def _new_round(self, call: SearchCall) -> Meeting[ReadyFit, FittedNetwork]:
         n_fits = call.n_candidates * call.n_folds
