@@ -158,6 +158,7 @@ def test_bad_parameters(name):
             "'learning_rate' must be left at its default where 'learning_rate_schedule'",
         ),
         ({"learning_rate_schedule": np.negative}, "finite rate, not negative, .* epoch 1"),
+        ({"learning_rate_schedule": lambda epoch: None}, "finite rate, .* got None for epoch"),
         (
             {"ema_decay": 0.9, "optimizer": keras.optimizers.SGD(use_ema=True)},
             "'ema_decay' must be None where the optimizer",
@@ -253,6 +254,13 @@ def test_metrics_have_names_of_their_own(name):
     refused(named, X, Y, f"'metrics' must not have the names of other .* got '{name}'")
     twice = clone(REGRESSOR).set_params(metrics=[lambda t, p: t - p, lambda t, p: p - t])
     refused(twice, X, Y, "'metrics' must have different names; got '<lambda>' twice")
+    squares = keras.metrics.MeanSquaredError(name="mean_absolute_error")
+    for pair in (
+        ["mean_absolute_error", squares],
+        [keras.metrics.MeanAbsoluteError(), squares],
+    ):
+        named.set_params(metrics=pair)
+        refused(named, X, Y, "different names; got 'mean_absolute_error' twice")
 
 
 def test_metrics_that_cannot_be_copied():
@@ -275,8 +283,8 @@ def test_label_smoothing_needs_a_cross_entropy():
 
 def test_no_such_hidden_layer():
     fitted = clone(REGRESSOR).fit(X, Y)
-    for layer in (-2, 1):
-        with pytest.raises(ValueError, match="'layer' must name one of the 1 hidden layers"):
+    for layer in (-2, 1, "hidden_1"):
+        with pytest.raises(ValueError, match="'layer' must be the number of one of the 1 hid"):
             fitted.hidden_output(X, layer)
     with pytest.raises(ValueError, match="'layer' must name a hidden layer; got"):
         clone(REGRESSOR).set_params(hidden_layer_sizes=()).fit(X, Y).transform(X)
@@ -285,7 +293,9 @@ def test_no_such_hidden_layer():
 def test_class_weights_must_leave_something():
     weightless = clone(CLASSIFIER).set_params(class_weight={"up": 0, "down": 0})
     refused(weightless, X, LABELS, "positive for at least one row")
-    refused(weightless.set_params(class_weight={"up": -2}), X, LABELS, "must not be negative")
+    for weight in (-2, "2", np.inf):
+        weightless.set_params(class_weight={"up": weight})
+        refused(weightless, X, LABELS, "'class_weight' must hold finite numbers, not negative")
     by_position = weightless.set_params(class_weight={0: 1, 1: 2})
     refused(by_position, X, LABELS, r"must name classes of y, \['down', 'up'\]; got \[0, 1\]")
 
@@ -350,6 +360,8 @@ def test_partial_fit_refuses_what_it_cannot_do():
 def test_going_on_needs_the_same_network():
     fitted = clone(REGRESSOR).set_params(warm_start=True).fit(X, Y)
     refused(fitted.set_params(hidden_layer_sizes=(5,)), X, Y, "must stay as they were")
+    normalised = fitted.set_params(hidden_layer_sizes=(4,), normalization="batch")
+    refused(normalised, X, Y, "layers hidden_1, normalization_1, output for hidden_1, output;")
     wide = WideDeepRegressor((3,), epochs=1, warm_start=True).fit(X, Y)
     refused(wide.set_params(aux_loss_weight=0.2), X, Y, "whether 'aux_loss_weight' is 0, must")
 

@@ -93,6 +93,20 @@ def test_score_is_the_share_of_rows_that_are_all_right(fitted):
     assert fitted.score(X, [ANSWER, LEVEL]) == right.mean() > 0.9
     weighted = fitted.score(X, [ANSWER, LEVEL], WEIGHT)
     assert weighted == pytest.approx(np.average(right, weights=WEIGHT))
+    rows = [np.array(row, dtype=object) for row in zip(ANSWER, LEVEL, strict=True)]
+    assert fitted.score(X, rows) == fitted.score(X, np.array(rows)) == right.mean()
+    with pytest.raises(
+        ValueError, match=r"'y' must have the shape \(200, 2\), a column for ea"
+    ):
+        fitted.score(X, ANSWER[:, None])
+
+
+def test_targets_with_one_axis_or_two(fitted):
+    mixed = clone(CLASSIFIER).fit(X, [ANSWER, LEVEL[:, None]])
+    np.testing.assert_array_equal(mixed.predict(X), fitted.predict(X))
+    missing = np.where(X[:, 0] > 2, None, ANSWER)
+    with pytest.raises(ValueError, match=r"'y' must have a label for each row; got \d missing"):
+        clone(CLASSIFIER).fit(X, [missing, LEVEL[:, None]])
 
 
 def test_losses_are_those_of_keras(fitted):

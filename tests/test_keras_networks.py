@@ -11,9 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
+from scipy import sparse
+from scipy.special import logit
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -325,6 +330,29 @@ class TestModel:
         of_keras = np.log(predicted)[np.arange(len(IRIS)), SPECIES].mean()
         evaluated = fitted.model_.evaluate(IRIS, SPECIES, verbose=0)
         assert evaluated == pytest.approx(-of_keras, rel=1e-5)
+
+    @pytest.mark.parametrize("is_compiled", [False, True])
+    def test_has_the_penalties_of_the_estimator_beside_its_own(self, is_compiled, tmp_path):
+        def recurrent():
+            inner = keras.Sequential([layers.Dense(3, kernel_regularizer="l1")])
+            model = keras.Sequential([keras.Input((10,)), layers.Reshape((5, 2))])
+            for layer in (layers.GRU(3, unroll=True), inner, layers.Dense(1)):
+                model.add(layer)
+            if is_compiled:
+                model.compile("sgd", "mse")
+            return model
+
+        fitted = KerasRegressor(recurrent, l1=0.1, l2=0.2, epochs=1, random_state=0)
+        fitted.fit(DIABETES, PROGRESS)
+        model = fitted.model_
+        kernels = [v.numpy() for v in model.trainable_variables if v.name == "kernel"]
+        expected = np.square(fitted.predict(DIABETES) - PROGRESS).mean()
+        expected += sum(0.1 * np.abs(k).sum() + 0.2 * np.square(k).sum() for k in kernels)
+        expected += 0.01 * np.abs(kernels[1]).sum()  # Keras's default for "l1"
+        assert len(kernels) == 3
+        model.save(tmp_path / "model.keras")
+        for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
+            assert one.evaluate(DIABETES, PROGRESS, verbose=0) == pytest.approx(expected)
 
     def test_channels_are_flattened_as_by_keras(self):
         model = keras.Sequential(
@@ -683,6 +711,25 @@ class TestTargets:
         log, probability = fitted.predict_log_proba(IRIS), fitted.predict_proba(IRIS)
         np.testing.assert_allclose(np.exp(log), probability, rtol=1e-5)
 
+    @pytest.mark.parametrize("from_logits", [False, True])
+    def test_an_output_for_each_of_two_classes(self, from_logits):
+        model = keras.Sequential(
+            [keras.Input((4,)), layers.Dense(2, None if from_logits else "softmax")]
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+        classifier = KerasClassifier(
+            model, loss=loss, learning_rate=0.1, epochs=2, random_state=0
+        )
+        fitted, is_first = clone(classifier).fit(IRIS, SPECIES > 0), SPECIES == 0
+        decisions, probability = fitted.decision_function(IRIS), fitted.predict_proba(IRIS)
+        np.testing.assert_allclose(decisions, logit(probability[:, 1]), rtol=1e-3, atol=1e-5)
+        auc = roc_auc_score(is_first, probability[:, 0])
+        assert get_scorer("roc_auc")(fitted, IRIS, SPECIES > 0) == pytest.approx(auc)
+        several = OneVsRestClassifier(classifier).fit(IRIS, SPECIES)
+        assert several.predict(IRIS).shape == (150,)
+        calibrated = CalibratedClassifierCV(classifier, cv=2).fit(IRIS, SPECIES > 0)
+        assert calibrated.predict_proba(IRIS).shape == (150, 2)
+
     def test_partial_fit_of_two_classes_with_meta(self):
         classifier = KerasClassifier(build_classifier, random_state=0)
         classifier.partial_fit(IRIS, SPECIES > 0, classes=[False, True])
@@ -690,6 +737,28 @@ class TestTargets:
 
 
 class TestBadInput:
+    @pytest.mark.parametrize(
+        ("units", "loss"), [(1, "hinge"), (3, "squared_error"), (3, lambda t, p: t - p)]
+    )
+    def test_a_linear_last_layer(self, units, loss):
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(units)])
+        y = SPECIES if units == 3 else SPECIES > 0
+        with pytest.raises(ValueError, match="'model' must end in probabilities, unless"):
+            KerasClassifier(model, loss=loss, epochs=1).fit(IRIS, y)
+
+    @pytest.mark.parametrize(
+        ("X", "message"),
+        [
+            ([sparse.csr_array(DIABETES[:, :4]), DIABETES[:, 4:]], "got csr_array for input 0"),
+            ({"a": DIABETES, "b": 3}, "got int for input 'b'"),
+            ({}, "an array for each input of the model; got an empty dict"),
+            ([], "Expected 2D array, got 1D array|0 sample"),
+        ],
+    )
+    def test_inputs_that_are_no_dense_arrays(self, X, message):
+        with pytest.raises(ValueError, match=message):
+            KerasRegressor(build, epochs=1).fit(X, PROGRESS)
+
     def test_whole_numbers_that_float32_rounds(self):
         model = keras.Sequential([keras.Input((1,), dtype="int64"), layers.Hashing(5)])
         model.add(layers.Embedding(5, 1))

@@ -438,6 +438,10 @@ def test_keras_network_of_known_layers():
     assert_same(model, X)
     _, scores = outputs(model, X, zipmap=False, raw_scores=True)
     np.testing.assert_allclose(scores, model.decision_function(X), atol=1e-5)
+    pair = KerasClassifier(build, **FAST).fit(X, CLASSES[0] == CLASSES)
+    _, scores = outputs(pair, X, zipmap=False, raw_scores=True)
+    np.testing.assert_allclose(scores[:, 1], pair.decision_function(X), atol=1e-5)
+    assert_same(CalibratedClassifierCV(pair, cv=2).fit(X, CLASSES[0] == CLASSES), X)
     model.y_type_, model._is_one_hot = "multilabel-indicator", True
     assert_same(model, X)
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -443,6 +444,16 @@ class TestHashedCrosses:
             with pytest.raises(ValueError, match="'wide_hash_buckets' must stay as it was"):
                 parts.fit(self.FRAME, self.TARGET)
 
+    def test_resuming_with_one_cross_and_other_buckets(self):
+        one = clone(self.ESTIMATOR).set_params(
+            wide_crosses=self.ESTIMATOR.wide_crosses[:1], epochs=1, warm_start=True
+        )
+        for first, second in ((2, None), (None, 2), (2, 3)):
+            fitted = clone(one).set_params(wide_hash_buckets=first).fit(self.FRAME, self.TARGET)
+            fitted.set_params(wide_hash_buckets=second)
+            with pytest.raises(ValueError, match="'wide_hash_buckets' must stay as it was"):
+                fitted.fit(self.FRAME, self.TARGET)
+
 
 class TestAuxiliaryOutput:
     def test_predict_gives_the_main_output(self):
@@ -678,6 +689,9 @@ def test_training_resumes_on_rows_without_a_known_combination():
 def test_predict_outputs_needs_an_auxiliary_output():
     with pytest.raises(ValueError, match="'aux_loss_weight' must be above 0 in fit"):
         clone(REGRESSOR).fit(X, Y).predict_outputs(X)
+    for estimator in (WideDeepClassifier(), WideDeepRegressor()):
+        with pytest.raises(NotFittedError):
+            estimator.predict_outputs(X)
 
 
 def test_fits_of_other_columns_and_numbers_share_a_program():

@@ -49,7 +49,8 @@ def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
     """
     positions = []
     for pair in [] if pairs is None else pairs:
-        if isinstance(pair, str) or np.shape(pair) != (2,):
+        is_sequence = isinstance(pair, (tuple, list, np.ndarray))
+        if not is_sequence or len(pair) != 2 or any(map(np.ndim, pair)):
             raise ValueError(
                 f"'{parameter}' must hold pairs of columns of X; got {pair!r} among them; "
                 "write each as (name, name)."

@@ -109,7 +109,7 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
             a number per label, above 0 where the label is predicted.
         """
         raw = self._raw_outputs(X)
-        return self._target_type.decisions(raw)
+        return self._decisions(raw)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities.
@@ -151,6 +151,10 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
 
     def _check_classes(self, classes: Any) -> None:
         """Refuse an argument `classes` of another form than the estimator takes."""
+
+    def _decisions(self, raw: np.ndarray) -> np.ndarray:
+        """The decision function of raw outputs."""
+        return self._target_type.decisions(raw)
 
     # Hooks of the base class
 

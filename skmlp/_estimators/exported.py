@@ -26,9 +26,7 @@ def compiled_model(
     All its parts are Keras's own, so that a saved model loads where skmlp is not installed.
     """
     spec = state.spec
-    has_penalty = params.l1 or params.l2
-    penalty = keras.regularizers.L1L2(params.l1, params.l2) if has_penalty else None
-    model = model_with_weights(spec, state.weights, penalty)
+    model = _penalised_model(state, params)
     optimizer = _optimizer(params)
     optimizer.build(model.trainable_variables)  # or Keras warns when a saved model is loaded
     if isinstance(spec, KerasSpec) and spec.heads:
@@ -58,9 +56,15 @@ def fitted_model(
     """A user's model with the fitted weights, compiled as it was, or from the parameters."""
     if compiled is None:
         return compiled_model(state, params, has_class_indices=has_class_indices)
-    model = model_with_weights(state.spec, state.weights)
+    model = _penalised_model(state, params)
     compiled.compile(model)
     return model
+
+
+def _penalised_model(state: FittedNetwork, params: Any) -> keras.Model:
+    has_penalty = params.l1 or params.l2
+    penalty = keras.regularizers.L1L2(params.l1, params.l2) if has_penalty else None
+    return model_with_weights(state.spec, state.weights, penalty)
 
 
 def _loss(params: Any, spec: NetworkSpec, has_class_indices: bool) -> Any:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,10 +107,10 @@ class NetworkEstimator(
                 f"'layer' must name a hidden layer; got {layer} for a network without dense "
                 "hidden layers; use the layers of model_."
             )
-        if not -n_hidden <= layer < n_hidden:
+        if not isinstance(layer, Integral) or not -n_hidden <= layer < n_hidden:
             raise ValueError(
-                f"'layer' must name one of the {n_hidden} hidden layers, from {-n_hidden} to "
-                f"{n_hidden - 1}; got {layer}."
+                f"'layer' must be the number of one of the {n_hidden} hidden layers, from "
+                f"{-n_hidden} to {n_hidden - 1}; got {layer!r}."
             )
         rows = self._encode_features(X)
         return hidden_outputs(

@@ -56,8 +56,7 @@ class NetworkJobs(CheckpointedNetwork):
         if before != spec and before.weighted() != spec.weighted():
             raise ValueError(
                 f"{self._of_shapes} must stay as they were to resume from trained weights; got "
-                f"layers of {spec.shape()} units for {before.shape()}; set warm_start=False to "
-                "start afresh."
+                f"{_difference(spec, before)}; set warm_start=False to start afresh."
             )
         epochs = self.epochs if epochs is None else checked_count("epochs", epochs)
         metrics = settings.pop("metrics")
@@ -103,3 +102,13 @@ class NetworkJobs(CheckpointedNetwork):
             return scorer_measure(self.scoring, self, spec)
         activate = numpy_activation(spec.output_activation)
         return lambda data, raw: self._score_predictions(data, activate(raw.copy()))
+
+
+def _difference(spec: NetworkSpec, before: NetworkSpec) -> str:
+    """How the layers with weights differ from those before."""
+    if spec.shape() != before.shape():
+        return f"layers of {spec.shape()} units for {before.shape()}"
+    new, old = (dict(one.weighted()) for one in (spec, before))
+    if new.keys() != old.keys():
+        return f"the layers {', '.join(new)} for {', '.join(old)}"
+    return "another " + ", ".join(name for name, of in new.items() if of != old[name])

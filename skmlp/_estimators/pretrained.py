@@ -93,7 +93,7 @@ def last_estimator(pretrained: Any) -> Any:
 
 def is_keras_model(value: Any) -> bool:
     """Whether a value is a `keras.Model`, without an import of Keras."""
-    return hasattr(value, "get_weights") and hasattr(value, "get_config")
+    return all(hasattr(value, name) for name in ("get_weights", "get_config", "layers"))
 
 
 def keras_model(source: Any) -> Any:

@@ -190,14 +190,6 @@ def is_binary(loss: Any) -> bool:
     return isinstance(found, BINARY) or found in BINARY_FUNCTIONS
 
 
-def takes_probabilities(loss: Any) -> bool:
-    """Whether a loss is a cross-entropy of probabilities, not of raw outputs."""
-    if isinstance(loss, str):
-        return loss in CROSS_ENTROPIES
-    is_known = isinstance(loss, keras.losses.Loss) and _link_of_logits(loss) is not None
-    return is_known and not _config(loss).get("from_logits")
-
-
 def mean_loss(loss: Any, y: np.ndarray, predictions: np.ndarray, weight: np.ndarray) -> float:
     """Weighted mean over rows of a regressor's loss; targets and predictions are
     (n_samples, n_outputs).

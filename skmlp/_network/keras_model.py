@@ -26,11 +26,12 @@ MAX_KEPT = 2**14  # numbers of a kernel that is kept once it is drawn
 
 
 def build_model(
-    spec: NetworkSpec, regularizer: keras.regularizers.Regularizer | None = None
+    spec: NetworkSpec, regularizer: keras.regularizers.L1L2 | None = None
 ) -> keras.Model:
     """The network as a Keras model, with kernels of zero under this regularizer.
 
-    A user's own network is made as it is, with weights of any values. Any other is a
+    A user's own network is made as it is, with weights of any values; its kernels keep their
+    own penalties beside this one. Any other is a
     `keras.Sequential` if each layer follows the one before, otherwise a functional model.
     Layers are named, so that building does not advance Keras's name counters, and seeded or
     zero, since an unseeded Keras layer draws from Python's global generator. The dtype is
@@ -42,6 +43,8 @@ def build_model(
         frozen = {layer.name for layer in spec.layers() if layer.is_frozen}
         for layer in model.layers:
             layer.trainable = layer.trainable and layer.name not in frozen
+        if regularizer is not None:
+            _penalise(model, regularizer)
         return model
 
     def keras_layer(layer: Layer) -> keras.layers.Layer:
@@ -90,7 +93,7 @@ def set_weights(model: keras.Model, spec: NetworkSpec, weights: Weights) -> None
 def model_with_weights(
     spec: NetworkSpec,
     weights: Weights,
-    regularizer: keras.regularizers.Regularizer | None = None,
+    regularizer: keras.regularizers.L1L2 | None = None,
 ) -> keras.Model:
     """The network as a Keras model with these weights; see `build_model`."""
     model = build_model(spec, regularizer)
@@ -109,6 +112,35 @@ def adapted_weights(model: keras.Model, spec: KerasSpec, X: Any) -> Sequence[np.
             entry = _entry_before(layer, model, spec)
             layer.adapt(dense(inputs[entry.name]).reshape(-1, *entry.shape))
     return [variable.value.numpy().astype(np.float32) for variable in model.weights]
+
+
+def _penalise(model: keras.Model, regularizer: keras.regularizers.L1L2) -> None:
+    """Add a penalty to those that the model's kernels have.
+
+    The variables have it at once, and the layers so that a saved model keeps it.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _penalise(layer, regularizer)
+            continue
+        for variable in layer.trainable_variables:
+            if variable.name == "kernel":
+                variable.regularizer = _sum(variable.regularizer, regularizer)
+                holder = getattr(layer, "cell", layer)  # of a recurrent layer
+                if hasattr(holder, "kernel_regularizer"):
+                    holder.kernel_regularizer = variable.regularizer
+
+
+def _sum(own: Any, added: keras.regularizers.L1L2) -> Any:
+    """Both penalties as one; a penalty that is no sum of powers stays alone."""
+    if own is None:
+        return added
+    if not isinstance(
+        own, (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+    ):
+        return own
+    weights = {"l1": 0.0, "l2": 0.0} | own.get_config()
+    return keras.regularizers.L1L2(weights["l1"] + added.l1, weights["l2"] + added.l2)
 
 
 def _entry_before(layer: keras.layers.Layer, model: keras.Model, spec: KerasSpec) -> Entry:

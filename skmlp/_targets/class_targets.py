@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -104,8 +105,10 @@ def check_none_is_missing(y: Any) -> None:
     """Refuse missing labels that are no floats, whose comparison would fail."""
     if y is None or issparse(y):
         return
-    labels = np.asarray(y)
-    if labels.dtype == object and labels.ndim:
+    is_list_of_arrays = isinstance(y, (list, tuple)) and any(hasattr(one, "ndim") for one in y)
+    for labels in map(np.asarray, y if is_list_of_arrays else [y]):
+        if labels.dtype != object or not labels.ndim:
+            continue
         n_missing = sum(map(is_missing, labels.ravel().tolist()))
         if n_missing:
             raise ValueError(
@@ -128,10 +131,12 @@ def by_class(class_weight: dict | list, y: np.ndarray, classes: list[np.ndarray]
     factors = np.ones(len(y))
     for of_class, known, labels in zip(several, classes, y.reshape(len(y), -1).T, strict=True):
         weights = [of_class.get(name, 1) for name in known]
-        if not all(weight >= 0 for weight in weights):
+        if not all(
+            isinstance(weight, Real) and 0 <= float(weight) < np.inf for weight in weights
+        ):
             raise ValueError(
-                f"'class_weight' must not be negative; got {class_weight!r}; a weight of 0 "
-                "leaves a class out."
+                "'class_weight' must hold finite numbers, not negative; got "
+                f"{class_weight!r}; a weight of 0 leaves a class out."
             )
         n_named = sum(name in of_class for name in known)
         if n_named < min(len(known), len(of_class)):

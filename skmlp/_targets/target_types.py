@@ -118,6 +118,10 @@ class Classes(TargetType):
     def log_probabilities(self, raw: np.ndarray) -> np.ndarray:
         return log_softmax(raw, axis=1)
 
+    def decisions(self, raw: np.ndarray) -> np.ndarray:
+        # A user's network may have two outputs for two classes.
+        return raw[:, 1] - raw[:, 0] if len(self.classes) == 2 else raw
+
 
 class TwoClasses(Classes):
     """One of two classes; the output is the probability of the second."""

@@ -49,7 +49,7 @@ def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str,
         return {}
     several = metrics if isinstance(metrics, (list, tuple)) else [metrics]
     measures: dict[str, Measure] = {}
-    functions: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for metric in several:
         name, measure = _named(metric, estimator, spec)
         if name in ("loss", "learning_rate") or name.startswith("val_"):
@@ -57,7 +57,7 @@ def named_measures(metrics: Any, estimator: Any, spec: NetworkSpec) -> dict[str,
                 "'metrics' must not have the names of other columns of 'history_', 'loss', "
                 f"'learning_rate' and those that begin with 'val_'; got {name!r}; rename it."
             )
-        if isinstance(metric, FunctionType) and functions.setdefault(name, metric) != metric:
+        if given.setdefault(name, metric) != metric:
             raise ValueError(
                 f"'metrics' must have different names; got {name!r} twice; rename one of them."
             )

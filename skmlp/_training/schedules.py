@@ -113,13 +113,16 @@ def _plateau(job: Job) -> Plateau:
 
 
 def _rate_of_epoch(schedule: Callable[[int], float], epoch: int) -> float:
-    rate = float(schedule(epoch))
-    if not (math.isfinite(rate) and rate >= 0):
-        raise ValueError(
-            "'learning_rate_schedule' must give a finite rate, not negative, for every epoch; "
-            f"got {rate} for epoch {epoch}; return a positive number."
-        )
-    return rate
+    rate = schedule(epoch)
+    try:
+        if math.isfinite(rate) and rate >= 0:
+            return float(rate)
+    except TypeError:  # no number
+        pass
+    raise ValueError(
+        "'learning_rate_schedule' must give a finite rate, not negative, for every epoch; "
+        f"got {rate!r} for epoch {epoch}; return a positive number."
+    )
 
 
 def _check_numbers(job: Job, name: str | None) -> None:

@@ -15,7 +15,7 @@ from sklearn.ensemble import StackingClassifier
 from sklearn.pipeline import Pipeline
 
 from skmlp._estimators.keras.base import BaseKeras
-from skmlp._targets.target_types import TwoClasses
+from skmlp._targets.target_types import Classes
 from skmlp.onnx._graph import Value
 
 
@@ -30,12 +30,15 @@ def decision_function(raw: Value, classifier: Any, scope: Any, *, asked: bool) -
     is_calibrated = any(each is classifier for model in models for each in _calibrated(model))
     if not (asked or is_stacked or is_calibrated):
         return None
+    target_type = classifier._target_type
     is_linear = classifier._state.spec.output_activation == "linear"
     if is_linear and isinstance(classifier, BaseKeras):  # the outputs are probabilities
-        is_multiclass = classifier._target_type.has_class_indices
-        raw = (raw if is_multiclass else raw / (1 - raw)).op("Log")
-    has_two_columns = isinstance(classifier._target_type, TwoClasses) and not is_stacked
-    return raw.graph.joined([-raw, raw]) if has_two_columns else raw
+        raw = (raw if target_type.has_class_indices else raw / (1 - raw)).op("Log")
+    if not isinstance(target_type, Classes) or len(target_type.classes) > 2:
+        return raw
+    if target_type.has_class_indices:
+        raw = raw[..., 1:2] - raw[..., 0:1]
+    return raw if is_stacked else raw.graph.joined([-raw, raw])
 
 
 def _calibrated(model: Any) -> Iterator[Any]:

@@ -266,13 +266,10 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         state = self._state_or_raise()
         with model_needs_tensorflow():
             from skmlp._estimators.exported import fitted_model
-        params = None
+        settings = self.get_params() | self._settings()
         if self._compiled is None:
-            settings = {
-                "label_smoothing": self.label_smoothing,
-                **self._compiled_settings(None),
-            }
+            settings |= self._compiled_settings(None)
             settings["loss"] = self._resolved_loss(settings["loss"], state.spec)
-            params = SimpleNamespace(**{**self.get_params(), **settings})
-        has_indices = self._has_class_indices()
+            settings["label_smoothing"] = self.label_smoothing
+        params, has_indices = SimpleNamespace(**settings), self._has_class_indices()
         return fitted_model(state, params, self._compiled, has_class_indices=has_indices)

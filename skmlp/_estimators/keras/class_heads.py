@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
-from skmlp._data.arrays import as_columns, encode_weight
+from skmlp._data.arrays import encode_weight
 from skmlp._estimators.classifier import NetworkClassifier
+from skmlp._estimators.keras.inputs import columns_of_outputs
 from skmlp._network.keras_entries import Head
 from skmlp._targets.target_types import (
     SEVERAL,
@@ -34,6 +35,20 @@ class SeveralOutputs(NetworkClassifier):
         return getattr(self, "y_type_", None) == SEVERAL
 
     def decision_function(self, X: Any) -> np.ndarray:
+        """Raw outputs of the network: log-odds, where the loss is a cross-entropy.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or of the shape given to `fit`
+            Rows.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            For two classes, a number above 0 where the second class is predicted; for more
+            classes, a number per class, the highest of which is predicted; for several labels,
+            a number per label, above 0 where the label is predicted.
+        """
         if self._has_heads():
             raise ValueError(
                 "'decision_function' must be called for a single output; got a network of "
@@ -59,7 +74,14 @@ class SeveralOutputs(NetworkClassifier):
             Share of rows whose labels are all right.
         """
         if self._has_heads():
-            is_right = (self.predict(X) == as_columns(y)).all(axis=1)
+            predicted = self.predict(X)
+            true = np.asarray(columns_of_outputs(y, len(predicted)))
+            if true.shape != predicted.shape:
+                raise ValueError(
+                    f"'y' must have the shape {predicted.shape}, a column for each output; got "
+                    f"{true.shape}; give the labels of all outputs."
+                )
+            is_right = (predicted == true).all(axis=1)
             return float(np.average(is_right, weights=encode_weight(sample_weight, is_right)))
         return super().score(X, y, sample_weight)
 

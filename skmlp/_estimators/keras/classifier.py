@@ -101,27 +101,6 @@ class KerasClassifier(
             return OneHotLabels(self.n_outputs_, self.sparse_output_)
         return super()._target_type
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Raw outputs of the network: log-odds, where the loss is a cross-entropy.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or of the shape given to `fit`
-            Rows.
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            For two classes, a number above 0 where the second class is predicted; for more
-            classes, a number per class, the highest of which is predicted; for several labels,
-            a number per label, above 0 where the label is predicted.
-        """
-        raw = super().decision_function(X)
-        if self._state.spec.output_activation != "linear":
-            return raw
-        with np.errstate(divide="ignore"):  # the outputs are probabilities
-            return np.log(raw) if self.y_type_ == MULTICLASS else logit(raw)
-
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of probabilities.
 
@@ -142,6 +121,12 @@ class KerasClassifier(
             return super().predict_log_proba(X)
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def _decisions(self, raw: np.ndarray) -> np.ndarray:
+        if self._state.spec.output_activation == "linear":  # the outputs are probabilities
+            with np.errstate(divide="ignore"):
+                raw = np.log(raw) if self.y_type_ == MULTICLASS else logit(raw)
+        return super()._decisions(raw)
 
     def _set_target_type(self, is_multilabel: bool) -> None:
         super()._set_target_type(is_multilabel)
@@ -203,13 +188,13 @@ class KerasClassifier(
         }
 
     def _check_activation(self, activation: str | None, loss: Any) -> None:
-        from skmlp._keras.losses import takes_probabilities
+        from skmlp._keras.losses import link_of_logits
 
-        if activation == "linear" and takes_probabilities(loss):
+        if activation == "linear" and link_of_logits(loss) is None:
             raise ValueError(
-                "'model' must end in probabilities for a cross-entropy; got a last layer "
-                "without activation; set it to 'softmax', or 'sigmoid' for a single unit, or "
-                "compile with a loss of from_logits=True."
+                "'model' must end in probabilities, unless the loss is an object of "
+                "from_logits=True; got a last layer without activation; set it to 'softmax', "
+                "or 'sigmoid' for a single unit."
             )
 
     def _check_outputs(self, spec: KerasSpec) -> None:

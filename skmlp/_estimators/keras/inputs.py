@@ -97,7 +97,12 @@ class KerasInputs(BaseNetwork):
     def _parts(self, X: Any, *, reset: bool) -> dict[str, np.ndarray]:
         """The arrays of the inputs, each with two axes, in the order of `fit`."""
         items = X.items() if isinstance(X, Mapping) else enumerate(X)
-        parts = {str(name): flat(np.asarray(part)) for name, part in items}
+        parts = {str(name): _flat_part(name, part) for name, part in items}
+        if not parts:
+            raise ValueError(
+                "'X' must hold an array for each input of the model; got an empty "
+                f"{type(X).__name__}."
+            )
         lengths = sorted({len(part) for part in parts.values()})
         if len(lengths) > 1:
             raise ValueError(
@@ -162,11 +167,21 @@ def flat(X: np.ndarray) -> np.ndarray:
     return X.reshape(len(X), -1)
 
 
+def _flat_part(name: Any, part: Any) -> np.ndarray:
+    if sparse.issparse(part) or not np.ndim(part):
+        raise ValueError(
+            f"'X' must hold dense arrays with a row for each sample; got {type(part).__name__} "
+            f"for input {name!r}; call its toarray(), or give all inputs as one sparse X."
+        )
+    return flat(np.asarray(part))
+
+
 def is_several(X: Any) -> bool:
     """Whether X is a dict or list of arrays, one for each input."""
     if isinstance(X, Mapping):
         return not sparse.issparse(X)  # a dictionary of keys is a dict too
-    return isinstance(X, (list, tuple)) and all(getattr(one, "ndim", 0) >= 2 for one in X)
+    is_list = isinstance(X, (list, tuple)) and len(X) > 0
+    return is_list and all(getattr(one, "ndim", 0) >= 2 for one in X)
 
 
 def columns_of_outputs(y: Any, n_rows: int) -> Any:

@@ -170,7 +170,7 @@ class BaseWideDeep(BaseMLP):
         if is_exceeded or not {n_buckets}.issuperset(counts.tolist()):
             raise ValueError(
                 "'wide_hash_buckets' must stay as it was to resume training; got "
-                f"{n_buckets} for crosses of {max(*counts, *exact)} inputs; set "
+                f"{n_buckets} for crosses of {max([*counts, *exact])} inputs; set "
                 "warm_start=False to start afresh."
             )
 

@@ -72,5 +72,6 @@ class WideDeepClassifier(BaseWideDeep, MLPClassifier, WideDeepParameters):
         ValueError
             If there is no auxiliary output.
         """
-        main, auxiliary = map(self._target_type.probabilities, self._predictions_of_outputs(X))
+        outputs = self._predictions_of_outputs(X)
+        main, auxiliary = map(self._target_type.probabilities, outputs)
         return main, auxiliary
