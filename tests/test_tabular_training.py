@@ -13,6 +13,7 @@ from skmlp._engine.judging import JointLoss
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience
 from skmlp._engine.store import STORE
+from skmlp._engine.watcher import Watcher
 from skmlp._estimators.tabular.ensembles import Ensemble
 from skmlp._training import train
 from skmlp._training.stacks import train_fits
@@ -419,7 +420,7 @@ def test_networks_that_diverge_do_not_end_watching():
     """The bar goes on if the first network ends."""
     seen = []
 
-    class Epochs(train.EpochWatcher):
+    class Epochs(Watcher):
         def __init__(self, name):
             self.name = name
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from skmlp._engine.fit import Training
 from skmlp._engine.live_model import LiveModel
+from skmlp._engine.watcher import Watcher
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import is_of_keras
 
@@ -32,7 +33,7 @@ AFTER_THE_EPOCH = (
 )
 
 
-class KerasCallbacks:
+class KerasCallbacks(Watcher):
     """Calls copies of the user's callbacks as `keras.Model.fit` would.
 
     Epoch-level hooks run between compiled epochs. Where a callback has a hook for batches,
@@ -57,7 +58,7 @@ class KerasCallbacks:
         self._live = LiveModel(training, self._loss_weights)
         model = self._live.model
         model.stop_training = False
-        # The one word of `BackupAndRestore` to `keras.Model.fit` has no public name.
+        # `BackupAndRestore` tells `keras.Model.fit` where to resume by this private attribute.
         model._initial_epoch = None
         self._list = keras.callbacks.CallbackList(
             self._callbacks,

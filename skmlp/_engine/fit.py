@@ -13,6 +13,7 @@ from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.judging import JointMeasure
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import StopReason
+from skmlp._engine.watcher import Watcher
 from skmlp._kinds.base import Weights
 from skmlp._network.spec import NetworkSpec
 from skmlp._program.recipe import Numbers, Recipe
@@ -39,24 +40,6 @@ class MeanOfRows:
     @staticmethod
     def mean(rows: EncodedData, values: np.ndarray) -> float:
         return float(np.average(values, weights=rows.weight))
-
-
-class Watcher(Protocol):
-    """Sees training go by, and may ask it to stop."""
-
-    needs_model: bool  # whether it sees a live Keras model; then no stack trains its fit
-    wants_batches: bool
-
-    def on_begin(self, training: Training) -> int: ...  # the first epoch to run
-    def on_epoch_begin(self, epoch: int) -> None: ...
-    def on_batch_begin(self, batch: int) -> None: ...
-    def on_batch_end(self, batch: int, loss: float) -> bool: ...  # whether to stop
-    def on_test_begin(self) -> None: ...
-    def on_test_batch_begin(self, batch: int) -> None: ...
-    def on_test_batch_end(self, batch: int, loss: float) -> None: ...
-    def on_test_end(self, loss: float) -> None: ...
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool: ...  # the same
-    def on_end(self, logs: dict[str, float]) -> None: ...
 
 
 class Checkpoint(Protocol):
@@ -154,8 +137,8 @@ class Fit:
         return bool(self.metrics or self.joint_loss) or not is_by_rows
 
     def kept(self, raw: np.ndarray, start: int) -> np.ndarray:
-        """All that its measures need of the raw outputs of validation rows from `start` on."""
-        if self.validation is None:  # it is measured beside others, for nothing
+        """What its measures need of raw outputs of validation rows, which begin at `start`."""
+        if self.validation is None:  # a stack is measured whole; this part is not used
             return raw[:0]
         if self.keeps_raw:
             return raw
@@ -211,15 +194,15 @@ class Training:
 
     def weights(self, snapshot: np.ndarray) -> Weights:
         """Weights to predict with: the averages, where there are any."""
-        return self.program.network.weights(self.numbers(snapshot, averaged=True))
+        return self.program.network.weights(self.vector(snapshot, averaged=True))
 
-    def numbers(self, snapshot: np.ndarray, *, averaged: bool) -> np.ndarray:
-        """A snapshot's weights, or their averages if asked for and there are any."""
+    def vector(self, snapshot: np.ndarray, *, averaged: bool) -> np.ndarray:
+        """A snapshot's weights side by side; if asked for and there are any, their averages."""
         network = self.program.network
-        numbers, averages = np.split(snapshot, [network.n_numbers])
+        weights, averages = np.split(snapshot, [network.n_numbers])
         if averaged and averages.size:
-            return np.concatenate([averages, numbers[network.n_trained :]])
-        return numbers
+            return np.concatenate([averages, weights[network.n_trained :]])
+        return weights
 
 
 def drawn_order(seed: int, epoch: int, n_rows: int, *, shuffle: bool) -> np.ndarray:

@@ -56,7 +56,7 @@ class LiveModel:
     def looked_at(self, *, averaged: bool) -> Iterator[keras.Model]:
         """Show the averages of the weights, if there are any and they are asked for."""
         snapshot = self._training.now()
-        shown = self._training.numbers(snapshot, averaged=averaged)
+        shown = self._training.vector(snapshot, averaged=averaged)
         arrays = [a for of_layer in self._program.network.weights(shown) for a in of_layer]
         assign(self._weights, arrays)
         finalize(self.model)

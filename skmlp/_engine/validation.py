@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.capacity import rounded_up
-from skmlp._engine.fit import Fit, Watcher
+from skmlp._engine.fit import Fit
+from skmlp._engine.watcher import Watcher
 from skmlp._keras.tensorflow import tf
+from skmlp._network.spec import NetworkSpec
 from skmlp._program.program import Program
 from skmlp._program.recipe import Recipe
 from skmlp._program.rows import entries_of, padded, padding_of, row_arrays
 
-# Most rows measured at once: of one network; of all. Then most numbers of all networks in one
-# layer, which bounds memory.
-MAX_ROWS = 8192
-MAX_ROWS_OF_ALL = 65_536
-MAX_VALUES = 2**21
+# At most so many are measured at once
+MAX_ROWS = 8192  # of one network
+MAX_ROWS_OF_ALL = 65_536  # of all networks together
+MAX_VALUES = 2**21  # numbers in one layer of all networks, which bounds memory
 # Rows are padded to a multiple of this: `exp` and the like compute the end of an array, too
 # short for a vector of the processor, with other bits.
 MULTIPLE = 16
@@ -42,43 +43,19 @@ class ValidationRows:
         self._program = program
         self._fits = fits
         # Networks without any are measured on others' rows, since a stack is measured whole.
-        sets = [fit.validation or distinct[0] for fit in fits] if distinct else []
-        self._n_rows = np.array([data.n_rows for data in sets])
+        of_networks = [fit.validation or distinct[0] for fit in fits] if distinct else []
+        self._n_rows = np.array([data.n_rows for data in of_networks])
         self._chunks: list[tuple[tf.Tensor, ...]] = []
         self._entries: tuple[tf.Tensor, ...] = ()
-        if not sets:
+        if not distinct:
             return
-        which = np.array([distinct.index(data) for data in sets])
-        which = tf.constant(which if len(sets) > 1 else which[0])
-        network = program.recipe.network
-        stays_sparse = sets[0].is_sparse and network.takes_sparse()
-        widest = max(
-            layer.kind.values_of_row(width)
-            for layer, width in network.layers_and_widths()
-            if not (stays_sparse and layer.kind.keeps_sparse)
-        )
-        of_all = min(MAX_ROWS_OF_ALL, max(MAX_VALUES // widest, 1))
-        size = _whole(min(MAX_ROWS, of_all // n_places))
+        positions = [distinct.index(data) for data in of_networks]
+        which = tf.constant(positions if len(positions) > 1 else positions[0], tf.int64)
+        size = _rows_at_once(program.recipe.network, distinct[0], n_places)
         if any(watcher.wants_batches for fit in fits for watcher in fit.watchers):
             size = program.recipe.batch_size
-        n_rows = max(data.n_rows for data in distinct)
-        capacity = min(size, _whole(rounded_up(n_rows)))
         self._entries = entries_of(distinct)
-        arrays = [
-            (X, X if data.y is data.X else data.y, data.unit_weight())
-            for X, data in zip(row_arrays(distinct), distinct, strict=True)
-        ]
-        paddings = [padding_of(data) for data in distinct]
-        for start in range(0, n_rows, size):
-            parts = [
-                [
-                    padded([array[start : start + size]], row, capacity)
-                    for array, row in zip(of_set, padding, strict=True)
-                ]
-                for of_set, padding in zip(arrays, paddings, strict=True)
-            ]
-            chunk = (tf.constant(np.stack(sets)) for sets in zip(*parts, strict=True))
-            self._chunks.append((*chunk, which))
+        self._chunks = [(*chunk, which) for chunk in _chunks(distinct, size)]
 
     def __bool__(self) -> bool:
         return bool(self._chunks)
@@ -111,6 +88,41 @@ class ValidationRows:
         for watcher in watchers:
             watcher.on_test_end(float(losses[0, 0]))
         return losses, [np.concatenate(of_network) for of_network in outputs]
+
+
+def _rows_at_once(network: NetworkSpec, data: EncodedData, n_places: int) -> int:
+    """The most rows of each of so many networks that are measured at once."""
+    stays_sparse = data.is_sparse and network.takes_sparse()
+    widest = max(
+        layer.kind.values_of_row(width)
+        for layer, width in network.layers_and_widths()
+        if not (stays_sparse and layer.kind.keeps_sparse)
+    )
+    of_all = min(MAX_ROWS_OF_ALL, max(MAX_VALUES // widest, 1))
+    return _whole(min(MAX_ROWS, of_all // n_places))
+
+
+def _chunks(distinct: Sequence[EncodedData], size: int) -> Iterator[list[tf.Tensor]]:
+    """Inputs, targets and weights, each (sets of rows, up to `size` rows, ...).
+
+    Sets with fewer rows than others are filled up.
+    """
+    arrays = [
+        (X, X if data.y is data.X else data.y, data.unit_weight())
+        for X, data in zip(row_arrays(distinct), distinct, strict=True)
+    ]
+    paddings = [padding_of(data) for data in distinct]
+    n_rows = max(data.n_rows for data in distinct)
+    capacity = min(size, _whole(rounded_up(n_rows)))
+    for start in range(0, n_rows, size):
+        parts = [
+            [
+                padded([array[start : start + size]], row, capacity)
+                for array, row in zip(of_set, padding, strict=True)
+            ]
+            for of_set, padding in zip(arrays, paddings, strict=True)
+        ]
+        yield [tf.constant(np.stack(of_kind)) for of_kind in zip(*parts, strict=True)]
 
 
 def _kept(fit: Fit, raw: np.ndarray, start: int, end: int) -> np.ndarray:

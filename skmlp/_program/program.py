@@ -2,8 +2,8 @@
 
 `keras.Model.fit` spends its time between batches. Here the data stay on the device and a
 whole epoch, a loop over batches, is one compiled function, so only arithmetic is left.
-All that differs between fits of one network enters as a run-time value: weights and learning
-rate are variables; rows, their order, penalties, dropout rates and seed are arguments.
+All that differs between fits of one network enters as a run-time value: weights are variables;
+learning rates, rows, their order, penalties, dropout rates and seed are arguments.
 
 Many networks are trained as one with a leading axis in all arrays, since a step of a small
 network is mostly the cost of starting its operations. One network has no such axis: its
@@ -58,7 +58,7 @@ class Program:
         self._measure = Compiled(self._trace_measure, with_xla=False)
 
     def is_sound(self) -> bool:
-        """Whether `load` makes the program as good as new, however its last fit ended."""
+        """Whether the program can take another fit, however its last one ended."""
         return self._run_batches.is_sound and self._measure.is_sound
 
     # Values in and out
@@ -233,7 +233,7 @@ class Program:
         n_entries *= self.n_members
 
         def block(start, totals, rates):  # type: ignore[no-untyped-def]
-            # 1. Gather the rows of some batches.
+            # Gather the rows of some batches.
             n_gathered = n_in_block * size
             if not self._in_xla:  # shapes may vary: the last batch has its own
                 n_gathered = tf.minimum(n_gathered, n_rows - start * size)
@@ -241,7 +241,7 @@ class Program:
             gathered = [tf.gather(array, index) for array in (X, y, weight)]
 
             def batch(i, totals, rates):  # type: ignore[no-untyped-def]
-                # 2. Take the batch's rows; those that fill up the last batch have weight zero.
+                # Take the batch's rows; those that fill up the last batch have weight zero.
                 offset = (i - start) * size if n_in_block > 1 else 0
                 n_left = tf.minimum(size, n_rows - i * size)
                 n_sliced = size if self._in_xla else n_left

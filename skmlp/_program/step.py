@@ -31,7 +31,7 @@ class Step:
 
     def train(self, X, y, weight, n_in_batch, when, rates, steps, numbers):  # type: ignore[no-untyped-def]
         """One batch: losses times its number of rows, and the learning rates of the step."""
-        # 3. Forward: the rows' mean loss, a short last batch by its true size. Networks share
+        # Forward: the rows' mean loss, a short last batch by its true size. Networks share
         # nothing, so the gradient of the sum of their losses is each one's.
         share = weight / beside(n_in_batch, weight)
         fading, dropout = None, numbers.dropout
@@ -50,7 +50,7 @@ class Step:
             )
             total, *parts = self._losses(y, raw, share, numbers)
             loss = sum(of_layers, total + self.trained.penalty(trained, numbers))
-        # 4. Backward and update.
+        # Backward and update.
         gradients = tape.gradient(loss, values, unconnected_gradients="zero")
         schedule = self._recipe.groups[0].schedule
         if schedule is not None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from skmlp._training.watchers import EpochWatcher
+from skmlp._engine.watcher import Watcher
 
 
 @cache
@@ -23,7 +23,7 @@ def bar_class() -> Any:
     return tqdm
 
 
-class ProgressBar(EpochWatcher):
+class ProgressBar(Watcher):
     """One tqdm bar over the epochs, with the losses and the time left."""
 
     def __init__(self, name: str, epochs: int) -> None:

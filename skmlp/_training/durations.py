@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import ceil
 
-# Seconds, (alone, in a stack): of compiling a program; of a network's step, apart from its
-# products. Then of a product, for each weight and row.
-COMPILING = 1.0, 1.5
-STEP = 25e-6, 5e-6
-WEIGHT_AND_ROW = 0.5e-9
+# Seconds (alone, in a stack)
+COMPILING = 1.0, 1.5  # of a program
+STEP = 25e-6, 5e-6  # of a network, besides its products
+WEIGHT_AND_ROW = 0.5e-9  # of products, for each weight and row, in both
 
 
 def seconds_of(

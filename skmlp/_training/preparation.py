@@ -8,10 +8,11 @@ from dataclasses import replace
 from functools import partial
 
 from skmlp._engine.capacity import rounded_up
-from skmlp._engine.fit import Fit, Watcher
+from skmlp._engine.fit import Fit
 from skmlp._engine.state import TrainingState
 from skmlp._engine.stopping import Patience
 from skmlp._engine.unfreezing import refrozen
+from skmlp._engine.watcher import Watcher
 from skmlp._keras.losses import check_row_loss, row_loss
 from skmlp._keras.optimizers import (
     CLIPPING_NAMES,

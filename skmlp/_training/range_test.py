@@ -12,11 +12,11 @@ import numpy as np
 
 from skmlp._engine.fit import Fit, Training
 from skmlp._engine.stopping import StopReason
+from skmlp._engine.watcher import Watcher
 from skmlp._keras.optimizers import optimizer_object
 from skmlp._training.job import Job
 from skmlp._training.preparation import prepare
 from skmlp._training.train import train_alone, trained_by
-from skmlp._training.watchers import EpochWatcher
 
 DIVERGED = 4.0  # the smoothed loss at the end of a test, in units of its lowest value
 
@@ -82,7 +82,7 @@ def _job_of_test(job: Job, rates: RateRange) -> Job:
     )
 
 
-class _Steps(EpochWatcher):
+class _Steps(Watcher):
     """Keeps the loss of each step, and asks to stop when it has diverged."""
 
     wants_batches = True

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from skmlp._data.encoded import EncodedData
-from skmlp._engine.fit import Watcher
+from skmlp._engine.watcher import Watcher
 from skmlp._kinds.base import Weights
 from skmlp._network.frozen_part import cut_of, rows_behind, widths_behind
 from skmlp._network.layer_stack import Arrays

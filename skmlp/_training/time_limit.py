@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from skmlp._engine.stopping import StopReason
-from skmlp._training.watchers import EpochWatcher
+from skmlp._engine.watcher import Watcher
 
 # Share of an epoch by which the last one may be late: how long it takes is an estimate, and
 # without it the learning rate would not reach its end.
 MAX_LATE = 0.1
 
 
-class TimeLimit(EpochWatcher):
+class TimeLimit(Watcher):
     """Lays training out anew after an epoch, so that it ends in time.
 
     The limit, in seconds, counts from here on. After each epoch, the number of epochs that

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from skmlp._engine.callbacks import KerasCallbacks
-from skmlp._engine.fit import Fit, Watcher
+from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.watcher import Watcher
 from skmlp._training.job import Job
 from skmlp._training.preparation import prepare
 from skmlp._training.stacks import rehearse_stack, train_fits
-from skmlp._training.watchers import EnsembleWatcher, EpochWatcher
+from skmlp._training.watchers import EnsembleWatcher
 
 
 def train_network(job: Job, watchers: Sequence[Watcher]) -> FittedNetwork:
@@ -24,7 +25,7 @@ def train_network(job: Job, watchers: Sequence[Watcher]) -> FittedNetwork:
 
 
 def train_ensemble(
-    jobs: Sequence[Job], watchers: Sequence[EpochWatcher], *, compiles_first: bool = False
+    jobs: Sequence[Job], watchers: Sequence[Watcher], *, compiles_first: bool = False
 ) -> list[FittedNetwork]:
     """Train the networks of jobs that differ in seeds and rows as one stack.
 

@@ -25,8 +25,8 @@ def should_move(going: Sequence[Fit], n_waiting: int, n_places: int) -> bool:
 
 
 def fewer_places(fits: Sequence[Fit], n_places: int) -> int:
-    """A half, a quarter and so on of the places, if fits that are left train in so many, and
-    what it saves repays compiling a program; else `n_places`.
+    """The places, halved as often as the remaining fits allow, if the time saved repays
+    compiling a program; otherwise `n_places`.
 
     At least two: the products of a single network have other bits.
     """
@@ -42,7 +42,7 @@ def fewer_places(fits: Sequence[Fit], n_places: int) -> int:
 
 
 def epochs_left(fit: Fit) -> int:
-    """An estimate: as many as were trained, and at least those that patience lasts."""
+    """An estimate: as many as have been trained, or as patience allows if that is more."""
     state = fit.state
     assert state.patience is not None
     return int(min(fit.epochs - state.epochs, max(state.epochs, state.patience.left)))

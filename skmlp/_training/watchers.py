@@ -5,54 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-
-class EpochWatcher:
-    """A watcher of the training loop that does nothing; subclasses override what they need."""
-
-    needs_model = False
-    wants_batches = False
-
-    def on_begin(self, training: Any) -> int:
-        """Called before training, once for each network; returns the first epoch to run."""
-        return 0
-
-    def on_epoch_begin(self, epoch: int) -> None:
-        """An epoch is about to begin."""
-
-    def on_batch_begin(self, batch: int) -> None:
-        """A batch is about to begin; called only with `wants_batches`."""
-
-    def on_batch_end(self, batch: int, loss: float) -> bool:
-        """A batch has ended; true asks to stop. Called only with `wants_batches`."""
-        return False
-
-    def on_test_begin(self) -> None:
-        """Validation rows are about to be measured."""
-
-    def on_test_batch_begin(self, batch: int) -> None:
-        """A batch of validation rows is about to be measured, with `wants_batches`."""
-
-    def on_test_batch_end(self, batch: int, loss: float) -> None:
-        """A batch of validation rows has been measured, with `wants_batches`."""
-
-    def on_test_end(self, loss: float) -> None:
-        """Validation rows have been measured."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
-        """An epoch has ended; true asks to stop."""
-        return False
-
-    def on_end(self, logs: dict[str, float]) -> None:
-        """Training has ended."""
+from skmlp._engine.watcher import Watcher
 
 
-class EnsembleWatcher(EpochWatcher):
+class EnsembleWatcher(Watcher):
     """Watches all networks of an ensemble, and tells others of each epoch once.
 
     Any of the networks may be the first to end; if a watcher asks to stop, all of them do.
     """
 
-    def __init__(self, watchers: Sequence[EpochWatcher], n_networks: int) -> None:
+    def __init__(self, watchers: Sequence[Watcher], n_networks: int) -> None:
         self._watchers, self._n_going = watchers, n_networks
         self._begun = self._ended = -1  # the last epoch that watchers were told of
         self._asked = False
@@ -81,7 +43,7 @@ class EnsembleWatcher(EpochWatcher):
                 watcher.on_end(logs)
 
 
-class ScikitLearnCallbacks(EpochWatcher):
+class ScikitLearnCallbacks(Watcher):
     """The callbacks of `set_callbacks` (scikit-learn 1.9): each epoch is a task of the fit.
 
     A callback that asks for a fitted estimator gets one with the weights of the moment:

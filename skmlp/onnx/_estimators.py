@@ -81,7 +81,7 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
 def convert_keras_classifier(scope: Any, operator: Any, container: Any) -> None:
     """Of several outputs: labels in columns, and a sequence of probabilities."""
     classifier = operator.raw_operator
-    if not classifier._has_heads():
+    if not classifier._has_columns_of_classes():
         convert_classifier(scope, operator, container)
         return
     graph = Graph(scope, container)
@@ -102,7 +102,7 @@ def convert_keras_classifier(scope: Any, operator: Any, container: Any) -> None:
 
 def keras_classifier_shapes(operator: Any) -> None:
     classifier, (label, *_) = operator.raw_operator, operator.outputs
-    if not classifier._has_heads():
+    if not classifier._has_columns_of_classes():
         classifier_shapes(operator)
         return
     kinds = {isinstance(one.tolist()[0], str) for one in classifier.classes_}

@@ -82,6 +82,6 @@ def register() -> None:
 
 def _parse_keras_classifier(scope: Any, model: Any, inputs: Any, **others: Any) -> Any:
     """As any classifier, or with several outputs, as a `MultiOutputClassifier`."""
-    several = model._has_heads()
+    several = model._has_columns_of_classes()
     parse = _parse_sklearn_multi_output_classifier if several else _parse_sklearn_classifier
     return parse(scope, model, inputs, **others)

@@ -59,7 +59,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
 
     _default_loss: str
 
-    def _has_heads(self) -> bool:
+    def _has_columns_of_classes(self) -> bool:
         """Whether y has columns with classes of their own, each for an output."""
         return False
 
@@ -240,7 +240,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         from skmlp._keras.optimizers import optimizer_object
 
         loss: Any = self.loss or self._default_loss
-        if self._has_heads():
+        if self._has_columns_of_classes():
             loss = self.loss  # that of an output depends on its width
         else:
             loss = keras_loss(loss, *self._output_layer(), self._has_class_indices())

@@ -21,17 +21,17 @@ from skmlp._targets.target_types import (
 
 
 class SeveralOutputs(NetworkClassifier):
-    """Targets whose columns hold labels of different classes, beside all others."""
+    """Targets of any classifier, and also several columns with classes of their own."""
 
     _heads: tuple[Head, ...] = ()  # of the network; none until it is built
 
     @property
     def _target_type(self) -> TargetType:
-        if self._has_heads():
+        if self._has_columns_of_classes():
             return ColumnsOfClasses(self.classes_, self._heads)
         return super()._target_type
 
-    def _has_heads(self) -> bool:
+    def _has_columns_of_classes(self) -> bool:
         return getattr(self, "y_type_", None) == SEVERAL
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -49,7 +49,7 @@ class SeveralOutputs(NetworkClassifier):
             classes, a number per class, the highest of which is predicted; for several labels,
             a number per label, above 0 where the label is predicted.
         """
-        if self._has_heads():
+        if self._has_columns_of_classes():
             raise ValueError(
                 "'decision_function' must be called for a single output; got a network of "
                 f"{len(self._heads)} outputs; call predict_proba."
@@ -73,7 +73,7 @@ class SeveralOutputs(NetworkClassifier):
         score : float
             Share of rows whose labels are all right.
         """
-        if self._has_heads():
+        if self._has_columns_of_classes():
             predicted = self.predict(X)
             true = np.asarray(columns_of_outputs(y, len(predicted)))
             if true.shape != predicted.shape:
@@ -95,7 +95,7 @@ class SeveralOutputs(NetworkClassifier):
             )
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
-        if not (has_columns_of_classes(y) if reset else self._has_heads()):
+        if not (has_columns_of_classes(y) if reset else self._has_columns_of_classes()):
             return super()._encode_target(y, reset=reset)
         if reset:
             self._set_columns(typed_columns(y))

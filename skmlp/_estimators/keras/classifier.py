@@ -117,7 +117,7 @@ class KerasClassifier(
         activation = self._state_or_raise().spec.output_activation
         # `activation` is asked for before the network is known, and so whether it is one-hot.
         of_target = "softmax" if self._is_one_hot else self._target_type.activation
-        if activation == of_target or self._has_heads():
+        if activation == of_target or self._has_columns_of_classes():
             return super().predict_log_proba(X)
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
@@ -152,7 +152,7 @@ class KerasClassifier(
         self, data: EncodedData | None = None, seed: int = 0
     ) -> tuple[KerasSpec, dict[str, Any]]:
         spec, settings = super()._plan(data, seed)
-        if self._has_heads():
+        if self._has_columns_of_classes():
             from skmlp._keras.losses import link_of_logits
 
             losses = [one.on_predictions for one in settings["loss"].losses]
@@ -170,18 +170,20 @@ class KerasClassifier(
         from skmlp._keras.losses import CROSS_ENTROPIES, loss_of_output
 
         is_named = isinstance(loss, str) and loss in CROSS_ENTROPIES
-        if not is_named or spec.output_activation != "linear" or self._has_heads():
+        if not is_named or spec.output_activation != "linear" or self._has_columns_of_classes():
             return loss
         name = "binary_crossentropy" if self.y_type_ == MULTILABEL else loss
         return loss_of_output(name, spec.n_outputs, self._has_class_indices())
 
     def _meta(self) -> dict[str, Any]:
         classes, n_outputs = self.classes_, 1
-        if self.y_type_ == MULTILABEL or self._has_heads():
+        if self.y_type_ == MULTILABEL or self._has_columns_of_classes():
             n_outputs = len(classes)
         return {
             "classes_": classes,
-            "n_classes_": list(map(len, classes)) if self._has_heads() else len(classes),
+            "n_classes_": list(map(len, classes))
+            if self._has_columns_of_classes()
+            else len(classes),
             "n_outputs_": n_outputs,
             "n_outputs_expected_": n_outputs,
             "target_type_": self.y_type_,
@@ -198,7 +200,7 @@ class KerasClassifier(
             )
 
     def _check_outputs(self, spec: KerasSpec) -> None:
-        if self._has_heads():
+        if self._has_columns_of_classes():
             n_classes = list(map(len, self.classes_))
             widths = [head.width for head in spec.heads] or [spec.n_outputs]
             fits = len(widths) == len(n_classes) and all(

@@ -28,6 +28,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
+from skmlp._engine.watcher import Watcher
 from skmlp._estimators.named import NamedParameters
 from skmlp._estimators.shown import NetworkTraining, ShownNetwork
 from skmlp._estimators.tabular.histories import (
@@ -51,7 +52,7 @@ from skmlp._sklearn import CallbackSupportMixin, fit_context, safe_indexing
 from skmlp._training.bars import progress
 from skmlp._training.mishaps import warn_of_mishaps
 from skmlp._training.time_limit import TimeLimit
-from skmlp._training.watchers import EpochWatcher, ScikitLearnCallbacks
+from skmlp._training.watchers import ScikitLearnCallbacks
 from skmlp._warnings import warn
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ class BaseTabular(
         epochs, name = new[0].epochs, type(self).__name__
         with progress(name, epochs, shown=bool(self.verbose)) as bars:
             # The bars show the number of epochs that the limit has decided on.
-            watchers: list[EpochWatcher] = [*([limit] if limit else []), *bars]
+            watchers: list[Watcher] = [*([limit] if limit else []), *bars]
             watchers += ScikitLearnCallbacks.of(
                 self, epochs, fit_data, lambda *fitted: {"_members": kept + fitted[n_judges:]}
             )
