@@ -646,7 +646,7 @@ class TestInputs:
                 with pytest.raises(ValueError, match="'X' must name the inputs"):
                     fitted.fit({"deep": X[:, 2:], "x": X[:, :2]}, y)
         for unknown, message in (
-            ({"wide": ["z"], "deep": ["a"]}, r"'inputs' must hold columns of X.*got \['z'\]"),
+            ({"wide": ["z"], "deep": ["a"]}, r"'inputs' must pick columns of X.*got \['z'\]"),
             ({"deep": ["a"]}, "'inputs' must name the inputs of 'model'"),
         ):
             with pytest.raises(ValueError, match=message):
@@ -782,7 +782,7 @@ class TestBadInput:
             model, inputs={"a": [2], "b": ["x"]}, epochs=1, random_state=0
         )
         for wrong in ({"a": ["w"], "b": ["x"]}, {"a": [3], "b": [0]}):
-            with pytest.raises(ValueError, match="'inputs' must hold columns of X"):
+            with pytest.raises(ValueError, match="'inputs' must pick columns of X"):
                 clone(regressor).set_params(inputs=wrong).fit(frame, frame.x)
         fitted = regressor.fit(frame, frame.x)
         assert (fitted.n_features_in_, fitted.X_shape_) == (3, (20, 3))

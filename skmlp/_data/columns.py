@@ -32,7 +32,7 @@ def chosen(parameter: str, selection: Any, X: Any) -> np.ndarray:
     """
     if selection is None:
         return np.arange(X.shape[1])
-    positions = _positions(parameter, selection, X)
+    positions = column_positions(parameter, selection, X)
     if callable(selection) and not len(positions):
         raise ValueError(
             f"'{parameter}' must pick at least one column; the selector {selection!r} picks "
@@ -55,12 +55,16 @@ def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
                 f"'{parameter}' must hold pairs of columns of X; got {pair!r} among them; "
                 "write each as (name, name)."
             )
-        positions.append(_positions(parameter, list(pair), X))
+        positions.append(column_positions(parameter, list(pair), X))
     _check_distinct(parameter, "pair", pairs, positions, _names(X))
     return positions
 
 
-def _positions(parameter: str, selection: Any, X: Any) -> np.ndarray:
+def column_positions(parameter: str, selection: Any, X: Any) -> np.ndarray:
+    """Positions of the columns that a parameter selects, as `ColumnTransformer` would.
+
+    Raises ValueError for a selection that is none of columns of X.
+    """
     try:
         key = selection(X) if callable(selection) else selection
         positions = column_indices(X, list(key) if isinstance(key, tuple) else key)

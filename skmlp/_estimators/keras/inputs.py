@@ -11,10 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from skmlp._data.arrays import as_columns, encode_features
+from skmlp._data.columns import column_positions
 from skmlp._estimators.base import BaseNetwork
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.spec import NetworkSpec
-from skmlp._sklearn import column_indices
 
 # Outside the class: inside, type checkers would take an annotated name for a parameter.
 LEARNED: tuple[str, ...] = ("X_shape_", "input_blocks_", "input_columns_")
@@ -52,7 +52,8 @@ class KerasInputs(BaseNetwork):
 
     def _learn_columns(self, X: Any, *, reset: bool) -> None:
         """Choose the columns of the inputs; without `reset`, refuse a choice unlike fit's."""
-        columns = {name: positions(X, of) for name, of in (self.inputs or {}).items()}
+        chosen = (self.inputs or {}).items()
+        columns = {name: column_positions("inputs", of, X).tolist() for name, of in chosen}
         if reset:
             self.input_columns_ = columns
         elif columns != self.input_columns_:
@@ -194,14 +195,3 @@ def columns_of_outputs(y: Any, n_rows: int) -> Any:
 def spans(widths: Iterable[int]) -> list[tuple[int, int]]:
     """First and last column (exclusive) of blocks of these widths, side by side."""
     return list(pairwise([0, *accumulate(widths)]))
-
-
-def positions(X: Any, columns: Any) -> list[int]:
-    """Positions of columns of a frame or array, by name or position."""
-    try:
-        return [int(i) % X.shape[1] for i in column_indices(X, columns)]
-    except ValueError as error:
-        raise ValueError(
-            f"'inputs' must hold columns of X, by name or position; got {columns!r} ({error}); "
-            "correct the names."
-        ) from error
