@@ -202,6 +202,7 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, Targets):
         is_validation: bool = False,
     ) -> EncodedData:
         with named_as_validation() if is_validation else nullcontext():
+            self._check_target(y)
             inputs, y = self._encode_pairs(X, y, reset=reset, is_validation=is_validation)
             target = self._encode_target(y, reset=reset_target)
             weight = self._row_weight(encode_weight(sample_weight, inputs), y)

@@ -15,7 +15,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._estimators.base import BaseNetwork
 from skmlp._parameters.other_names import explains_names
 from skmlp._sklearn import fit_context, is_first_call
-from skmlp._targets.class_targets import ClassTargets, check_none_is_missing
+from skmlp._targets.class_targets import ClassTargets
 from skmlp._targets.target_types import MULTILABEL
 
 if TYPE_CHECKING:
@@ -151,6 +151,10 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
 
     def _check_classes(self, classes: Any) -> None:
         """Refuse an argument `classes` of another form than the estimator takes."""
+        if classes is not None and not len(classes):
+            raise ValueError(
+                "'classes' must name the classes of y; got none; list all of them."
+            )
 
     def _decisions(self, raw: np.ndarray) -> np.ndarray:
         """The decision function of raw outputs."""
@@ -161,7 +165,6 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
     def _encode(
         self, X: Any, y: Any, sample_weight: Any, *, reset_target: bool, **others: bool
     ) -> EncodedData:
-        check_none_is_missing(y)
         if reset_target:
             self.sparse_output_ = issparse(y)
         return super()._encode(X, y, sample_weight, reset_target=reset_target, **others)

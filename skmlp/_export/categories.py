@@ -53,8 +53,12 @@ def _of_texts(
         missing = value_of.get(column.filler, unknown)
     table = _table([unknown, *value_of.values(), missing])
 
+    unknown_text = "[UNK]"  # Keras's default; it must be none of the categories
+    while unknown_text in value_of:
+        unknown_text = f"[{unknown_text}]"
+
     def make() -> Tensor:
-        lookup = keras.layers.StringLookup(vocabulary=[*value_of, ""], num_oov_indices=1)
+        lookup = keras.layers.StringLookup(vocabulary=[*value_of, ""], oov_token=unknown_text)
         return ops.take(table, lookup(column.tensor), axis=0)
 
     return make

@@ -239,7 +239,7 @@ class BuiltKerasNetwork(KerasNetwork):
     def _side_by_side(self, outputs: Any) -> tf.Tensor:
         from skmlp._keras.tensorflow import keras, tf
 
-        flat = keras.tree.flatten(outputs)
+        flat = [tf.cast(one, tf.float32) for one in keras.tree.flatten(outputs)]
         if len(flat) == 1 and flat[0].shape.rank == 2:
             return flat[0]
         return tf.concat([tf.reshape(one, [tf.shape(one)[0], -1]) for one in flat], axis=-1)

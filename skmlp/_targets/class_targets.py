@@ -6,7 +6,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -21,7 +20,7 @@ from skmlp._targets.target_types import (
     TargetType,
     TwoClasses,
 )
-from skmlp._targets.targets import Targets
+from skmlp._targets.targets import Targets, arrays_of
 from skmlp._warnings import warn
 
 
@@ -43,6 +42,18 @@ class ClassTargets(Targets):
         return (
             TwoClasses(self.classes_) if len(self.classes_) > 1 else SingleClass(self.classes_)
         )
+
+    def _check_target(self, y: Any) -> None:
+        """Refuse missing labels that are no floats, whose comparison would fail."""
+        for labels in arrays_of(y):
+            missing = np.isnat(labels) if labels.dtype.kind in "mM" else np.array([])
+            if labels.dtype == object and labels.ndim:
+                missing = np.array([*map(is_missing, labels.ravel().tolist())])
+            if missing.any():
+                raise ValueError(
+                    f"'y' must have a label for each row; got {missing.sum()} missing of "
+                    f"{len(labels)}; drop these rows, or give them a label."
+                )
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         check_classification_targets(y)
@@ -99,22 +110,6 @@ class ClassTargets(Targets):
 
     def _has_class_indices(self) -> bool:
         return self._target_type.has_class_indices
-
-
-def check_none_is_missing(y: Any) -> None:
-    """Refuse missing labels that are no floats, whose comparison would fail."""
-    if y is None or issparse(y):
-        return
-    is_list_of_arrays = isinstance(y, (list, tuple)) and any(hasattr(one, "ndim") for one in y)
-    for labels in map(np.asarray, y if is_list_of_arrays else [y]):
-        if labels.dtype != object or not labels.ndim:
-            continue
-        n_missing = sum(map(is_missing, labels.ravel().tolist()))
-        if n_missing:
-            raise ValueError(
-                f"'y' must have a label for each row; got {n_missing} missing of "
-                f"{len(labels)}; drop these rows, or give them a label."
-            )
 
 
 def by_class(class_weight: dict | list, y: np.ndarray, classes: list[np.ndarray]) -> np.ndarray:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._data.encoded import EncodedData
 from skmlp._network.spec import TargetScaling
 
+TIMES = (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64)
+
 
 class Targets(ABC):
     """Targets as the engine takes them; by default neither scaled nor of classes."""
+
+    def _check_target(self, y: Any) -> None:  # noqa: B027, an autoencoder has none
+        """Refuse a y, as it was given, that NumPy would take for something else."""
 
     @abstractmethod
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
@@ -46,6 +54,16 @@ class NumericTargets(Targets):
 
     n_outputs_: int
 
+    def _check_target(self, y: Any) -> None:
+        """Refuse dates and durations, which are whole numbers of some unit to NumPy."""
+        for target in arrays_of(y):
+            values = target.ravel().tolist() if target.dtype == object else []
+            if target.dtype.kind in "mM" or any(isinstance(one, TIMES) for one in values):
+                raise ValueError(
+                    "'y' must hold numbers for a regressor; got dates or durations; convert "
+                    "them, for example by dt.total_seconds(), and leave out missing ones."
+                )
+
     def _columns_of(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         """Each target as a column; with `reset`, learn their number."""
         if y.ndim == 2 and y.shape[1] == 1:
@@ -59,3 +77,11 @@ class NumericTargets(Targets):
                 f"{self.n_outputs_}; got {target.shape[1]}; give the same, or fit afresh."
             )
         return target
+
+
+def arrays_of(y: Any) -> list[np.ndarray]:
+    """Y as an array, or each item of a list of arrays; none if it is sparse or missing."""
+    if y is None or issparse(y):
+        return []
+    is_list = isinstance(y, (list, tuple)) and any(getattr(one, "ndim", 0) for one in y)
+    return [*map(np.asarray, y if is_list else [y])]

@@ -93,6 +93,7 @@ class SeveralOutputs(NetworkClassifier):
                 "'classes' must be the labels of a single output; got a list for each of "
                 f"{len(classes)}; call fit first, which finds the classes of several in y."
             )
+        super()._check_classes(classes)
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
         if not (has_columns_of_classes(y) if reset else self._has_columns_of_classes()):
@@ -111,4 +112,9 @@ class SeveralOutputs(NetworkClassifier):
                 "'y' must have two classes or more in each column; got one in column "
                 f"{single[0]}; drop that column."
             )
+        # skl2onnx takes texts of different lengths for different types.
+        texts = [one.dtype for one in classes if one.dtype.kind == "U"]
+        if texts:
+            widest = max(texts, key=lambda dtype: dtype.itemsize)
+            classes = [one.astype(widest) if one.dtype.kind == "U" else one for one in classes]
         self.classes_, self.y_type_, self.n_outputs_ = classes, SEVERAL, len(classes)

@@ -165,7 +165,7 @@ def check_entries(spec: NetworkSpec, rows: Any) -> None:
 
 
 def flat(X: np.ndarray) -> np.ndarray:
-    return X.reshape(len(X), -1)
+    return X.reshape(len(X), int(np.prod(X.shape[1:])))  # -1 fails for no rows
 
 
 def _flat_part(name: Any, part: Any) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,12 @@ from sklearn.utils import (
     check_random_state,
 )
 
-from skmlp._checkpoints.learned import all_or_nothing
+from skmlp._checkpoints.learned import all_or_nothing, shallow_copy
 from skmlp._data.arrays import (
     check_n_entries,
-    check_total_weight,
     check_validation_rows,
     encode_weight,
 )
-from skmlp._data.distributions import repetitions
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
@@ -45,10 +44,11 @@ from skmlp._estimators.tabular.jobs import (
     networks_by_held_out,
 )
 from skmlp._estimators.tabular.model import TabularModel
+from skmlp._estimators.tabular.weights import SMALL, repeated, weighted
 from skmlp._estimators.versioned import VersionedEstimator
 from skmlp._parameters.fit_arguments import named_as_validation, one_validation_set
 from skmlp._parameters.other_names import explains_names
-from skmlp._sklearn import CallbackSupportMixin, fit_context, safe_indexing
+from skmlp._sklearn import CallbackSupportMixin, fit_context
 from skmlp._training.bars import progress
 from skmlp._training.mishaps import warn_of_mishaps
 from skmlp._training.time_limit import TimeLimit
@@ -57,9 +57,6 @@ from skmlp._warnings import warn
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-# Rows, counted with repetitions, up to which weights are repetitions. All make one batch.
-SMALL = 64
 
 
 class BaseTabular(
@@ -181,12 +178,15 @@ class BaseTabular(
                 f"'y' must be given, since {name} requires y to be passed, but the target y is "
                 "None."
             )
+        self._check_target(y)
         X = self._table(X, reset=reset)
         y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
         check_consistent_length(X, y)
-        X, y, weight = _repeated(*_weighted(X, y, encode_weight(sample_weight, X)))
-        target = self._encode_target(y, reset=reset)
-        X, target, weight = _weighted(X, target, self._row_weight(weight, y))
+        target = self._encode_target(y, reset=reset)  # a class may have no weight
+        rows, weight = np.arange(len(y)), encode_weight(sample_weight, X)
+        X, rows, weight = repeated(*weighted(X, rows, weight))
+        X, rows, weight = weighted(X, rows, self._row_weight(weight, y[rows]))
+        target = target[rows]
         if reset:
             if issparse(X):
                 check_n_entries(X, "train on fewer rows")
@@ -218,7 +218,7 @@ class BaseTabular(
             # The bars show the number of epochs that the limit has decided on.
             watchers: list[Watcher] = [*([limit] if limit else []), *bars]
             watchers += ScikitLearnCallbacks.of(
-                self, epochs, fit_data, lambda *fitted: {"_members": kept + fitted[n_judges:]}
+                self, epochs, fit_data, partial(self._stopped, jobs, kept)
             )
             all_fitted = train_ensemble(
                 [*judges, *new], watchers, compiles_first=limit is not None
@@ -234,6 +234,16 @@ class BaseTabular(
         states = [[one.training for one in several] for several in (fitted, judging)]
         warn_of_mishaps(name, *states)
         return self
+
+    def _stopped(
+        self, jobs: Jobs, kept: tuple[FittedNetwork, ...], *fitted: FittedNetwork
+    ) -> dict[str, Any]:
+        """Attributes of an estimator whose training has stopped with these networks."""
+        stopped, n_judges = shallow_copy(self), len(jobs.judges)
+        stopped._members = kept + fitted[n_judges:]
+        stopped._learn_from_held_out(jobs, fitted[:n_judges], n_kept=len(kept))
+        before = vars(self)
+        return {name: of for name, of in vars(stopped).items() if of is not before.get(name)}
 
     def _learn_from_held_out(
         self, jobs: Jobs, judging: Sequence[FittedNetwork], n_kept: int
@@ -273,25 +283,3 @@ class BaseTabular(
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
-
-
-def _weighted(X: Any, y: np.ndarray, weight: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Rows of positive weight, of which there must be one, and weights of at most 1."""
-    check_total_weight(weight)
-    weight = weight / weight.max()
-    if weight.all():
-        return X, y, weight
-    kept = np.flatnonzero(weight)
-    return safe_indexing(X, kept), y[kept], weight[kept]
-
-
-def _repeated(X: Any, y: np.ndarray, weight: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Few rows, each as often as its weight says, if weights are multiples of the least.
-
-    Otherwise, weights and repeated rows would differ in which rows are held out.
-    """
-    n_times = np.rint(repetitions(weight))
-    if n_times.max() == 1 or n_times.sum() > SMALL:
-        return X, y, weight
-    index = np.repeat(np.arange(len(y)), n_times.astype(int))
-    return safe_indexing(X, index), y[index], (weight / n_times)[index]

@@ -18,7 +18,7 @@ from skmlp._estimators.tabular.calibration import log_losses, temperature
 from skmlp._parameters.outputs import ClassWeightParameter
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.tabular import TabularParameters
-from skmlp._targets.class_targets import ClassTargets, check_none_is_missing
+from skmlp._targets.class_targets import ClassTargets
 
 
 @with_parameters
@@ -162,7 +162,6 @@ class TabularClassifier(
         return super()._activated(raw / self.temperature_)
 
     def _encode(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> EncodedData:
-        check_none_is_missing(y)
         if reset:
             self.sparse_output_ = issparse(y)
         return super()._encode(X, dense(y), sample_weight, reset=reset)
