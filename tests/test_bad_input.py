@@ -35,6 +35,18 @@ BAD_DATA = {
     "complex X": (X + 1j, Y, {}, "Complex data not supported"),
     "text in X": (np.full((40, 3), "a", dtype=object), Y, {}, "must hold numbers; got text"),
     "y of the wrong length": (X, Y[:-1], {}, "inconsistent numbers of samples"),
+    "durations in y": (
+        X,
+        np.full(40, 5, "m8[h]"),
+        {},
+        "'y' must hold numbers for a regressor; got dates or dur",
+    ),
+    "dates in y": (
+        X,
+        pd.Series(pd.to_datetime(["2020-01-01", None] * 20, utc=True)),
+        {},
+        "'y' must hold numbers for a regressor; got dates or dur",
+    ),
     "y of three axes": (X, Y.reshape(-1, 1, 1), {}, "dim 3"),
     "y is missing": (X, None, {}, "requires y"),
     "negative weight": (
@@ -192,6 +204,8 @@ def test_bad_labels():
     several = np.column_stack([LABELS, LABELS])
     refused(clone(CLASSIFIER), X, several, "got 2 columns of labels; use a KerasClassifier")
     refused(clone(CLASSIFIER), X, Y, "Unknown label type: continuous")
+    days = pd.Series(pd.to_datetime(["2020-01-01", None] * 20))
+    refused(clone(CLASSIFIER), X, days, "'y' must have a label for each row; got 20 missing of")
     unseen = np.where(Y > 1, "far up", LABELS)
     refused(clone(CLASSIFIER), X, LABELS, "known classes only.*far up", X_val=X, y_val=unseen)
     categorical = keras.losses.CategoricalCrossentropy()
@@ -348,6 +362,8 @@ def test_partial_fit_refuses_what_it_cannot_do():
         clone(REGRESSOR).set_params(early_stopping=True).partial_fit(X, Y)
     with pytest.raises(ValueError, match="classes must be passed"):
         clone(CLASSIFIER).partial_fit(X, LABELS)
+    with pytest.raises(ValueError, match="'classes' must name the classes of y; got none"):
+        clone(CLASSIFIER).partial_fit(X, LABELS, classes=[])
     with pytest.raises(ValueError, match="'class_weight' must not be 'balanced'"):
         clone(CLASSIFIER).set_params(class_weight="balanced").partial_fit(X, LABELS)
     fitted = clone(CLASSIFIER).fit(X, LABELS)

@@ -18,7 +18,13 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from skmlp import MLPClassifier, MLPRegressor, WideDeepClassifier, WideDeepRegressor
+from skmlp import (
+    KerasRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    WideDeepClassifier,
+    WideDeepRegressor,
+)
 from skmlp._checkpoints.checkpoint import read
 from skmlp._checkpoints.learned import learned
 
@@ -259,6 +265,23 @@ def test_what_cannot_be_compared_is_refused_before_training(tmp_path):
     ):
         regressor.set_params(checkpoint_dir=tmp_path).fit(X, Y)
     assert not hasattr(regressor, "n_features_in_")
+
+
+def test_a_model_that_is_built_again_is_the_same_setting(tmp_path):
+    """Keras counts the names of layers in a process."""
+
+    def network(units=3):
+        inputs = keras.Input((X.shape[1],))
+        hidden = keras.layers.Dense(units)(inputs)
+        joined = keras.layers.Add()([hidden, keras.layers.Dense(units)(inputs)])
+        return keras.Model(inputs, keras.layers.Dense(1)(joined))
+
+    settings = {"epochs": 1, "random_state": 0, "checkpoint_dir": tmp_path}
+    fitted = KerasRegressor(network(), **settings).fit(X, Y)
+    again = KerasRegressor(network(), **settings).fit(X, Y)
+    assert again.loss_curve_ == fitted.loss_curve_
+    with pytest.raises(ValueError, match="model changed"):
+        KerasRegressor(network(4), **settings).fit(X, Y)
 
 
 def test_equal_values_of_other_types_are_the_same_settings(tmp_path):

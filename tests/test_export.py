@@ -228,6 +228,17 @@ class TestEstimators:
         X, new = (one.assign(old=one["kind"].where(one["kind"] == "old")) for one in (X, new))
         assert_predicts(TabularClassifier(**TABULAR).fit(X, labels), new, tmp_path)
 
+    def test_a_category_named_as_keras_names_unknown_ones(self, rows, tmp_path):
+        X, new, y, _ = rows
+        names = {"Bern": "[UNK]", "Basel": "[[UNK]]"}
+        X, new = (one[["age", "town"]].fillna({"age": 40}) for one in (X, new))
+        X, new = (one.assign(town=one["town"].replace(names)) for one in (X, new))
+        assert (new["town"] == "[UNK]").any()
+        encoder = make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore"), ["town"]), remainder="passthrough"
+        )
+        assert_predicts(make_pipeline(encoder, MLPRegressor(**SMALL)).fit(X, y), new, tmp_path)
+
     @pytest.mark.slow
     def test_quantiles_and_several_targets_of_tables(self, rows):
         X, new, y, _ = rows

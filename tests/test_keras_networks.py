@@ -354,6 +354,17 @@ class TestModel:
         for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
             assert one.evaluate(DIABETES, PROGRESS, verbose=0) == pytest.approx(expected)
 
+    @pytest.mark.parametrize("dtype", ["float16", "mixed_float16"])
+    def test_a_last_layer_of_low_precision(self, dtype):
+        model = keras.Sequential(
+            [keras.Input((10,)), layers.Dense(3), layers.Dense(1, dtype=dtype)]
+        )
+        fitted = KerasRegressor(model, learning_rate=0.05, epochs=20, random_state=0)
+        predicted = fitted.fit(DIABETES, PROGRESS).predict(DIABETES)
+        of_keras = np.asarray(fitted.model_(DIABETES))[:, 0]
+        np.testing.assert_allclose(predicted, of_keras, rtol=0.01, atol=0.01)
+        assert fitted.score(DIABETES, PROGRESS) > 0.4
+
     def test_channels_are_flattened_as_by_keras(self):
         model = keras.Sequential(
             [

@@ -460,8 +460,11 @@ def test_keras_network_of_several_inputs():
         outputs(model, frame[["a", "b", "d"]])
 
 
-def test_keras_network_of_several_outputs():
+@pytest.mark.parametrize("is_text", [False, True])
+def test_keras_network_of_several_outputs(is_text):
     y = np.column_stack([CLASSES > 1, CLASSES + 5]).astype(int)
+    if is_text:
+        y = np.column_stack([np.array(["no", "perhaps"])[y[:, 0]], y[:, 1].astype(str)])
     model = KerasClassifier(several_outputs, **FAST).fit(X, y)
     label, probabilities = outputs(model, X, zipmap=False)
     np.testing.assert_array_equal(label, model.predict(X))

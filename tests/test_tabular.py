@@ -135,6 +135,16 @@ def test_a_weight_of_two_equals_repeating_the_row():
     np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
 
 
+def test_a_class_without_weight_is_a_class():
+    """Else voting and stacking would meet other classes than those of y."""
+    labels = np.where(np.arange(len(X)) % 3, LABELS, "free")
+    classifier = TabularClassifier(**SMALL).fit(X, labels, sample_weight=labels != "free")
+    assert classifier.classes_.tolist() == ["cheap", "dear", "free"]
+    assert classifier.predict_proba(X)[:, 2].mean() < 0.2
+    validated = clone(classifier).fit(X, labels, labels != "free", X_val=X, y_val=labels)
+    assert validated.classes_.tolist() == ["cheap", "dear", "free"]
+
+
 @pytest.mark.parametrize("n_rows", [64, 65])
 def test_few_rows_of_few_kinds(n_rows):
     """Some rows of each kind are held out, not all rows of some kinds."""

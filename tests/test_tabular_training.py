@@ -347,8 +347,8 @@ class TestJudges:
 class Watching:
     """A callback of scikit-learn that notes tasks and predictions, and may ask to stop."""
 
-    def __init__(self, stop_after=None):
-        self.stop_after = stop_after
+    def __init__(self, stop_after=None, method="predict"):
+        self.stop_after, self.method = stop_after, method
         self.tasks, self.predictions = [], []
 
     def setup(self, estimator, context):
@@ -362,7 +362,7 @@ class Watching:
 
     def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
         self.tasks.append(f"end {context.task_name}")
-        self.predictions.append(fitted_estimator.predict(X))
+        self.predictions.append(getattr(fitted_estimator, self.method)(X))
         return len(self.predictions) == self.stop_after
 
 
@@ -385,13 +385,17 @@ class TestCallbacks:
         "estimator",
         [TabularRegressor(2, **SMALL, loss="quantile"), TabularClassifier(2, **SMALL)],
     )
-    def test_before_calibration_a_fitted_estimator_predicts_too(self, estimator):
-        watching = Watching()
-        y = LABELS if isinstance(estimator, TabularClassifier) else Y
+    def test_a_fitted_estimator_is_calibrated(self, estimator):
+        """As if the fit had stopped there."""
+        is_classifier = isinstance(estimator, TabularClassifier)
+        method = "predict_proba" if is_classifier else "predict_quantiles"
+        watching = Watching(method=method)
+        y = LABELS if is_classifier else Y
         fitted = clone(estimator).set_params(epochs=2).set_callbacks(watching).fit(X, y)
         assert [len(predicted) for predicted in watching.predictions] == [len(X)] * 3
+        np.testing.assert_array_equal(watching.predictions[-1], getattr(fitted, method)(X))
         fitted._calibrate({})
-        np.testing.assert_array_equal(watching.predictions[-1], fitted.predict(X))
+        assert not np.array_equal(watching.predictions[-1], getattr(fitted, method)(X))
 
     def test_all_networks_stop_where_a_callback_asks(self):
         watching = Watching(stop_after=2)
