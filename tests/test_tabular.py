@@ -346,9 +346,9 @@ def jobs_of(monkeypatch):
     ("n_rows", "n_columns", "n_networks", "units", "batch_size", "epochs"),
     [
         (1100, 1, 16, 256, 64, 32),
-        (4600, 12, 8, 256, 256, 64),
-        (8192, 12, 8, 256, 256, 48),
-        (8192, 13, 8, 256, 128, 32),
+        (4600, 12, 12, 256, 256, 64),
+        (8192, 12, 12, 256, 256, 48),
+        (8192, 13, 12, 256, 128, 32),
         (9400, 1, 6, 224, 256, 20),
         (34_500, 1, 6, 224, 512, 16),
         (70_000, 1, 6, 224, 512, 12),
@@ -382,7 +382,7 @@ def test_jobs_follow_the_number_of_rows_and_columns(
 
 @pytest.mark.parametrize(
     ("n_rows", "n_networks", "n_judges", "n_folds", "epochs"),
-    [(1100, 8, 8, 2, 64), (4600, 4, 4, 1, 48), (9400, 4, 3, 1, 20)],
+    [(1100, 16, 8, 2, 48), (4600, 8, 4, 1, 32), (9400, 4, 3, 1, 20)],
 )
 def test_networks_of_a_regressor_hold_out_nothing(
     jobs_of, n_rows, n_networks, n_judges, n_folds, epochs

@@ -19,11 +19,11 @@ class TabularParameters:
         rule=[StrOptions({"auto"}), COUNT],
         types='int or "auto"',
         text="""
-        Number of networks, whose predictions are averaged. "auto" is 16 for up to 2,048 rows (8
-        if X has many sparse columns), 8 for up to 8,192 rows, and 6 for more. For a regressor
-        with `loss="squared_error"` it is half of that, and 4 for more than 8,192 rows; unless
-        given validation data, such a regressor also trains validation networks, the judges,
-        which choose the epoch and do not predict.
+        Number of networks, whose predictions are averaged. "auto" is 16 for up to 2,048 rows,
+        12 for up to 8,192 rows, and 6 for more rows or many sparse columns. For a regressor
+        with `loss="squared_error"` it is 16, 8 and 4; unless given validation data, such a
+        regressor also trains validation networks, the judges, which choose the epoch and do
+        not predict.
         """,
         kw_only=False,
     )
@@ -45,7 +45,7 @@ class TabularParameters:
         Passes over the training rows; the learning rate, `dropout` and `weight_decay` are laid
         out over them. "auto" is 32 for up to 8,192 training rows, 20 up to 30,000, 16 up to
         60,000 and otherwise 12. For X of at most 12 columns it is 64 from 1,025 to 4,096
-        training rows, and 48 up to 8,192.
+        training rows, and 48 up to 8,192; with `loss="squared_error"` 48 and 32.
         """,
     )
     learning_rate: float | str = parameter(

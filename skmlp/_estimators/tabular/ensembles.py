@@ -25,16 +25,16 @@ Ensembles = tuple[tuple[float, Ensemble], ...]
 # many, the last networks, and the last units, take much time for little gain.
 HOLDING_OUT: Ensembles = (
     (2048, Ensemble(16, 4, 256)),
-    (8192, Ensemble(8, 4, 256)),
+    (8192, Ensemble(12, 4, 256)),
     (math.inf, Ensemble(6, 3, 224)),
 )
 WITH_JUDGES: Ensembles = (
-    (2048, Ensemble(8, 4, 256, n_folds_of_judges=2)),
-    (8192, Ensemble(4, 4, 256, n_folds_of_judges=1)),
+    (2048, Ensemble(16, 4, 256, n_folds_of_judges=2)),
+    (8192, Ensemble(8, 4, 256, n_folds_of_judges=1)),
     (math.inf, Ensemble(4, 3, 224, n_folds_of_judges=1)),
 )
 # Sparse inputs have many weights: there are no more networks than for so many rows.
-MIN_ROWS_OF_SPARSE = 2049
+MIN_ROWS_OF_SPARSE = 8193
 
 
 def ensemble_for(ensembles: Ensembles, n_rows: int, *, is_sparse: bool) -> Ensemble:

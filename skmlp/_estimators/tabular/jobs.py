@@ -42,6 +42,8 @@ AUTOMATIC = (
 # Networks of few columns learn jagged functions late, and memorise hardly any rows.
 FEW_COLUMNS = 12
 OF_FEW_COLUMNS = (AUTOMATIC[0], (4096, 256, 64), (8192, 256, 48), *AUTOMATIC[2:])
+# The mean of more networks, trained on all rows, needs fewer.
+OF_FEW_COLUMNS_WITH_JUDGES = (AUTOMATIC[0], (4096, 256, 48), (8192, 256, 32), *AUTOMATIC[2:])
 # Networks in turn drop more and fewer units, since the mean of networks that differ in more
 # than their seeds predicts better (Wenzel et al. 2020, https://arxiv.org/abs/2006.13570).
 DROPOUT_EXPONENTS = (0.75, 1.25, 0.25, 1.75)  # of the share of units that are not dropped
@@ -205,8 +207,7 @@ class TabularJobs(Targets):
         from skmlp._keras.tensorflow import keras, refuse_forked_process
 
         refuse_forked_process()
-        automatic = OF_FEW_COLUMNS if self._has_few_columns() else AUTOMATIC
-        size, epochs = next(best for limit, *best in automatic if n_rows <= limit)
+        size, epochs = next(best for limit, *best in self._automatic() if n_rows <= limit)
         epochs = epochs if isinstance(self.epochs, str) else self.epochs
         rate = self.learning_rate
         rate = self._learning_rate if isinstance(rate, str) else rate
@@ -231,6 +232,11 @@ class TabularJobs(Targets):
             learning_rate_schedule="coslog4",
             fades=True,
         )
+
+    def _automatic(self) -> tuple[tuple[float, int, int], ...]:
+        if not self._has_few_columns():
+            return AUTOMATIC
+        return OF_FEW_COLUMNS if self._ensembles is HOLDING_OUT else OF_FEW_COLUMNS_WITH_JUDGES
 
     def _has_few_columns(self) -> bool:
         return self.n_features_in_ <= FEW_COLUMNS
