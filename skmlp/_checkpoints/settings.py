@@ -220,7 +220,11 @@ def _nested(config: Any) -> Iterator[Any]:
 def _renamed(config: Any, new: Mapping[str, str]) -> Any:
     """The configuration with new texts for some."""
     if isinstance(config, dict):
-        return {key: _renamed(one, new) for key, one in config.items()}
+        return {
+            # "softmax" may be an activation and the name of a layer
+            key: one if key == "activation" else _renamed(one, new)
+            for key, one in config.items()
+        }
     if isinstance(config, (list, tuple)):
         return [_renamed(one, new) for one in config]
     return new.get(config, config) if isinstance(config, str) else config
