@@ -41,6 +41,12 @@ BAD_DATA = {
         {},
         "'y' must hold numbers for a regressor; got dates or dur",
     ),
+    "periods in y": (
+        X,
+        pd.Series(pd.period_range("2020", periods=40, freq="D")),
+        {},
+        "'y' must hold numbers for a regressor; got dates or dur",
+    ),
     "dates in y": (
         X,
         pd.Series(pd.to_datetime(["2020-01-01", None] * 20, utc=True)),
@@ -169,8 +175,11 @@ def test_bad_parameters(name):
             {"learning_rate_schedule": DECAY, "learning_rate": 0.1},
             "'learning_rate' must be left at its default where 'learning_rate_schedule'",
         ),
-        ({"learning_rate_schedule": np.negative}, "finite rate, not negative, .* epoch 1"),
-        ({"learning_rate_schedule": lambda epoch: None}, "finite rate, .* got None for epoch"),
+        ({"learning_rate_schedule": np.negative}, "finite, non-negative rate.* epoch 1"),
+        (
+            {"learning_rate_schedule": lambda epoch: None},
+            "finite, non-negative .* got None for epoch",
+        ),
         (
             {"ema_decay": 0.9, "optimizer": keras.optimizers.SGD(use_ema=True)},
             "'ema_decay' must be None where the optimizer",
@@ -205,7 +214,7 @@ def test_bad_labels():
     refused(clone(CLASSIFIER), X, several, "got 2 columns of labels; use a KerasClassifier")
     refused(clone(CLASSIFIER), X, Y, "Unknown label type: continuous")
     days = pd.Series(pd.to_datetime(["2020-01-01", None] * 20))
-    refused(clone(CLASSIFIER), X, days, "'y' must have a label for each row; got 20 missing of")
+    refused(clone(CLASSIFIER), X, days, "'y' must have a label for each row; got 20 missing;")
     unseen = np.where(Y > 1, "far up", LABELS)
     refused(clone(CLASSIFIER), X, LABELS, "known classes only.*far up", X_val=X, y_val=unseen)
     categorical = keras.losses.CategoricalCrossentropy()
@@ -309,7 +318,7 @@ def test_class_weights_must_leave_something():
     refused(weightless, X, LABELS, "positive for at least one row")
     for weight in (-2, "2", np.inf):
         weightless.set_params(class_weight={"up": weight})
-        refused(weightless, X, LABELS, "'class_weight' must hold finite numbers, not negative")
+        refused(weightless, X, LABELS, "'class_weight' must hold finite, non-negative numbers")
     by_position = weightless.set_params(class_weight={0: 1, 1: 2})
     refused(by_position, X, LABELS, r"must name classes of y, \['down', 'up'\]; got \[0, 1\]")
 

@@ -273,8 +273,9 @@ def test_a_model_that_is_built_again_is_the_same_setting(tmp_path):
     def network(units=3):
         inputs = keras.Input((X.shape[1],))
         hidden = keras.layers.Dense(units)(inputs)
-        shares = keras.layers.Softmax()(keras.layers.Dense(units, "softmax")(inputs))
-        joined = keras.layers.Add()([hidden, shares])
+        gates = keras.layers.GRU(units, recurrent_activation="elu", unroll=True)
+        states = keras.layers.ELU()(gates(keras.layers.Reshape((1, -1))(inputs)))
+        joined = keras.layers.Add()([hidden, states])
         return keras.Model(inputs, keras.layers.Dense(1)(joined))
 
     settings = {"epochs": 1, "random_state": 0, "checkpoint_dir": tmp_path}

@@ -335,8 +335,14 @@ class TestModel:
     def test_has_the_penalties_of_the_estimator_beside_its_own(self, is_compiled, tmp_path):
         def recurrent():
             inner = keras.Sequential([layers.Dense(3, kernel_regularizer="l1")])
+            both_ways = layers.Bidirectional(layers.GRU(2, unroll=True))
             model = keras.Sequential([keras.Input((10,)), layers.Reshape((5, 2))])
-            for layer in (layers.GRU(3, unroll=True), inner, layers.Dense(1)):
+            for layer in (
+                layers.TimeDistributed(layers.Dense(2)),
+                both_ways,
+                inner,
+                layers.Dense(1),
+            ):
                 model.add(layer)
             if is_compiled:
                 model.compile("sgd", "mse")
@@ -348,8 +354,8 @@ class TestModel:
         kernels = [v.numpy() for v in model.trainable_variables if v.name == "kernel"]
         expected = np.square(fitted.predict(DIABETES) - PROGRESS).mean()
         expected += sum(0.1 * np.abs(k).sum() + 0.2 * np.square(k).sum() for k in kernels)
-        expected += 0.01 * np.abs(kernels[1]).sum()  # Keras's default for "l1"
-        assert len(kernels) == 3
+        expected += 0.01 * np.abs(kernels[-2]).sum()  # Keras's default for "l1"
+        assert len(kernels) == 5
         model.save(tmp_path / "model.keras")
         for one in (model, keras.saving.load_model(tmp_path / "model.keras")):
             assert one.evaluate(DIABETES, PROGRESS, verbose=0) == pytest.approx(expected)
@@ -763,12 +769,24 @@ class TestBadInput:
             ([sparse.csr_array(DIABETES[:, :4]), DIABETES[:, 4:]], "got csr_array for input 0"),
             ({"a": DIABETES, "b": 3}, "got int for input 'b'"),
             ({}, "an array for each input of the model; got an empty dict"),
-            ([], "Expected 2D array, got 1D array|0 sample"),
+            ([], "Expected 2D array, got 1D array"),
         ],
     )
     def test_inputs_that_are_no_dense_arrays(self, X, message):
         with pytest.raises(ValueError, match=message):
             KerasRegressor(build, epochs=1).fit(X, PROGRESS)
+
+    def test_names_of_inputs_that_keras_counts(self):
+        """A model that is built anew may give them to other inputs."""
+        names = ["input_layer", "input_layer_1"]
+        first, second = (keras.Input((1,), name=name) for name in names)
+        joined = layers.Concatenate()([second, first])
+        model = keras.Model([second, first], layers.Dense(1)(joined))
+        by_name = {name: [i] for i, name in enumerate(names)}
+        with pytest.raises(ValueError, match=r"'inputs' must not use names .* Keras counts"):
+            KerasRegressor(model, inputs=by_name, epochs=1).fit(DIABETES, PROGRESS)
+        columns = [DIABETES[:, :1], DIABETES[:, 1:2]]
+        KerasRegressor(model, epochs=1).fit(columns, PROGRESS)
 
     def test_whole_numbers_that_float32_rounds(self):
         model = keras.Sequential([keras.Input((1,), dtype="int64"), layers.Hashing(5)])

@@ -143,6 +143,9 @@ def test_a_class_without_weight_is_a_class():
     assert classifier.predict_proba(X)[:, 2].mean() < 0.2
     validated = clone(classifier).fit(X, labels, labels != "free", X_val=X, y_val=labels)
     assert validated.classes_.tolist() == ["cheap", "dear", "free"]
+    unknown = np.where(np.arange(len(X)) % 5, LABELS, "unknown")
+    weighted = {"X_val": X, "y_val": unknown, "sample_weight_val": unknown != "unknown"}
+    assert clone(classifier).fit(X, LABELS, **weighted).classes_.tolist() == ["cheap", "dear"]
 
 
 @pytest.mark.parametrize("n_rows", [64, 65])

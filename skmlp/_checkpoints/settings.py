@@ -12,16 +12,15 @@ import copyreg
 import dis
 import hashlib
 import inspect
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from numbers import Integral, Real
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from skmlp._keras.text import bare_name
+from skmlp._keras.layer_names import with_names_of_its_own
 
 # Parameters that are not compared: callbacks may affect training, but cannot be compared;
 # random_state and pretrained are, by the seed and the weights that follow from them.
@@ -190,44 +189,11 @@ def _keras_text(value: Any, around: Around) -> str:
     if not (set(parameters) <= set(config) or hasattr(value, "variables")):
         config = {**config, **vars(value)}
     settings = {name: one for name, one in config.items() if name != "name"}
-    settings = _renamed(settings, _automatic_names(settings))
+    settings = with_names_of_its_own(settings)
     text = f"{_text(type(value), around)} {_text(settings, around)}"
     if "'class_name': 'function'" in text or "'class_name': '__lambda__'" in text:
         raise IncomparableError("its get_config gives only the name of a function")
     return text
-
-
-def _automatic_names(config: Any) -> dict[str, str]:
-    """Names such as "dense_3", which Keras counts in a process, by names counted in a model."""
-    found: dict[str, str] = {}
-    for one in _nested(config):
-        if isinstance(one, dict) and isinstance(one.get("config"), dict):
-            name = str(one["config"].get("name"))
-            stem = re.sub(r"_\d+$", "", name)
-            if bare_name(stem) == bare_name(str(one.get("class_name"))):
-                found.setdefault(name, f"{stem} {len(found)}")
-    return found
-
-
-def _nested(config: Any) -> Iterator[Any]:
-    """A configuration and all that is in it."""
-    yield config
-    if isinstance(config, (dict, list, tuple)):
-        for one in config.values() if isinstance(config, dict) else config:
-            yield from _nested(one)
-
-
-def _renamed(config: Any, new: Mapping[str, str]) -> Any:
-    """The configuration with new texts for some."""
-    if isinstance(config, dict):
-        return {
-            # "softmax" may be an activation and the name of a layer
-            key: one if key == "activation" else _renamed(one, new)
-            for key, one in config.items()
-        }
-    if isinstance(config, (list, tuple)):
-        return [_renamed(one, new) for one in config]
-    return new.get(config, config) if isinstance(config, str) else config
 
 
 def _state(value: Any, around: Around) -> str:

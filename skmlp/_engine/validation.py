@@ -16,7 +16,7 @@ from skmlp._program.program import Program
 from skmlp._program.recipe import Recipe
 from skmlp._program.rows import entries_of, padded, padding_of, row_arrays
 
-# At most so many are measured at once
+# Upper limits of what is measured at once
 MAX_ROWS = 8192  # of one network
 MAX_ROWS_OF_ALL = 65_536  # of all networks together
 MAX_VALUES = 2**21  # numbers in one layer of all networks, which bounds memory

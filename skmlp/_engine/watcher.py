@@ -1,4 +1,4 @@
-"""What sees training go by; imported without TensorFlow."""
+"""The interface of objects that follow training; imported without TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Watcher:
     wants_batches = False
 
     def on_begin(self, training: Any) -> int:
-        """Called before training, once for each network, with its `Training`; returns the first
-        epoch to run.
+        """Called before training, once for each network, with its `Training`; returns the epoch
+        to begin with, of which the last is taken where there are several watchers.
         """
         return 0
 

@@ -151,7 +151,7 @@ class NetworkClassifier(ClassifierMixin, ClassTargets, BaseNetwork):
 
     def _check_classes(self, classes: Any) -> None:
         """Refuse an argument `classes` of another form than the estimator takes."""
-        if classes is not None and not len(classes):
+        if classes is not None and not np.size(classes):
             raise ValueError(
                 "'classes' must name the classes of y; got none; list all of them."
             )

@@ -111,4 +111,5 @@ def _difference(spec: NetworkSpec, before: NetworkSpec) -> str:
     new, old = (dict(one.weighted()) for one in (spec, before))
     if new.keys() != old.keys():
         return f"the layers {', '.join(new)} for {', '.join(old)}"
-    return "another " + ", ".join(name for name, of in new.items() if of != old[name])
+    differ = [name for name, settings in new.items() if settings != old[name]]
+    return f"different settings for {', '.join(differ)}"

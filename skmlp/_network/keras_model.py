@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -117,27 +117,33 @@ def adapted_weights(model: keras.Model, spec: KerasSpec, X: Any) -> Sequence[np.
 def _penalise(model: keras.Model, regularizer: keras.regularizers.L1L2) -> None:
     """Add a penalty to those that the model's kernels have.
 
-    The variables have it at once, and the layers so that a saved model keeps it.
+    Variables have it at once, and layers so that a saved model keeps it, but for the kernels
+    inside attention layers, whose configuration holds one penalty for all.
     """
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            _penalise(layer, regularizer)
-            continue
-        for variable in layer.trainable_variables:
-            if variable.name == "kernel":
-                variable.regularizer = _sum(variable.regularizer, regularizer)
-                holder = getattr(layer, "cell", layer)  # of a recurrent layer
-                if hasattr(holder, "kernel_regularizer"):
-                    holder.kernel_regularizer = variable.regularizer
+    for variable in model.trainable_variables:
+        if variable.name == "kernel":
+            variable.regularizer = _sum(variable.regularizer, regularizer)
+    for layer in _holders(model):
+        if hasattr(layer, "kernel_regularizer") and hasattr(layer, "kernel"):
+            layer.kernel_regularizer = layer.kernel.regularizer
+
+
+def _holders(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """A layer and those inside it, in models, wrappers and recurrent layers."""
+    yield layer
+    several = (*getattr(layer, "layers", ()), *getattr(layer, "cells", ()))
+    names = ("layer", "forward_layer", "backward_layer", "cell")
+    for inner in (*several, *(getattr(layer, name, None) for name in names)):
+        if isinstance(inner, keras.layers.Layer):
+            yield from _holders(inner)
 
 
 def _sum(own: Any, added: keras.regularizers.L1L2) -> Any:
-    """Both penalties as one; a penalty that is no sum of powers stays alone."""
+    """Both penalties as one; a penalty of another kind stays alone."""
     if own is None:
         return added
-    if not isinstance(
-        own, (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
-    ):
+    kinds = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+    if type(own) not in kinds:
         return own
     weights = {"l1": 0.0, "l2": 0.0} | own.get_config()
     return keras.regularizers.L1L2(weights["l1"] + added.l1, weights["l2"] + added.l2)

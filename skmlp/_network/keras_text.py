@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from math import prod
 from types import FunctionType
 from typing import Any, NamedTuple
 
+from skmlp._keras.layer_names import with_names_of_its_own
 from skmlp._keras.losses import SumOfLosses, loss_of_output, row_loss
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import KerasText, is_of_keras, to_save
@@ -23,9 +23,6 @@ class OutputMetric(NamedTuple):
     metric: Any  # a name or an object
 
 
-HOLD_NAMES = ("name", "keras_history", "input_layers", "output_layers")
-
-
 def model_text(model: keras.Model) -> ModelText:
     """The model as text, with names that do not depend on what Keras has named before."""
     own = _own_objects(model)
@@ -37,7 +34,7 @@ def model_text(model: keras.Model) -> ModelText:
     try:
         serialized = keras.saving.serialize_keras_object(model)
         serialized.pop("compile_config", None)
-        text = json.dumps(_renamed(serialized, _new_names(serialized)), sort_keys=True)
+        text = json.dumps(with_names_of_its_own(serialized), sort_keys=True)
     except TypeError as error:
         raise ValueError(
             f"'model' must have a configuration of plain values; got one where {error}; give "
@@ -167,46 +164,6 @@ def _flattened(metrics: Any) -> list[Any]:
     if is_one:
         return [metrics]
     return _flattened(list(metrics.values())) if isinstance(metrics, dict) else []
-
-
-def _new_names(serialized: Any) -> dict[str, str]:
-    """Names that Keras has made from classes, numbered from the first one in this model."""
-    counts: dict[str, int] = {}
-    names: dict[str, str] = {}
-
-    def visit(config: Any) -> None:
-        if isinstance(config, list):
-            for one in config:
-                visit(one)
-        elif isinstance(config, dict):
-            settings = config.get("config")
-            name = settings.get("name") if isinstance(settings, dict) else None
-            base = _snake(str(config.get("class_name")))
-            if isinstance(name, str) and re.sub(r"_\d+$", "", name) == base:
-                counts[base] = counts.get(base, -1) + 1
-                names[name] = f"{base}_{counts[base]}" if counts[base] else base
-            for one in config.values():
-                visit(one)
-
-    visit(serialized)
-    return names
-
-
-def _snake(name: str) -> str:
-    """A class's name as Keras makes the names of layers from it."""
-    name = re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def _renamed(config: Any, names: dict[str, str], *, is_name: bool = False) -> Any:
-    if isinstance(config, dict):
-        return {
-            key: _renamed(value, names, is_name=is_name or key in HOLD_NAMES)
-            for key, value in config.items()
-        }
-    if isinstance(config, (list, tuple)):
-        return [_renamed(one, names, is_name=is_name) for one in config]
-    return names.get(config, config) if is_name and isinstance(config, str) else config
 
 
 def _own_objects(model: keras.Model) -> dict[str, Any]:

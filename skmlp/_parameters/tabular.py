@@ -33,8 +33,8 @@ class TabularParameters:
         types='array-like of int or "auto"',
         text="""
         Units of each hidden layer. "auto" is three layers of 256 units for up to 8,192 rows and
-        of 224 for more; the first has fewer, down to 32, where its kernel would have more than
-        4,194,304 weights for sparse columns.
+        of 224 for more rows or many sparse columns; the first of these has fewer, down to 32,
+        where its kernel would have more than 4,194,304 weights for sparse columns.
         """,
     )
     epochs: int | str = parameter(

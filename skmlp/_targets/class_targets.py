@@ -51,8 +51,8 @@ class ClassTargets(Targets):
                 missing = np.array([*map(is_missing, labels.ravel().tolist())])
             if missing.any():
                 raise ValueError(
-                    f"'y' must have a label for each row; got {missing.sum()} missing of "
-                    f"{len(labels)}; drop these rows, or give them a label."
+                    f"'y' must have a label for each row; got {missing.sum()} "
+                    "missing; drop these rows, or give them a label."
                 )
 
     def _encode_target(self, y: np.ndarray, *, reset: bool) -> np.ndarray:
@@ -130,7 +130,7 @@ def by_class(class_weight: dict | list, y: np.ndarray, classes: list[np.ndarray]
             isinstance(weight, Real) and 0 <= float(weight) < np.inf for weight in weights
         ):
             raise ValueError(
-                "'class_weight' must hold finite numbers, not negative; got "
+                "'class_weight' must hold finite, non-negative numbers; got "
                 f"{class_weight!r}; a weight of 0 leaves a class out."
             )
         n_named = sum(name in of_class for name in known)

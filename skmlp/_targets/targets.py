@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d
 from skmlp._data.encoded import EncodedData
 from skmlp._network.spec import TargetScaling
 
-TIMES = (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64)
+TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
 class Targets(ABC):
@@ -58,7 +58,7 @@ class NumericTargets(Targets):
         """Refuse dates and durations, which are whole numbers of some unit to NumPy."""
         for target in arrays_of(y):
             values = target.ravel().tolist() if target.dtype == object else []
-            if target.dtype.kind in "mM" or any(isinstance(one, TIMES) for one in values):
+            if target.dtype.kind in "mM" or any(map(is_time, values)):
                 raise ValueError(
                     "'y' must hold numbers for a regressor; got dates or durations; convert "
                     "them, for example by dt.total_seconds(), and leave out missing ones."
@@ -80,8 +80,14 @@ class NumericTargets(Targets):
 
 
 def arrays_of(y: Any) -> list[np.ndarray]:
-    """Y as an array, or each item of a list of arrays; none if it is sparse or missing."""
+    """The array of y, or several of different shapes; none if y is sparse or missing."""
     if y is None or issparse(y):
         return []
-    is_list = isinstance(y, (list, tuple)) and any(getattr(one, "ndim", 0) for one in y)
-    return [*map(np.asarray, y if is_list else [y])]
+    try:
+        return [np.asarray(y)]
+    except ValueError:  # targets of several outputs, with one axis and with two
+        return [*map(np.asarray, y)]
+
+
+def is_time(value: Any) -> bool:
+    return isinstance(value, TIMES) or type(value).__name__ == "Period"  # of pandas

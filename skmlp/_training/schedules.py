@@ -120,8 +120,8 @@ def _rate_of_epoch(schedule: Callable[[int], float], epoch: int) -> float:
     except TypeError:  # no number
         pass
     raise ValueError(
-        "'learning_rate_schedule' must give a finite rate, not negative, for every epoch; "
-        f"got {rate!r} for epoch {epoch}; return a positive number."
+        "'learning_rate_schedule' must give a finite, non-negative rate for every epoch; "
+        f"got {rate!r} for epoch {epoch}; return a number, 0 or more."
     )
 
 

@@ -196,7 +196,7 @@ class KerasClassifier(
             raise ValueError(
                 "'model' must end in probabilities, unless the loss is an object of "
                 "from_logits=True; got a last layer without activation; set it to 'softmax', "
-                "or 'sigmoid' for a single unit."
+                "or 'sigmoid' for a single unit; hinge losses are not taken."
             )
 
     def _check_outputs(self, spec: KerasSpec) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import accumulate, pairwise
@@ -124,6 +125,16 @@ class KerasInputs(BaseNetwork):
             )
         return {name: parts[name] for name in self.input_blocks_}
 
+    def _refuse_counted_names(self, blocks: Iterable[str]) -> None:
+        """Refuse names of several inputs that may be those of others in a model built anew."""
+        counted = [name for name in blocks if re.fullmatch(r"input_layer(_\d+)?", name)]
+        if len(counted) > 1:
+            naming = "inputs" if self.input_columns_ else "X"
+            raise ValueError(
+                f"'{naming}' must not use names of inputs that Keras counts in a process; got "
+                f"{counted}; give each keras.Input a name of its own."
+            )
+
     def _placed(self, spec: KerasSpec) -> KerasSpec:
         """The spec with the place of each input among the columns of the rows."""
         names = [entry.name for entry in spec.entries]
@@ -152,6 +163,7 @@ class KerasInputs(BaseNetwork):
                 f"{dict(zip(names, widths, strict=True))}; got {n_inputs} in all; "
                 "choose other columns or widths."
             )
+        self._refuse_counted_names(blocks)
         entries = zip(spec.entries, places, strict=True)
         placed = tuple(replace(entry, start=start) for entry, (start, _) in entries)
         return replace(spec, entries=placed)

@@ -182,11 +182,15 @@ class BaseTabular(
         X = self._table(X, reset=reset)
         y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
         check_consistent_length(X, y)
-        target = self._encode_target(y, reset=reset)  # a class may have no weight
         rows, weight = np.arange(len(y)), encode_weight(sample_weight, X)
         X, rows, weight = repeated(*weighted(X, rows, weight))
-        X, rows, weight = weighted(X, rows, self._row_weight(weight, y[rows]))
-        target = target[rows]
+        if reset:
+            target = self._encode_target(y, reset=True)[rows]  # a class may have no weight
+        else:
+            target = self._encode_target(y[rows], reset=False)
+        of_rows = np.arange(len(rows))
+        X, kept, weight = weighted(X, of_rows, self._row_weight(weight, y[rows]))
+        target = target[kept]
         if reset:
             if issparse(X):
                 check_n_entries(X, "train on fewer rows")
@@ -209,8 +213,6 @@ class BaseTabular(
         """Train the networks beyond those that are kept; `fit_data` are arguments of `fit`."""
         from skmlp._training.train import train_ensemble
 
-        if not kept:
-            self._calibrate({})  # callbacks may ask for predictions
         judges, new = jobs.judges, jobs.networks[len(kept) :]
         n_judges = len(judges)
         epochs, name = new[0].epochs, type(self).__name__

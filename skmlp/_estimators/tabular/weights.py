@@ -1,4 +1,4 @@
-"""Sample weights: rows without any are left out, and few rows may be repeated instead."""
+"""Sample weights: rows without weight are left out, and few rows may be repeated instead."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def weighted(
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """Rows of positive weight, of which there must be one, and weights of at most 1.
 
-    `rows` are their numbers.
+    `rows` are their positions in the table.
     """
     check_total_weight(weight)
     weight = weight / weight.max()
