@@ -348,6 +348,8 @@ def jobs_of(monkeypatch):
 @pytest.mark.parametrize(
     ("n_rows", "n_columns", "n_networks", "units", "batch_size", "epochs"),
     [
+        (900, 150, 32, 256, 64, 32),
+        (900, 151, 16, 256, 64, 32),
         (1100, 1, 16, 256, 64, 32),
         (4600, 12, 12, 256, 256, 64),
         (8192, 12, 12, 256, 256, 48),
@@ -376,10 +378,10 @@ def test_jobs_follow_the_number_of_rows_and_columns(
         assert np.isin(job.validation.X, job.data.X[left]).all()
     shares = [0.85**0.75, 0.85**1.25, 0.85**0.25, 0.85**1.75]
     dropped = [job.spec.dropout for job in kept]
-    np.testing.assert_allclose(dropped, 1 - np.array((4 * shares)[:n_networks]))
+    np.testing.assert_allclose(dropped, 1 - np.array((8 * shares)[:n_networks]))
     scales = [job.spec.frequency_scale for job in kept]
     expected = [0.1, 0.3, 1, 2] if n_columns <= 12 else [0.05, 0.1, 0.25, 0.5]
-    assert scales == (4 * expected)[:n_networks]
+    assert scales == (8 * expected)[:n_networks]
     assert len({job.spec.structure() for job in kept}) == 1  # so they are one stack
 
 

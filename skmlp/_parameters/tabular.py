@@ -19,11 +19,12 @@ class TabularParameters:
         rule=[StrOptions({"auto"}), COUNT],
         types='int or "auto"',
         text="""
-        Number of networks, whose predictions are averaged. "auto" is 16 for up to 2,048 rows,
-        12 for up to 8,192 rows, and 6 for more rows or many sparse columns. For a regressor
-        with `loss="squared_error"` it is 16, 8 and 4; unless given validation data, such a
-        regressor also trains validation networks, the judges, which choose the epoch and do
-        not predict.
+        Number of networks, whose predictions are averaged. "auto" is 32 for up to 1,024 rows,
+        16 for up to 2,048, 12 for up to 8,192, and 6 for more rows or many sparse columns. For
+        a regressor with `loss="squared_error"` it is 16 for up to 2,048 rows, 8 for up to
+        8,192, and otherwise 4; unless given validation data, such a regressor also trains
+        validation networks, the judges, which choose the epoch and do not predict. Tables of
+        more than 150 inputs never have the highest of these numbers, but the second.
         """,
         kw_only=False,
     )

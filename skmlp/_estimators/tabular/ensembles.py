@@ -24,6 +24,7 @@ Ensembles = tuple[tuple[float, Ensemble], ...]
 # Rows up to which each is taken. On few rows networks differ much and take little time; on
 # many, the last networks, and the last units, take much time for little gain.
 HOLDING_OUT: Ensembles = (
+    (1024, Ensemble(32, 4, 256)),
     (2048, Ensemble(16, 4, 256)),
     (8192, Ensemble(12, 4, 256)),
     (math.inf, Ensemble(6, 3, 224)),
@@ -33,12 +34,18 @@ WITH_JUDGES: Ensembles = (
     (8192, Ensemble(8, 4, 256, n_folds_of_judges=1)),
     (math.inf, Ensemble(4, 3, 224, n_folds_of_judges=1)),
 )
-# Sparse inputs have many weights: there are no more networks than for so many rows.
+# Many inputs have many weights: they never take the first ensemble, which has most networks.
+MANY_INPUTS = 150
+# Sparse inputs have more: there are no more networks than for so many rows.
 MIN_ROWS_OF_SPARSE = 8193
 
 
-def ensemble_for(ensembles: Ensembles, n_rows: int, *, is_sparse: bool) -> Ensemble:
+def ensemble_for(
+    ensembles: Ensembles, n_rows: int, n_inputs: int, *, is_sparse: bool
+) -> Ensemble:
     """The networks for so many rows."""
+    if n_inputs > MANY_INPUTS:
+        ensembles = ensembles[1:] or ensembles
     if is_sparse:
         n_rows = max(n_rows, MIN_ROWS_OF_SPARSE)
     return next(ensemble for limit, ensemble in ensembles if n_rows <= limit)

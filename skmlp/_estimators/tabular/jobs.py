@@ -106,7 +106,8 @@ class TabularJobs(Targets):
         return HOLDING_OUT
 
     def _ensemble(self, n_rows: int) -> Ensemble:
-        return ensemble_for(self._ensembles, n_rows, is_sparse=self._encoder.n_sparse > 0)
+        n_inputs, n_sparse = self._encoder.n_inputs, self._encoder.n_sparse
+        return ensemble_for(self._ensembles, n_rows, n_inputs, is_sparse=n_sparse > 0)
 
     def _n_networks(self, n_rows: int) -> int:
         n_networks = self.n_estimators
