@@ -137,7 +137,7 @@ class Fit:
         return bool(self.metrics or self.joint_loss) or not is_by_rows
 
     def kept(self, raw: np.ndarray, start: int) -> np.ndarray:
-        """What its measures need of raw outputs of validation rows, which begin at `start`."""
+        """The part that its measures need of validation rows' raw outputs, from `start` on."""
         if self.validation is None:  # a stack is measured whole; this part is not used
             return raw[:0]
         if self.keeps_raw:

@@ -15,7 +15,7 @@ from skmlp._keras.objects import find_class
 from skmlp._keras.tensorflow import keras
 from skmlp._kinds.base import Dense, Weights
 from skmlp._network.keras_entries import Entry
-from skmlp._network.keras_network import WHOLE, KerasSpec, finalize
+from skmlp._network.keras_network import WHOLE, KerasSpec, finalize, layers_in
 from skmlp._network.spec import ActivationLike, Layer, NetworkSpec, flow
 
 # Output activations without a gradient below zero: an output that starts there stays there, so
@@ -128,14 +128,15 @@ def _penalise(model: keras.Model, regularizer: keras.regularizers.L1L2) -> None:
             layer.kernel_regularizer = layer.kernel.regularizer
 
 
-def _holders(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """A layer and those inside it, in models, wrappers and recurrent layers."""
-    yield layer
-    several = (*getattr(layer, "layers", ()), *getattr(layer, "cells", ()))
-    names = ("layer", "forward_layer", "backward_layer", "cell")
-    for inner in (*several, *(getattr(layer, name, None) for name in names)):
-        if isinstance(inner, keras.layers.Layer):
-            yield from _holders(inner)
+def _holders(model: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """A layer or model, and the layers inside it, also inside recurrent ones."""
+    for layer in layers_in(model):
+        yield layer
+        names = ("forward_layer", "backward_layer", "cell")
+        parts = (*(getattr(layer, name, None) for name in names), *getattr(layer, "cells", ()))
+        for part in parts:
+            if isinstance(part, keras.layers.Layer):
+                yield from _holders(part)
 
 
 def _sum(own: Any, added: keras.regularizers.L1L2) -> Any:

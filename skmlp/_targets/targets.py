@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -11,9 +10,10 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import column_or_1d
 
 from skmlp._data.encoded import EncodedData
+from skmlp._data.table_columns import DATES, DURATIONS, OF_TYPES
 from skmlp._network.spec import TargetScaling
 
-TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+TIMES = OF_TYPES[DATES] + OF_TYPES[DURATIONS]
 
 
 class Targets(ABC):

@@ -125,21 +125,12 @@ class KerasInputs(BaseNetwork):
             )
         return {name: parts[name] for name in self.input_blocks_}
 
-    def _refuse_counted_names(self, blocks: Iterable[str]) -> None:
-        """Refuse names of several inputs that may be those of others in a model built anew."""
-        counted = [name for name in blocks if re.fullmatch(r"input_layer(_\d+)?", name)]
-        if len(counted) > 1:
-            naming = "inputs" if self.input_columns_ else "X"
-            raise ValueError(
-                f"'{naming}' must not use names of inputs that Keras counts in a process; got "
-                f"{counted}; give each keras.Input a name of its own."
-            )
-
     def _placed(self, spec: KerasSpec) -> KerasSpec:
         """The spec with the place of each input among the columns of the rows."""
         names = [entry.name for entry in spec.entries]
         widths = [entry.width for entry in spec.entries]
         blocks, n_inputs = self.input_blocks_, self.n_features_in_
+        naming = "inputs" if self.input_columns_ else "X"
         if self.input_columns_:
             of_inputs = spans(map(len, self.input_columns_.values()))
             blocks = dict(zip(self.input_columns_, of_inputs, strict=True))
@@ -151,7 +142,6 @@ class KerasInputs(BaseNetwork):
         elif list(blocks) == [str(i) for i in range(len(blocks))]:  # of a list
             places = list(blocks.values())
         else:
-            naming = "inputs" if self.input_columns_ else "X"
             raise ValueError(
                 f"'{naming}' must name the inputs of 'model', {names}; got "
                 f"{list(blocks)}; use the names of its keras.Input layers."
@@ -163,10 +153,20 @@ class KerasInputs(BaseNetwork):
                 f"{dict(zip(names, widths, strict=True))}; got {n_inputs} in all; "
                 "choose other columns or widths."
             )
-        self._refuse_counted_names(blocks)
+        refuse_counted_names(naming, blocks)
         entries = zip(spec.entries, places, strict=True)
         placed = tuple(replace(entry, start=start) for entry, (start, _) in entries)
         return replace(spec, entries=placed)
+
+
+def refuse_counted_names(naming: str, names: Iterable[str]) -> None:
+    """Refuse names of several inputs that may be those of others in a model built anew."""
+    counted = [name for name in names if re.fullmatch(r"input_layer(_\d+)?", name)]
+    if len(counted) > 1:
+        raise ValueError(
+            f"'{naming}' must not use names of inputs that Keras counts in a process; got "
+            f"{counted}; give each keras.Input a name of its own."
+        )
 
 
 def check_entries(spec: NetworkSpec, rows: Any) -> None:

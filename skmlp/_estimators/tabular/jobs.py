@@ -208,7 +208,8 @@ class TabularJobs(Targets):
         from skmlp._keras.tensorflow import keras, refuse_forked_process
 
         refuse_forked_process()
-        size, epochs = next(best for limit, *best in self._automatic() if n_rows <= limit)
+        automatic = self._automatic(self._ensemble(data.n_rows))
+        size, epochs = next(best for limit, *best in automatic if n_rows <= limit)
         epochs = epochs if isinstance(self.epochs, str) else self.epochs
         rate = self.learning_rate
         rate = self._learning_rate if isinstance(rate, str) else rate
@@ -234,10 +235,10 @@ class TabularJobs(Targets):
             fades=True,
         )
 
-    def _automatic(self) -> tuple[tuple[float, int, int], ...]:
+    def _automatic(self, ensemble: Ensemble) -> tuple[tuple[float, int, int], ...]:
         if not self._has_few_columns():
             return AUTOMATIC
-        return OF_FEW_COLUMNS if self._ensembles is HOLDING_OUT else OF_FEW_COLUMNS_WITH_JUDGES
+        return OF_FEW_COLUMNS_WITH_JUDGES if ensemble.n_folds_of_judges else OF_FEW_COLUMNS
 
     def _has_few_columns(self) -> bool:
         return self.n_features_in_ <= FEW_COLUMNS
