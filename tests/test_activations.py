@@ -87,3 +87,31 @@ def test_names_of_scikit_learn_and_functions_of_keras_are_names_of_keras():
     assert canonical(np.tanh) is np.tanh
     # The name has another slope than Keras's function, so the function is kept.
     assert canonical(keras.activations.leaky_relu) is keras.activations.leaky_relu
+
+
+def test_penalties_of_layers_given_as_activations_count():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    plain, penalised = (
+        MLPRegressor((4,), activation=activation, epochs=1, random_state=0).fit(X, X[:, 0])
+        for activation in (
+            keras.layers.ReLU(),
+            keras.layers.ReLU(activity_regularizer=keras.regularizers.L1(100)),
+        )
+    )
+    assert penalised.loss_ > 10 * plain.loss_
+
+
+def test_batch_statistics_of_layers_given_as_activations_leave_padding_out():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([[[1000.0]], rng.normal(size=(199, 1))])
+    scaled = MLPRegressor(
+        (1,),
+        activation=keras.layers.BatchNormalization(momentum=0.0),
+        batch_size=256,
+        learning_rate=1e-9,
+        epochs=1,
+        random_state=0,
+    ).fit(X, X[:, 0])
+    hidden = X @ scaled.coefs_[0] + scaled.intercepts_[0]
+    _, _, mean, _ = scaled.model_.layers[1].get_weights()
+    np.testing.assert_allclose(mean, hidden.mean(axis=0), rtol=1e-3)

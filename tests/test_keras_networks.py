@@ -4,6 +4,7 @@ import pickle
 import random
 import subprocess
 import sys
+import threading
 from functools import partial
 
 import keras
@@ -1014,3 +1015,67 @@ class TestElsewhere:
             DIABETES[:4], verbose=0
         )
         np.testing.assert_allclose(hidden, of_keras, rtol=1e-5, atol=1e-6)
+
+
+def trained_before(n_neurons, meta):
+    """A network whose first layer another estimator has trained."""
+    rows = np.random.default_rng(0).normal(size=(40, meta["n_features_in_"]))
+    inner = skmlp.MLPRegressor((n_neurons,), epochs=1, random_state=0).fit(rows, rows[:, 0])
+    first = layers.Dense(n_neurons, activation="relu")
+    model = keras.Sequential([keras.Input((meta["n_features_in_"],)), first, layers.Dense(1)])
+    first.set_weights([inner.coefs_[0], inner.intercepts_[0]])
+    return model
+
+
+def test_a_function_that_fits_estimators_can_be_searched():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    search = skmlp.model_selection.GridSearchCV(
+        KerasRegressor(trained_before, epochs=1, random_state=0), {"n_neurons": [2, 3]}, cv=2
+    )
+    # In another thread, so that a deadlock fails the test instead of keeping it
+    thread = threading.Thread(target=search.fit, args=(X, X[:, 0]), daemon=True)
+    thread.start()
+    thread.join(timeout=120)
+    assert not thread.is_alive()
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_networks_that_keras_runs_are_reused_at_a_rate_of_their_own():
+    model = keras.Sequential(
+        [keras.Input((4, 1)), layers.Conv1D(2, 2), layers.Flatten(), layers.Dense(1)]
+    )
+    X = np.random.default_rng(0).normal(size=(50, 4, 1))
+    regressor = KerasRegressor(
+        model, pretrained=model, reused_rate_factor=1e-6, epochs=3, learning_rate=0.1
+    ).fit(X, X.sum(axis=(1, 2)))
+    for before, after in zip(model.get_weights(), regressor.model_.get_weights(), strict=True):
+        np.testing.assert_allclose(after, before, atol=1e-4)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Factor(layers.Layer):
+    """Features times a learned number, in a weight that is no kernel."""
+
+    def build(self, input_shape):
+        self.w = self.add_weight(name="w", shape=(1,), initializer="ones")
+
+    def call(self, inputs):
+        return inputs[:, :1] * self.w
+
+
+def test_a_penalty_of_kernels_needs_none():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    model = keras.Sequential([keras.Input((2,)), Factor()])
+    plain, penalised = (
+        KerasRegressor(model, l1=l1, l2=l1, epochs=2, random_state=0).fit(X, 2 * X[:, 0])
+        for l1 in (0.0, 0.1)
+    )
+    np.testing.assert_allclose(plain.loss_curve_, penalised.loss_curve_)
+
+
+def test_a_network_without_weights_to_train_is_refused():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, trainable=False)])
+    with pytest.raises(ValueError, match="'model' must have weights to train; got one whose"):
+        KerasRegressor(model, epochs=1).fit(X, X[:, 0])

@@ -1,5 +1,6 @@
 """The learning-rate range test and its display."""
 
+import keras
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -152,3 +153,12 @@ def test_the_display_draws_what_was_found(found):
     assert again.ax_ is ax
     assert "suggestion: " in ax.get_legend().get_texts()[2].get_text()
     plt.close("all")
+
+
+def test_the_schedule_of_an_optimizer_object_has_no_effect():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
+    ranges = [
+        find_learning_rate(clone(REGRESSOR).set_params(optimizer=optimizer), X, Y, n_steps=20)
+        for optimizer in (keras.optimizers.SGD(schedule), keras.optimizers.SGD(0.5))
+    ]
+    np.testing.assert_array_equal(ranges[0].losses, ranges[1].losses)

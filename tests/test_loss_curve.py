@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmlp import LossCurveDisplay, MLPRegressor, TabularRegressor
+from skmlp import LossCurveDisplay, MLPClassifier, MLPRegressor, TabularRegressor
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 3))
@@ -29,6 +29,17 @@ def _figures_closed():
 @pytest.fixture(scope="module")
 def fitted():
     return make_pipeline(StandardScaler(), clone(REGRESSOR)).fit(X, Y)
+
+
+def test_measures_of_both_rows_come_at_the_end_of_an_epoch():
+    classifier = MLPClassifier((4,), epochs=3, metrics=["accuracy", "neg_log_loss"])
+    is_high = Y > 0
+    classifier.fit(X, is_high, X_val=X, y_val=is_high)
+    for metric in ("accuracy", "neg_log_loss"):
+        display = LossCurveDisplay.from_estimator(classifier, metric=metric)
+        training, validation = display.lines_
+        np.testing.assert_array_equal(training.get_xdata(), [1, 2, 3])
+        np.testing.assert_array_equal(training.get_ydata(), validation.get_ydata())
 
 
 def test_training_rows_come_half_an_epoch_earlier(fitted):

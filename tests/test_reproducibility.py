@@ -162,3 +162,16 @@ def test_a_search_draws_seeds_in_the_order_of_scikit_learns():
     for scores in results[1:]:
         np.testing.assert_array_equal(scores, results[1])
     np.testing.assert_allclose(results[1], results[0], rtol=1e-4)
+
+
+def test_rows_of_weight_zero_count_as_removed():
+    rng = np.random.default_rng(0)
+    X, noise = rng.normal(size=(60, 3)), rng.normal(50, 10, size=(300, 3))
+    weight = np.repeat([1.0, 0.0], [60, 300])
+    with_both, y = np.concatenate([X, noise]), np.concatenate([X[:, 0], noise[:, 1]])
+    regressor = MLPRegressor(
+        (4,), normalization="batch", batch_size=8, epochs=2, early_stopping=True, random_state=0
+    )
+    weighted = clone(regressor).fit(with_both, y, sample_weight=weight)
+    alone = clone(regressor).fit(X, X[:, 0])
+    np.testing.assert_array_equal(weighted.predict(X), alone.predict(X))

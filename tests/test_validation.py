@@ -273,3 +273,14 @@ def test_ctrl_c_before_the_first_epoch_ended_leaves_the_estimator_unfitted(split
     with pytest.raises(KeyboardInterrupt):
         regressor.fit(X, y, callbacks=[CtrlC()])
     assert not hasattr(regressor, "n_features_in_")
+
+
+def test_calls_that_do_not_measure_a_value_leave_nan():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), rng.normal(size=60)
+    regressor = MLPRegressor((4,), epochs=2, warm_start=True, random_state=0)
+    regressor.fit(X, y, X_val=X[:20], y_val=y[:20]).fit(X, y)
+    losses = regressor.history_["val_loss"]
+    assert np.isfinite(losses[:2]).all()
+    np.testing.assert_array_equal(losses[2:], [np.nan, np.nan])
+    assert len(regressor.history_["loss"]) == 4

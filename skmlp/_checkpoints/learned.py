@@ -62,7 +62,10 @@ def results(
     past = earlier["history"]
     unmeasured = [math.nan] * len(past.get("loss", []))
     is_scored = has_validation and math.isfinite(state.best_value)
-    whole = {n: past.get(n, unmeasured) + values for n, values in state.history.items()}
+    new, left_out = state.history, [math.nan] * state.epochs
+    whole = {
+        name: past.get(name, unmeasured) + new.get(name, left_out) for name in {**past, **new}
+    }
     return {
         "history_": whole,
         "loss_curve_": whole["loss"],

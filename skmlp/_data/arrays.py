@@ -168,14 +168,7 @@ def hold_out(
             f"({error}); pass X_val and y_val instead."
         ) from error
     check_validation_rows(validation.size, f"'validation_fraction'={fraction}")
-    sides = data.rows(train), data.rows(validation)
-    for side, name in zip(sides, ("training", "held-out"), strict=True):
-        if not side.weight.any():
-            raise ValueError(
-                f"'sample_weight' must be positive for some {name} rows; got zero for all "
-                f"{side.n_rows}; leave out rows of weight 0, or pass X_val and y_val."
-            )
-    return sides
+    return data.rows(train), data.rows(validation)
 
 
 def check_validation_rows(n_rows: int, source: str) -> None:

@@ -32,11 +32,6 @@ class EncodedData:
         """All arrays, to be compared or hashed."""
         return *arrays_of(self.X), *arrays_of(self.y), self.weight
 
-    @property
-    def weighted_rows(self) -> Matrix:
-        """X without the rows of weight zero."""
-        return self.X if self.weight.all() else self.X[self.weight > 0]
-
     def unit_weight(self) -> np.ndarray:
         """Weights of mean 1, (n_samples,) float32.
 
@@ -52,16 +47,14 @@ class EncodedData:
         return EncodedData(X, y, self.weight[index])
 
     def merged(self) -> EncodedData:
-        """Merge equal rows and add their weights; drop rows of weight zero.
+        """Merge equal rows and add their weights.
 
         For full batches this changes only rounding. Repeated rows and weights then agree to
         the last bit, in any order of rows.
         """
-        kept = self.rows(np.flatnonzero(self.weight))
-        order, is_first = kept._grouped()
-        first = order[is_first]
-        summed = np.add.reduceat(kept.weight[order], np.flatnonzero(is_first))
-        return replace(kept.rows(first), weight=summed)
+        order, is_first = self._grouped()
+        summed = np.add.reduceat(self.weight[order], np.flatnonzero(is_first))
+        return replace(self.rows(order[is_first]), weight=summed)
 
     def in_order(self) -> EncodedData:
         """The rows in an order that does not depend on the present one."""

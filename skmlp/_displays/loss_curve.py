@@ -27,9 +27,9 @@ class Curve(NamedTuple):
 class LossCurveDisplay:
     """A loss or metric of training and validation rows, drawn against the epochs.
 
-    The value of the training rows is a running mean over an epoch, during which the network
-    changes, while validation rows are measured at its end. So training curves are drawn half
-    an epoch earlier. A training loss includes penalties. For an ensemble, the line is the
+    The loss of the training rows is a running mean over an epoch, during which the network
+    changes, while all else is measured at its end. So the curve of a training loss is drawn
+    half an epoch earlier. A training loss includes penalties. For an ensemble, the line is the
     mean, and the band is the range of its networks.
 
     Parameters
@@ -174,7 +174,9 @@ def _curves(
 ) -> list[Curve]:
     """The curve of training rows and, where they were measured, that of validation rows."""
     curves = []
-    for prefix, of_rows, shift in (("", "training", 0.5), ("val_", "validation", 0.0)):
+    is_loss = metric == "loss" or (metric.endswith("_loss") and metric != "neg_log_loss")
+    of_training = 0.5 if is_loss else 0.0
+    for prefix, of_rows, shift in (("", "training", of_training), ("val_", "validation", 0.0)):
         if not all(prefix + metric in history for history in histories):
             continue
         n_epochs = min(len(history[metric]) for history in histories)

@@ -13,11 +13,10 @@ from typing import Any
 
 from skmlp._engine.capacity import capacity_for
 from skmlp._keras.tensorflow import tf
+from skmlp._network.model_text import BUILDING
 from skmlp._program.program import Program
 
 MAX_IDLE = 64
-# Building Keras layers is not promised to be safe in two threads at once.
-BUILDING = threading.Lock()
 
 
 class ProgramStore:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
-from skmlp._engine.store import BUILDING
+from skmlp._network.model_text import BUILDING
 from skmlp._network.spec import NetworkSpec
 from skmlp._program.network import Network
 from skmlp._program.optimizer import State, fresh_moments

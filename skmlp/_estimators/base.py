@@ -207,7 +207,9 @@ class BaseNetwork(NamedParameters, CallbackSupportMixin, NetworkJobs, Targets):
             target = self._encode_target(y, reset=reset_target)
             weight = self._row_weight(encode_weight(sample_weight, inputs), y)
             check_total_weight(weight)
-        return EncodedData(inputs, target, weight)
+        data = EncodedData(inputs, target, weight)
+        # Beside others, rows of weight 0 would still decide how many batches there are.
+        return data if is_validation or weight.all() else data.rows(np.flatnonzero(weight))
 
     def _encode_pairs(
         self, X: Any, y: Any, *, reset: bool, is_validation: bool

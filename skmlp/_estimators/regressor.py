@@ -38,7 +38,6 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, NumericTargets, BaseNet
 
     _learned_from_data = LEARNED
     _y_is_numeric = True
-    _remedy = "set normalize_y=True"  # where targets are in a range that is hard to learn
 
     @explains_names
     @fit_context(prefer_skip_nested_validation=True)
@@ -131,8 +130,13 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, NumericTargets, BaseNet
         return TargetScaling(tuple(mean), tuple(scale))
 
     def _check_fit(self, job: Job) -> None:
-        remedy = f"{self._remedy}, scale X"
+        remedy = ", ".join(self._remedies())
         warn_if_worse_than_mean(type(self).__name__, job.loss, self._state, job.data, remedy)
+
+    def _remedies(self) -> list[str]:
+        """For a network that predicts worse than the mean of y."""
+        can_scale = not self.normalize_y and self._output_layer()[1] == "linear"
+        return [*["set normalize_y=True"] * can_scale, "scale X", "lower 'learning_rate'"]
 
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
         scaling = self._target_scaling()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +17,16 @@ from skmlp._kinds.layer_values import Array, Batch, Shape, Trained
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+
+# Layers for XLA. Its convolutions take three times as long as TensorFlow's on a CPU; batch
+# statistics and penalties of outputs must not see rows that fill up a batch, which only XLA
+# needs; and some layers it cannot compile.
+IN_XLA = re.compile(
+    "Functional|Sequential|InputLayer|Identity|Dense|EinsumDense|Embedding|Activation|Softmax"
+    "|.*ReLU|ELU|Concatenate|Add|Subtract|Multiply|Average|Maximum|Minimum|Dot|Flatten|Reshape"
+    "|Permute|RepeatVector|.*Attention|LayerNormalization|GroupNormalization|UnitNormalization"
+    "|RMSNormalization|Normalization|Rescaling|.*Dropout|GaussianNoise|Global.*Pooling1D"
+)
 
 
 @lru_cache(maxsize=128)
@@ -44,6 +55,12 @@ class KerasLayer(Kind):
     @property
     def settings(self) -> dict[str, Any]:
         return _parsed(self.config)
+
+    @property
+    def layers_not_for_xla(self) -> tuple[str, ...]:
+        is_penalised = self.settings.get("activity_regularizer")
+        suits = isinstance(self.layer_class, str) and IN_XLA.fullmatch(self.class_name)
+        return () if suits and not is_penalised else (self.class_name,)
 
     def shapes(self, width: int) -> list[Shape] | None:
         return None
@@ -130,7 +147,8 @@ class BuiltKerasLayer(KerasLayer):
         output, scope = self._run(arrays, inputs, training=True)
         self.seeds.assign(self.seeds.after(scope))
         untrained = [variable for variable in self.layer.weights if not variable.trainable]
-        return Trained(output, [scope.get_current_value(variable) for variable in untrained])
+        states = [scope.get_current_value(variable) for variable in untrained]
+        return Trained(output, states, sum(scope.losses) if scope.losses else None)
 
     def _run(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
@@ -138,7 +156,7 @@ class BuiltKerasLayer(KerasLayer):
         from skmlp._keras.tensorflow import keras
 
         mapping = list(zip(self.layer.weights, arrays, strict=True))
-        with keras.StatelessScope(mapping) as scope:
+        with keras.StatelessScope(mapping, collect_losses=True) as scope:
             return self.layer(inputs[0], training=training), scope
 
 
@@ -154,6 +172,10 @@ class Normalization(KerasLayer):
     @property
     def settings(self) -> dict[str, Any]:
         return {"epsilon": 1e-3, "center": True, "scale": True, **super().settings}
+
+    @property
+    def layers_not_for_xla(self) -> tuple[str, ...]:
+        return ()
 
     def shapes(self, width: int) -> list[Shape]:
         n_learned = self.settings["scale"] + self.settings["center"]

@@ -26,7 +26,7 @@ from skmlp._kinds.base import (
     Rescaling,
     Standardization,
 )
-from skmlp._kinds.keras_layers import KerasLayer, normalization_kind
+from skmlp._kinds.keras_layers import IN_XLA, KerasLayer, normalization_kind
 from skmlp._network.keras_network import (
     WHOLE,
     Entry,
@@ -39,15 +39,6 @@ from skmlp._network.keras_text import model_text, output_names, output_widths
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer
 
-# Layers for XLA. Its convolutions take three times as long as TensorFlow's on a CPU; batch
-# statistics and penalties of outputs must not see rows that fill up a batch, which only XLA
-# needs; and some layers it cannot compile.
-IN_XLA = re.compile(
-    "Functional|Sequential|InputLayer|Identity|Dense|EinsumDense|Embedding|Activation|Softmax"
-    "|.*ReLU|ELU|Concatenate|Add|Subtract|Multiply|Average|Maximum|Minimum|Dot|Flatten|Reshape"
-    "|Permute|RepeatVector|.*Attention|LayerNormalization|GroupNormalization|UnitNormalization"
-    "|RMSNormalization|Normalization|Rescaling|.*Dropout|GaussianNoise|Global.*Pooling1D"
-)
 # Keras's own names of inputs, whose numbers differ from one model to the next
 KERAS_NAME = re.compile(r"(input_layer|keras_tensor)(_\d+)?")
 

@@ -15,7 +15,9 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-ONE_AT_A_TIME = RLock()
+# Building Keras layers is not promised to be safe in two threads at once, and draws from
+# Python's generator. A function that builds a model may itself fit an estimator.
+BUILDING = RLock()
 MAX_SEED = np.iinfo(np.int32).max
 
 
@@ -56,7 +58,7 @@ class ModelText:
 @contextmanager
 def python_random_seeded(seed: int) -> Iterator[None]:
     """Seed Python's generator, from which Keras draws seeds, and restore it afterwards."""
-    with ONE_AT_A_TIME:
+    with BUILDING:
         state = random.getstate()
         random.seed(seed)
         try:

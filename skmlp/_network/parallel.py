@@ -28,7 +28,7 @@ def in_threads(
     blas = _blas()
     n_threads = max((library.num_threads for library in blas.lib_controllers), default=1)
     n_threads = min(n_threads, len(values))
-    if n_threads == 1 or not _limiting.acquire(blocking=False):
+    if n_threads <= 1 or not _limiting.acquire(blocking=False):
         return [function(value) for value in values]
     try:
         with blas.limit(limits=1), ThreadPoolExecutor(n_threads) as pool:

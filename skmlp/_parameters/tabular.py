@@ -141,10 +141,10 @@ class TabularParameters:
         text="""
         Whether `fit` keeps the networks of the last call and trains only as many as
         `n_estimators` adds, with the inputs and the target scale learned before. Where rows are
-        held out, adding whole groups (four networks, or three above 8,192 rows) to whole groups
-        has the same result as training all at once. On other rows, only networks that held out
-        exactly these rows, or new judges, are used for calibration; without held-out rows, the
-        calibration stays.
+        held out, adding whole groups (four networks, or three above 8,192 rows and for many
+        sparse columns) to whole groups has the same result as training all at once. On other
+        rows, only networks that held out exactly these rows, or new judges, are used for
+        calibration; without held-out rows, the calibration stays.
         """,
     )
     random_state: Any = parameter(

@@ -31,12 +31,13 @@ is that of the multilayer perceptron."""
 
 KERAS = """\
 `fit` calls the function `model`, or takes the model itself, and trains a network of the same
-configuration, whose weights are drawn from `random_state`; to begin with those of a model, give
-it as `pretrained` too. Loss, optimizer and metrics are those that the model is compiled with; a
-model that is not compiled gets those of the parameters. A network of dense layers, dropout,
-normalisation, concatenation and known activations predicts in NumPy, and is trained in stacks
-by the searches of `skmlp.model_selection`. Any other is run by Keras as a whole inside the
-compiled epoch, without XLA if it has convolutions."""
+configuration, whose weights are drawn from `random_state`; to start from a model's own weights,
+also pass it as `pretrained`. Loss, optimizer and metrics are those that the model is compiled
+with; a model that is not compiled gets those of the parameters. A network of dense layers,
+dropout, normalisation, concatenation and known activations predicts in NumPy, and is trained in
+stacks by the searches of `skmlp.model_selection`. Any other is run by Keras as a whole inside
+the compiled epoch, without XLA if it has convolutions, pooling, batch normalisation, recurrent
+layers or layers of your own."""
 
 KERAS_ATTRIBUTES = """\
 model : keras.Model
@@ -66,6 +67,10 @@ target_mean_, target_scale_ : ndarray of shape (n_outputs,) or None
     Mean that `normalize_y` subtracts from the targets, and scale it divides them by; None
     without `normalize_y`."""
 
+REUSED_ATTRIBUTE = """\
+n_reused_layers_ : int
+    Layers, from the bottom, that began with the weights of `pretrained`."""
+
 WIDE_DEEP_ATTRIBUTES = """\
 wide_inputs_, deep_inputs_ : ndarray of int, of shape (n_inputs, 2)
     Inputs of each path, a row (column of X, k) per input: k is -1 for the column's value;
@@ -91,17 +96,16 @@ coefs_ : list of ndarray, float32
     rows are the wide inputs, if there are any, then the units of the last hidden layer.
 intercepts_ : list of ndarray, float32
     Biases; the i-th belongs to layer i + 1.
-model_ : keras.Sequential, or keras.Model with the inputs "wide_input" and "deep_input"
+model_ : keras.Model
     A Keras model with the fitted weights, built anew at each access and compiled with the
     estimator's loss, penalties and optimizer.
-n_reused_layers_ : int
-    Layers, from the bottom, that began with the weights of `pretrained`.
 n_iter_ : int
     Epochs run by the last call.
 history_ : dict of lists
     Values per epoch: "loss" (penalties included), "learning_rate" (of the epoch's last
-    step), `metrics` and, with validation data, "val_loss" and so on. A call that resumes
-    training appends to the lists.
+    step), `metrics` and, with validation data, "val_loss" and so on. Penalties of outputs
+    are in "loss" alone. A call that resumes training appends to the lists, NaN where it does
+    not measure a value.
 loss_curve_ : list of float
     `history_["loss"]`.
 loss_ : float
@@ -158,6 +162,7 @@ SHARED = {
     "{regressor_attributes}": REGRESSOR_ATTRIBUTES,
     "{wide_deep_attributes}": WIDE_DEEP_ATTRIBUTES,
     "{attributes}": ATTRIBUTES,
+    "{reused_attribute}": REUSED_ATTRIBUTE,
     "{notes}": NOTES,
     "{wide_deep_reference}": WIDE_DEEP_REFERENCE,
 }

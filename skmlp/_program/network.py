@@ -32,6 +32,7 @@ class Network:
         self._layers: list[Layer] = []
         self._indices: dict[str, list[int]] = {}  # of each layer's arrays
         self.arrays: list[Array] = []
+        owners: list[str] = []  # the layer of each array
         for layer, width in spec.layers_and_widths():
             kind = layer.kind.built(width)
             start = len(self.arrays)
@@ -43,11 +44,13 @@ class Network:
                 for array in kind.arrays(width)
             ]
             self.arrays += arrays
+            owners += [layer.name] * len(arrays)
             is_frozen = layer.is_frozen and bool(arrays)
             self._layers.append(layer._replace(kind=kind, is_frozen=is_frozen))
             self._indices[layer.name] = list(range(start, len(self.arrays)))
         self._trained = [i for i, array in enumerate(self.arrays) if array.is_trained]
         self._untrained = [i for i, array in enumerate(self.arrays) if not array.is_trained]
+        self.layers_of_trained = [owners[i] for i in self._trained]
         self._sizes = [array.initial.size for array in self.arrays]
         self.n_trained = sum(self._sizes[i] for i in self._trained)
         self.n_numbers = sum(self._sizes)

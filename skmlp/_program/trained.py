@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._keras.tensorflow import keras, tf
-from skmlp._kinds.base import Array, Shape
+from skmlp._kinds.base import Shape
 from skmlp._program.clipping import CLIPPINGS, WITHOUT_BORDERS
 from skmlp._program.network import Network
 from skmlp._program.optimizer import (
@@ -65,6 +65,7 @@ class TrainedArrays:
         assert group.build_optimizer is not None
         shapes = [shape for _, shape, _ in pieces]
         arrays = [self._network.trained[i] for i, _, _ in pieces]
+        layer_of = self._network.layers_of_trained
         if group.is_elementwise:
             return ElementwiseOptimizer(
                 group.build_optimizer,
@@ -72,7 +73,7 @@ class TrainedArrays:
                 self._lead,
                 rate_factors=[array.rate_factor for array in arrays],
                 decay_factors=[float(array.decays) for array in arrays],
-                has_factor=[_layer_of(array) in self._factor_layers for array in arrays],
+                has_factor=[layer_of[i] in self._factor_layers for i, _, _ in pieces],
             )
         paths = [array.name for array in arrays]
         return ArraywiseOptimizer(group.build_optimizer, shapes, self._lead, paths)
@@ -182,6 +183,8 @@ class TrainedArrays:
             if group.layer:
                 kernel = arrays[self._network.index(group.layer)]
                 own = [kernel[..., : group.n_rows, :]]
+            if not own:
+                continue  # a user's layers may have no kernels
             n_lead = len(self._lead)
             if group.has_l1:
                 total += numbers.l1[..., k] * sums([tf.abs(array) for array in own], n_lead)
@@ -266,7 +269,3 @@ class TrainedArrays:
             )
         ]
         assign(self.variables, optimizer.packing.values(constrained))
-
-
-def _layer_of(array: Array) -> str:
-    return array.name.rpartition("/")[0]

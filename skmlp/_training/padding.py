@@ -14,8 +14,8 @@ import numpy as np
 from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
-from skmlp._engine.store import BUILDING
 from skmlp._kinds.base import Array, Weights
+from skmlp._network.model_text import BUILDING
 from skmlp._network.padded import can_be_padded, padded_spec
 from skmlp._program.network import Network
 from skmlp._program.recipe import Recipe

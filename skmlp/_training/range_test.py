@@ -13,7 +13,6 @@ import numpy as np
 from skmlp._engine.fit import Fit, Training
 from skmlp._engine.stopping import StopReason
 from skmlp._engine.watcher import Watcher
-from skmlp._keras.optimizers import optimizer_object
 from skmlp._training.job import Job
 from skmlp._training.preparation import prepare
 from skmlp._training.train import train_alone, trained_by
@@ -64,8 +63,9 @@ def losses_by_rate(fit: Callable[[], Any], rates: RateRange) -> tuple[np.ndarray
 
 def _job_of_test(job: Job, rates: RateRange) -> Job:
     optimizer = job.optimizer
-    if not isinstance(optimizer, str):
-        optimizer = optimizer_object(optimizer, rates.lowest)
+    if not isinstance(optimizer, str):  # an object may have a schedule of its own
+        config = optimizer.get_config() | {"learning_rate": rates.lowest}
+        optimizer = type(optimizer).from_config(config)
     return replace(
         job,
         optimizer=optimizer,

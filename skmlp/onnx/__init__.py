@@ -25,8 +25,8 @@ try:
     import skl2onnx as _skl2onnx  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        f"skmlp.onnx needs skl2onnx, which failed to import ({error}); run "
-        '`pip install "skmlp[onnx]"`.'
+        f"skmlp.onnx needs skl2onnx, which failed to import ({error}); "
+        "install skmlp with its extra 'onnx'."
     ) from error
 
 from skmlp.onnx._registration import register

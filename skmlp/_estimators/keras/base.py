@@ -86,6 +86,11 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         from skmlp._network.keras_text import compile_text
 
         model, functional = self._built(seed)
+        if not functional.trainable_variables:
+            raise ValueError(
+                "'model' must have weights to train; got one whose layers have none or are all "
+                "frozen; set trainable=True on a layer."
+            )
         settings = self._settings() | self._compiled_settings(model, functional)
         link = link_of_logits(settings["loss"])
         spec = keras_spec(functional, link)
@@ -98,8 +103,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
             self._compiled = compile_text(model, optimizer, own_objects(given_model(self)))
         spec = self._placed(spec)
         if data is not None:
-            X = data.weighted_rows
-            settings["as_built"] = self._first_arrays(functional, spec, X, seed)
+            settings["as_built"] = self._first_arrays(functional, spec, data.X, seed)
         return spec, settings
 
     def _first_arrays(
@@ -129,6 +133,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         """
         from skmlp._keras.tensorflow import keras
         from skmlp._network.keras_text import model_text
+        from skmlp._training.train import train_alone, trained_by
 
         given = given_model(self)
         if is_model(given) and not isinstance(given, keras.Model):
@@ -136,7 +141,8 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
                 "'model' must be a keras.Model or a function that returns one; got the layer "
                 f"{type(given).__name__}; put it into a keras.Sequential."
             )
-        with python_random_seeded(seed):
+        # A fit inside the function must not wait for the other fits of a search.
+        with python_random_seeded(seed), trained_by(train_alone):
             model = given if isinstance(given, keras.Model) else given(**self._arguments())
             if not isinstance(model, keras.Model):
                 raise ValueError(

@@ -63,6 +63,7 @@ class KerasClassifier(
     {classifier_attributes}
     {keras_attributes}
     {attributes}
+    {reused_attribute}
 
     See Also
     --------

@@ -42,6 +42,7 @@ class KerasRegressor(
         Number of targets.
     {keras_attributes}
     {attributes}
+    {reused_attribute}
 
     See Also
     --------
@@ -74,7 +75,6 @@ class KerasRegressor(
 
     _learned_from_data = (*NetworkRegressor._learned_from_data, *LEARNED)
     _default_loss = "squared_error"
-    _remedy = "standardise y (TransformedTargetRegressor)"
     normalize_y = False
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -36,6 +36,7 @@ class MLPClassifier(
     ----------
     {classifier_attributes}
     {attributes}
+    {reused_attribute}
 
     See Also
     --------

@@ -32,6 +32,7 @@ class MLPRegressor(
     ----------
     {regressor_attributes}
     {attributes}
+    {reused_attribute}
 
     See Also
     --------

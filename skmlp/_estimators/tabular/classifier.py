@@ -27,9 +27,10 @@ class TabularClassifier(
 ):
     """Ensemble of networks for classes or labels of any table, with nothing to prepare or tune.
 
-    The networks are those of `TabularRegressor`, with other activations and another learning
-    rate. Their probabilities are averaged, after calibration by a temperature that is learned
-    from held-out rows.
+    The networks have the layers of `TabularRegressor`'s, with other activations, first
+    frequencies and learning rate. There are no judges: each group of networks holds out other
+    rows, by which it chooses its epoch. Probabilities are averaged, after calibration by a
+    temperature that is learned from the held-out rows.
 
     {parameters}
 

@@ -27,6 +27,7 @@ class WideDeepClassifier(BaseWideDeep, MLPClassifier, WideDeepParameters):
     {classifier_attributes}
     {wide_deep_attributes}
     {attributes}
+    {reused_attribute}
 
     See Also
     --------

@@ -27,6 +27,7 @@ class WideDeepRegressor(BaseWideDeep, MLPRegressor, WideDeepParameters):
     {regressor_attributes}
     {wide_deep_attributes}
     {attributes}
+    {reused_attribute}
 
     See Also
     --------
