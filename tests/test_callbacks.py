@@ -2,6 +2,7 @@
 
 import csv
 import pickle
+import threading
 
 import keras
 import numpy as np
@@ -303,3 +304,10 @@ def test_callbacks_are_neither_changed_nor_pickled():
     np.testing.assert_array_equal(copy.predict(X), classifier.predict(X))
     with pytest.raises(TypeError, match="not to be pickled"):  # on the way to a worker
         pickle.dumps(clone(classifier))
+
+
+def test_callbacks_that_cannot_be_copied_are_refused():
+    callback = keras.callbacks.Callback()
+    callback.lock = threading.Lock()
+    with pytest.raises(ValueError, match="'callbacks' must hold objects that can be copied"):
+        MLPRegressor(callbacks=[callback]).fit(np.eye(3), [1, 2, 3])

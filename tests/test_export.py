@@ -580,3 +580,23 @@ class TestFormats:
         )
         subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
         assert_same([np.load(tmp_path / "made.npy")], wanted_of(mixed, rows[1]))
+
+
+def test_a_network_of_several_inputs_takes_the_columns_of_fit():
+    def build():
+        a, b = keras.Input((2,), name="a"), keras.Input((1,), name="b")
+        hidden = keras.layers.Dense(3, activation="tanh")(a)
+        return keras.Model(
+            [a, b], keras.layers.Dense(1)(keras.layers.Concatenate()([hidden, b]))
+        )
+
+    rows = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    frame = pd.DataFrame(rows, columns=list("wxyz"))
+    network = KerasRegressor(build, inputs={"b": ["z"], "a": ["y", "w"]}, epochs=2)
+    for model in (
+        network,
+        make_pipeline(StandardScaler().set_output(transform="pandas"), network),
+    ):
+        model.fit(frame, rows[:, 0])
+        predicted = to_keras(model).predict(rows, verbose=0)[:, 0]
+        np.testing.assert_allclose(predicted, model.predict(frame), rtol=1e-4, atol=1e-5)

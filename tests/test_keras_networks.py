@@ -869,11 +869,11 @@ class TestBadInput:
                 lambda: keras.Sequential(
                     [keras.Input((10,)), layers.Lambda(lambda x: x), layers.Dense(1)]
                 ),
-                "'model' must hold no function without a name",
+                "'model' must not contain a lambda",
             ),
             (
                 lambda: keras.Sequential([keras.Input((10,)), layers.Dense(1, lambda x: x)]),
-                "'model' must hold no function without a name",
+                "'model' must not contain a lambda",
             ),
             (
                 lambda: keras.Sequential(
@@ -1079,3 +1079,119 @@ def test_a_network_without_weights_to_train_is_refused():
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1, trainable=False)])
     with pytest.raises(ValueError, match="'model' must have weights to train; got one whose"):
         KerasRegressor(model, epochs=1).fit(X, X[:, 0])
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Moved(keras.Model):
+    """A functional model whose call adds to what its layers give."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 100 + super().call(inputs, training=training, mask=mask)
+
+
+def test_the_call_of_a_models_own_class_is_that_of_training():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    inputs = keras.Input((3,))
+    model = Moved(inputs, layers.Dense(1)(inputs))
+    regressor = KerasRegressor(model, epochs=2, random_state=0).fit(X, 100 + X[:, 0])
+    assert regressor.loss_ < 50
+    predicted = regressor.model_.predict(X, verbose=0)[:, 0]
+    np.testing.assert_allclose(regressor.predict(X), predicted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["train_step", "compute_loss"])
+def test_models_that_train_in_their_own_way_are_refused(name):
+    own = type("Own", (keras.Model,), {name: lambda self, *args, **kwargs: None})
+    inputs = keras.Input((3,))
+    message = (
+        f"'model' must leave its training to the estimator; got the class Own, .* '{name}'"
+    )
+    with pytest.raises(ValueError, match=message):
+        KerasRegressor(own(inputs, layers.Dense(1)(inputs))).fit(np.eye(3), [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": "mse", "loss_weights": 10.0}, "without 'loss_weights' for its one output"),
+        (
+            {"loss": keras.losses.MeanSquaredError(reduction="sum")},
+            "got reduction='sum' in Mean",
+        ),
+        ({"loss": keras.losses.MeanSquaredError(reduction=None)}, "must be a mean over rows"),
+        (
+            {"loss": keras.losses.SparseCategoricalCrossentropy(ignore_class=0)},
+            "'loss' must count all rows; got ignore_class=0",
+        ),
+    ],
+)
+def test_losses_that_would_train_otherwise_than_in_keras_are_refused(settings, message):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", **settings)
+    with pytest.raises(ValueError, match=message):
+        KerasRegressor(model).fit(np.eye(3), np.eye(3)[:, :2])
+
+
+def test_weights_that_a_layer_assigns_are_refused():
+    dense = layers.SpectralNormalization(layers.Dense(2))
+    model = keras.Sequential([keras.Input((3,)), dense, layers.Dense(1)])
+    with pytest.raises(
+        ValueError, match="leave changes of its trainable weights to the optimi"
+    ):
+        KerasRegressor(model, epochs=1).fit(np.eye(3), [1, 2, 3])
+
+
+def test_decay_of_some_weights_is_refused():
+    optimizer = keras.optimizers.AdamW(0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    with pytest.raises(ValueError, match="'optimizer' must decay all weights alike; got AdamW"):
+        skmlp.MLPRegressor(optimizer=optimizer).fit(np.eye(3), [1, 2, 3])
+
+
+def test_a_softmax_of_one_unit_is_refused():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1, activation="softmax")])
+    with pytest.raises(ValueError, match="'model' must end in a sigmoid for a single output"):
+        KerasClassifier(model).fit(np.eye(3), [0, 1, 0])
+
+
+class TestNormalization:
+    """Keras's layer of that name."""
+
+    X = np.random.default_rng(0).normal(5, 2, size=(60, 3)).astype("float32")
+
+    def fitted(self, layer):
+        def build():
+            return keras.Sequential([keras.Input((3,)), layer, layers.Dense(1)])
+
+        return KerasRegressor(build, epochs=1, random_state=0).fit(self.X, self.X[:, 0])
+
+    def mean(self, layer):
+        return np.ravel(self.fitted(layer).model_.layers[0].get_weights()[0])
+
+    def test_adapts_and_leaves_the_functions_layer_alone(self):
+        layer = layers.Normalization()
+        np.testing.assert_allclose(self.mean(layer), self.X.mean(axis=0), rtol=1e-5)
+        assert not layer.get_weights()[0].any()
+
+    def test_keeps_what_the_function_has_adapted(self):
+        layer = layers.Normalization()
+        layer.adapt(100 * self.X)
+        expected = 100 * self.X.mean(axis=0)
+        np.testing.assert_allclose(self.mean(layer), expected, rtol=1e-5)
+
+
+def test_a_search_over_networks_of_keras_warns_of_no_traces(caplog):
+    def build(n_filters=2):
+        return keras.Sequential(
+            [
+                keras.Input((4, 1)),
+                layers.Conv1D(n_filters, 2),
+                layers.Flatten(),
+                layers.Dense(1),
+            ]
+        )
+
+    X = np.random.default_rng(0).normal(size=(20, 4, 1))
+    for n_filters in range(1, 8):
+        KerasRegressor(build, n_filters=n_filters, epochs=1).fit(X, X[:, 0, 0]).predict(X)
+    assert "retracing" not in caplog.text

@@ -40,7 +40,7 @@ from skmlp._search.gathering import Gathering
 from skmlp._search.meeting import SearchEndedError
 from skmlp._search.stacked_search import MAX_WIDTH, n_under_way
 from skmlp._training.durations import parts_of
-from skmlp._training.stacks import SIZES, split, trained
+from skmlp._training.stacks import SIZES, split, train_stack
 from skmlp._training.train import train_alone
 from skmlp.model_selection import GridSearchCV, RandomizedSearchCV
 
@@ -291,9 +291,9 @@ def test_the_longest_fits_are_trained_first(monkeypatch):
 
     def noted(stack, should_continue):
         begun.append(stack.fits[0].epochs)
-        return trained(stack, should_continue)
+        return train_stack(stack, should_continue)
 
-    monkeypatch.setattr(stack_trainer, "trained", noted)
+    monkeypatch.setattr(stack_trainer, "train_stack", noted)
     monkeypatch.setattr(stack_trainer, "n_threads", lambda _: 1)
     grid = [{"epochs": [1]}, {"epochs": [5], "batch_size": [50]}]
     GridSearchCV(REGRESSOR, grid, cv=2, refit=False).fit(X, Y)

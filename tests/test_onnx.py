@@ -1,6 +1,7 @@
 """Converted estimators predict in onnxruntime as they do here."""
 
 import importlib
+import importlib.util
 import subprocess
 import sys
 from itertools import combinations
@@ -533,7 +534,7 @@ def test_refusals():
 def test_without_skl2onnx(monkeypatch):
     monkeypatch.delitem(sys.modules, "skmlp.onnx")
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
-    with pytest.raises(ImportError, match=r'run `pip install "skmlp\[onnx\]"`'):
+    with pytest.raises(ImportError, match="install skmlp with its extra 'onnx'"):
         importlib.import_module("skmlp.onnx")
 
 
@@ -578,3 +579,29 @@ def test_registration_is_complete():
         estimator = getattr(skmlp, name)
         if hasattr(estimator, "fit"):
             assert skl2onnx.get_model_alias(estimator) == f"Skmlp{name}"
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("tf2onnx"), reason="needs tf2onnx")
+def test_normalization_beside_layers_that_keras_exports():
+    def build():
+        return keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Normalization(),
+                keras.layers.Reshape((4, 1)),
+                keras.layers.Conv1D(2, 2),
+                keras.layers.Flatten(),
+                keras.layers.Dense(1),
+            ]
+        )
+
+    assert_same(KerasRegressor(build, **FAST).fit(X, Y), X)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("tf2onnx"), reason="needs tf2onnx")
+def test_layers_used_twice():
+    def build():
+        inputs, dense = keras.Input((4,)), keras.layers.Dense(4, "tanh")
+        return keras.Model(inputs, keras.layers.Dense(1)(dense(dense(inputs))))
+
+    assert_same(KerasRegressor(build, **FAST).fit(X, Y), X)

@@ -363,15 +363,6 @@ def test_fractional_categories_in_another_precision(dtypes):
     assert not encoder.encode(close.astype(np.float32))[0].any()
 
 
-def test_numbers_are_other_categories_than_text():
-    encoder = TableEncoder.learn(pd.DataFrame({"a": ["1", "2", "3"]}))
-    assert not encoder.encode(pd.DataFrame({"a": [1, 2, 3]})).any()
-    encoder = TableEncoder.learn(pd.DataFrame({"a": [1, 2, 3]}), ["a"])
-    np.testing.assert_array_equal(encoder.encode(np.array([[1.0], [2.0], [3.0]])), np.eye(3))
-    assert not encoder.encode(pd.DataFrame({"a": ["1", "2", "3"]})).any()
-    assert shape(np.array([["1"], ["2"], ["3"]])) == (0, 3, ())
-
-
 def test_ids_of_many_digits_are_told_apart():
     ids = 2**60 + np.arange(3)
     np.testing.assert_array_equal(encoded(ids[:, None], [0]), np.eye(3))
@@ -681,8 +672,8 @@ TEXTS = [f"The wine number {i} tastes of plums and a little of smoke" for i in r
 
 def test_free_text_is_refused():
     message = (
-        "^'X' must hold no free text; got 60 different texts of 12 words on average in column "
-        r"'a'; .* TfidfVectorizer of scikit-learn or TableVectorizer of skrub\.$"
+        "^'X' must not contain free text; got 60 different texts of 12 words on average in "
+        r"column 'a'; .* TfidfVectorizer of scikit-learn or TableVectorizer of skrub\.$"
     )
     with pytest.raises(ValueError, match=message):
         one(TEXTS)
@@ -703,3 +694,39 @@ def test_free_text_is_refused():
 )
 def test_other_text_is_categories(texts):
     assert one(texts).any()
+
+
+def test_periods_are_dates():
+    months = pd.period_range("2020-01", periods=30, freq="M")
+    as_periods, as_dates = (
+        TableEncoder.learn(frame, "from_dtype", np.ones(30))
+        for frame in (
+            pd.DataFrame({"a": months}),
+            pd.DataFrame({"a": months.to_timestamp()}),
+        )
+    )
+    np.testing.assert_array_equal(
+        as_periods.encode(pd.DataFrame({"a": months})),
+        as_dates.encode(pd.DataFrame({"a": months.to_timestamp()})),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fitted", "given", "message"),
+    [
+        (["1", "2"], [1, 2], "'X' must hold text in column 'a', as in fit; got other values"),
+        ([True, False], ["True", "False"], "must hold other values in column 'a', .* got text"),
+    ],
+)
+def test_categories_read_as_another_type_are_refused(fitted, given, message):
+    frame = pd.DataFrame({"a": fitted * 3}, dtype="category")
+    encoder = TableEncoder.learn(frame, "from_dtype", np.ones(6))
+    with pytest.raises(ValueError, match=message):
+        encoder.encode(pd.DataFrame({"a": given}, dtype="category"))
+    encoder.encode(pd.DataFrame({"a": [None, None]}, dtype="category"))
+
+
+def test_numbers_that_are_categories_come_as_any_number():
+    encoder = TableEncoder.learn(pd.DataFrame({"a": [1, 2, 3]}), ["a"])
+    np.testing.assert_array_equal(encoder.encode(np.array([[1.0], [2.0], [3.0]])), np.eye(3))
+    assert shape(np.array([["1"], ["2"], ["3"]])) == (0, 3, ())

@@ -192,7 +192,7 @@ def test_a_network_whose_judges_have_diverged():
         safe.append(state.safe)
     assert kept == [0, 0, 2, 3, 3]
     assert safe == [-1, 0, 1, 2, 2]
-    assert state.to_keep(has_validation=True) == 2
+    assert state.to_keep(is_judged=True) == 2
 
 
 class TestEarlyStopping:

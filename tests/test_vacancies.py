@@ -14,7 +14,7 @@ from skmlp._engine.places import Places
 from skmlp._engine.stopping import Patience, StopReason
 from skmlp._program.program import Program
 from skmlp._training import vacancies
-from skmlp._training.stacks import Stack, share_rows, train_fits, trained
+from skmlp._training.stacks import Stack, share_rows, train_fits, train_stack
 from skmlp._training.train import trained_by
 from skmlp._training.vacancies import epochs_left, fewer_places, should_move
 
@@ -195,7 +195,7 @@ def test_fits_of_equal_length_keep_their_places(caught, computed, monkeypatch):
 def test_networks_come_soon_after_they_have_ended(caught):
     fits = fresh(caught)
     n_ended = []
-    for k, network in trained(Stack(fits, N_PLACES)):
+    for k, network in train_stack(Stack(fits, N_PLACES)):
         assert network.training.reason is fits[k].state.reason
         n_ended.append(sum(fit.state.reason is not None for fit in fits))
     assert n_ended[0] < N_PLACES
@@ -206,7 +206,7 @@ def test_a_search_that_breaks_off_after_a_move(caught, computed):
     def is_open():
         return 3 not in computed
 
-    networks = dict(trained(Stack(fresh(caught[:N_PLACES]), N_PLACES), is_open))
+    networks = dict(train_stack(Stack(fresh(caught[:N_PLACES]), N_PLACES), is_open))
     assert 0 < len(networks) < N_PLACES
     assert computed[-1] == 3
 

@@ -39,7 +39,7 @@ def checkpoint_path(directory: str | os.PathLike) -> Path:
     return path / FILE_NAME
 
 
-def prepare(path: Path) -> None:
+def make_directory(path: Path) -> None:
     """Make the directory, check that it is writable, and delete leftovers of killed fits."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

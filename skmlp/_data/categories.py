@@ -43,7 +43,9 @@ def with_codes(X: Any, categories: Categories) -> Any:
             f"'X' must be a DataFrame with the columns of categories {list(categories)}, as in "
             f"fit; got {type(X).__name__} without {lacking}; add these columns."
         )
-    codes = {name: _codes(X[name], known) for name, known in categories.items()}
+    codes = {
+        name: _codes(X[name], known, f"column {name!r}") for name, known in categories.items()
+    }
     if not hasattr(X, "assign"):  # polars
         return X.with_columns([type(X[name])(name, codes[name]) for name in codes])
     coded = X.copy(deep=False)  # `assign` takes no column named "self"
@@ -61,25 +63,28 @@ def _seen(column: Any) -> list:
     return [own[code] for code in codes[codes >= 0]]
 
 
-def _codes(column: Any, categories: list) -> np.ndarray:
+def _codes(column: Any, categories: list, name: str) -> np.ndarray:
     if _is_coded(column):
-        of_own = codes_of(_own_categories(column), categories)
+        of_own = codes_of(_own_categories(column), categories, name)
         return np.array([*of_own, -1.0])[column.cat.codes]
     codes = np.full(len(column), -1.0)
-    codes[~_is_missing(column)] = codes_of(_known(column).tolist(), categories)
+    codes[~_is_missing(column)] = codes_of(_known(column).tolist(), categories, name)
     return codes
 
 
-def codes_of(values: Sequence, categories: Sequence) -> list[int]:
+def codes_of(values: Sequence, categories: Sequence, name: str) -> list[int]:
     """Position of each value among the categories, or -1.
 
     A fractional number is also found by its value in single precision, which it has if other
-    rows are of another precision than those of fit.
+    rows are of another precision than those of fit. Raises ValueError, which names the column,
+    where all are text in one place and none in the other: a file was read in another way.
     """
     code_of = {category: code for code, category in enumerate(categories)}
     codes = [code_of.get(one, -1) for one in values]
     if -1 not in codes:
         return codes
+    if set(codes) == {-1}:
+        _check_types(values, categories, name)
     singles = list(map(_in_single, categories))
     counts = Counter(singles)
     code_of_single = {one: code for code, one in enumerate(singles) if counts[one] == 1}
@@ -87,6 +92,18 @@ def codes_of(values: Sequence, categories: Sequence) -> list[int]:
         code_of_single.get(_in_single(one), -1) if code < 0 else code
         for one, code in zip(values, codes, strict=True)
     ]
+
+
+def _check_types(values: Sequence, categories: Sequence, name: str) -> None:
+    is_text, was_text = (
+        {isinstance(one, str) for one in several} for several in (values, categories)
+    )
+    if (is_text, was_text) in (({True}, {False}), ({False}, {True})):
+        now, then = ("text", "other values") if True in is_text else ("other values", "text")
+        raise ValueError(
+            f"'X' must hold {then} in {name}, as in fit; got {now}, such as {values[0]!r} for "
+            f"{categories[0]!r}; convert the column to the dtype that it had in fit."
+        )
 
 
 def _in_single(value: Any) -> Any:

@@ -45,7 +45,7 @@ def chosen(parameter: str, selection: Any, X: Any) -> np.ndarray:
 def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
     """Column positions of each pair; None means no pairs.
 
-    Raises ValueError for pairs that are none of columns of X or that are picked twice.
+    Raises ValueError for entries that are not pairs of columns of X or that are picked twice.
     """
     positions = []
     for pair in [] if pairs is None else pairs:
@@ -63,7 +63,7 @@ def chosen_pairs(parameter: str, pairs: Any, X: Any) -> list[np.ndarray]:
 def column_positions(parameter: str, selection: Any, X: Any) -> np.ndarray:
     """Positions of the columns that a parameter selects, as `ColumnTransformer` would.
 
-    Raises ValueError for a selection that is none of columns of X.
+    Raises ValueError for a selection that does not name columns of X.
     """
     try:
         key = selection(X) if callable(selection) else selection

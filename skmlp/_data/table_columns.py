@@ -79,7 +79,7 @@ class Column:
                 f"'X' must hold real numbers; got complex ones in {self.name}; give their real "
                 "and imaginary parts as columns of their own."
             )
-        return OF_DTYPE_KINDS.get(dtype.kind)
+        return DATES if is_period(dtype) else OF_DTYPE_KINDS.get(dtype.kind)
 
     @cached_property
     def distinct(self) -> tuple[list, np.ndarray]:
@@ -148,12 +148,21 @@ class Column:
     def _times(self, dtype: str) -> np.ndarray:
         """Values as NumPy's dates or durations, (n_samples,); NaT where missing."""
         if self._kind_of_dtype:
-            local = _without_time_zone(self.values)
+            local = self.values
+            local = local.dt.to_timestamp() if is_period(local.dtype) else local
+            local = _without_time_zone(local)
             return np.asarray(local.astype(dtype) if hasattr(local, "astype") else local, dtype)
         values, positions = self.distinct
         naive = [v.replace(tzinfo=None) if hasattr(v, "tzinfo") else v for v in values]
         naive = [_since_midnight(v) if isinstance(v, datetime.time) else v for v in naive]
         return np.array([*naive, "NaT"], dtype=dtype)[positions]
+
+
+def is_period(dtype: Any) -> bool:
+    """Whether a dtype is pandas's of months, quarters and the like, which count from their
+    first moment.
+    """
+    return str(dtype).startswith("period")
 
 
 def is_categorical(dtype: Any) -> bool:

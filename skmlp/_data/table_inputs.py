@@ -194,7 +194,8 @@ class CategoryInputs:
             return
         found, positions = column.distinct
         # 0 for unknown ones; the last is for missing ones, whose position is -1
-        code = np.array([*codes_of(found, self.categories), -1])[positions] + 1
+        codes_of_found = codes_of(found, self.categories, column.name)
+        code = np.array([*codes_of_found, -1])[positions] + 1
         if n == 1:
             indicators[:, 0] = np.where(positions < 0, -1, code)
         elif n == 2:
@@ -229,8 +230,8 @@ def _check_is_no_free_text(column: Column) -> None:
     n_words = sum(len(text.split()) for text in texts) / len(texts)
     if n_words >= MIN_WORDS:
         raise ValueError(
-            f"'X' must hold no free text; got {len(texts)} different texts of {n_words:.0f} "
-            f"words on average in {column.name}; drop the column, name it in "
+            f"'X' must not contain free text; got {len(texts)} different texts of "
+            f"{n_words:.0f} words on average in {column.name}; drop the column, name it in "
             "'categorical_features', or turn it into numbers by TfidfVectorizer of "
             "scikit-learn or TableVectorizer of skrub."
         )

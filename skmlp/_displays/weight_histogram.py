@@ -176,22 +176,19 @@ def _weights_of(
 def _first_weights(network: FittedNetwork, built: Weights, estimator: Any) -> Weights:
     """Weights before training; the matrices among them do not depend on the rows."""
     from skmlp._network.keras_network import KerasSpec
-    from skmlp._network.tabular import N_BINS
-    from skmlp._training.first_weights import by_layer, drawn_weights
+    from skmlp._network.tabular import N_BINS, TabularSpec
+    from skmlp._training.first_weights import DrawnKernels, DrawnTabular, First
 
     spec, seed = network.spec, network.training.seed
-    widths = spec.input_widths()
     if isinstance(spec, KerasSpec):
-        X = np.zeros((1, sum(widths.values())), np.float32)
+        X = np.zeros((1, sum(spec.input_widths().values())), np.float32)
         _, functional = estimator._built(seed)
-        return by_layer(estimator._first_arrays(functional, spec, X, seed), built)
-    return drawn_weights(
-        spec,
-        seed,
-        built,
-        kernel_initializer=getattr(estimator, "kernel_initializer", "auto"),
-        bin_edges=np.zeros((widths.get("numeric", 0), N_BINS + 1), np.float32),
-    )
+        first: First = estimator._first(functional, spec, X, seed)
+    elif isinstance(spec, TabularSpec):
+        first = DrawnTabular(np.zeros((spec.n_numeric, N_BINS + 1), np.float32))
+    else:
+        first = DrawnKernels(estimator.kernel_initializer)
+    return first(spec, seed, built)
 
 
 def _matrices(names: Sequence[str], weights: Weights) -> dict[str, np.ndarray]:

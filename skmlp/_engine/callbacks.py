@@ -49,7 +49,7 @@ class KerasCallbacks(Watcher):
         epochs: int,
         loss_weights: Sequence[float],
     ) -> None:
-        self._callbacks = [copy.deepcopy(callback) for callback in callbacks]
+        self._callbacks = [_copied(callback) for callback in callbacks]
         self._epochs = epochs
         self._loss_weights = loss_weights
         self.wants_batches = any(map(has_batch_hook, self._callbacks))
@@ -140,3 +140,13 @@ def has_hook(callback: keras.callbacks.Callback, hook: str) -> bool:
     """Whether a callback has a hook of its own."""
     own = getattr(getattr(callback, hook), "__func__", None)
     return own is not getattr(keras.callbacks.Callback, hook)
+
+
+def _copied(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
+    try:
+        return copy.deepcopy(callback)
+    except TypeError as error:  # "cannot pickle '_thread.lock' object"
+        raise ValueError(
+            "'callbacks' must hold objects that can be copied, since each fit calls its own "
+            f"copies; got {type(callback).__name__} ({error}); keep that object outside of it."
+        ) from error

@@ -79,7 +79,7 @@ class Fit:
     rows_of_epoch: int | None = None  # these, repeated to be so many; None: each once
     watchers: Sequence[Watcher] = ()
     checkpoint: Checkpoint | None = None
-    reason_at_end: StopReason = StopReason.EPOCHS  # to stop after `epochs`
+    reason_at_end: StopReason = StopReason.EPOCHS  # if all `epochs` are run
 
     @property
     def n_rows(self) -> int:
@@ -102,16 +102,12 @@ class Fit:
         order = np.resize(order, self.n_rows)  # the first ones again, if there are more
         return order if self.index is None else self.index[order]
 
-    @property
-    def total_weight(self) -> float:
-        """Sum of the weights of the rows that it trains on, scaled to mean 1 over `rows`."""
-        if self.index is None:
+    def total_weight(self, epoch: int) -> float:
+        """Sum of the weights of an epoch's rows, scaled to mean 1 over `rows`."""
+        index = self.order(epoch) if self.rows_of_epoch else self.index
+        if index is None:
             return self.rows.n_rows
-        return self.weight_of(self.index)
-
-    def weight_of(self, order: np.ndarray) -> float:
-        """Sum of the weights of rows at these positions, scaled as in `total_weight`."""
-        return float(self.rows.unit_weight()[order].sum(dtype=np.float64))
+        return float(self.rows.unit_weight()[index].sum(dtype=np.float64))
 
     @property
     def n_batches(self) -> int:
@@ -131,30 +127,30 @@ class Fit:
         return {name: measure(rows, raw) for name, measure in self.metrics.items()}
 
     @property
-    def keeps_raw(self) -> bool:
+    def needs_raw(self) -> bool:
         """Whether its measures need the raw outputs of all validation rows at once."""
         is_by_rows = self.score is None or isinstance(self.score, MeanOfRows)
         return bool(self.metrics or self.joint_loss) or not is_by_rows
 
-    def kept(self, raw: np.ndarray, start: int) -> np.ndarray:
-        """The part that its measures need of validation rows' raw outputs, from `start` on."""
+    def needed(self, raw: np.ndarray, start: int) -> np.ndarray:
+        """What the measures need of the raw outputs of validation rows from `start` on."""
         if self.validation is None:  # a stack is measured whole; this part is not used
             return raw[:0]
-        if self.keeps_raw:
+        if self.needs_raw:
             return raw
         if self.score is None:  # the loss alone counts
             return raw[:0]
         assert isinstance(self.score, MeanOfRows)
         return self.score.of_rows(self.validation.rows(start + np.arange(len(raw))), raw)
 
-    def validation_score(self, kept: np.ndarray, loss: float) -> float:
-        """The score of all validation rows, given what was kept of their raw outputs."""
+    def validation_score(self, needed: np.ndarray, loss: float) -> float:
+        """The score of all validation rows, given what is `needed` of their raw outputs."""
         assert self.validation is not None
         if self.score is None:
             return -loss
-        if isinstance(self.score, MeanOfRows) and not self.keeps_raw:
-            return self.score.mean(self.validation, kept)
-        return self.score(self.validation, kept)
+        if isinstance(self.score, MeanOfRows) and not self.needs_raw:
+            return self.score.mean(self.validation, needed)
+        return self.score(self.validation, needed)
 
     def rate(self, epoch: int) -> float | None:
         """Learning rate of an epoch of this call; None keeps the last one."""
@@ -180,7 +176,7 @@ class Training:
         """A snapshot of the program's values, or the one to keep once training has ended."""
         state, kept = self.fit.state, None
         if state.reason is not None:
-            kept = state.to_keep(has_validation=self.fit.is_judged)
+            kept = state.to_keep(is_judged=self.fit.is_judged)
         return self.now() if kept is None else kept
 
     def fitted(self, snapshot: np.ndarray) -> FittedNetwork:

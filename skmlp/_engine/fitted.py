@@ -25,7 +25,7 @@ class FittedNetwork:
         return replace(self, training=self.training.at_rest(n_numbers))
 
     def to_predict(self) -> FittedNetwork:
-        """The part that prediction needs: a third of the numbers, without an optimizer's."""
+        """The part that prediction needs; without Adam's moments, a third of the numbers."""
         return replace(self, training=TrainingState(self.training.seed))
 
     @property

@@ -96,8 +96,8 @@ class _Loop:
         return [k for k in range(len(self._fits)) if k not in self._ended]
 
     def _epochs_at_once(self) -> int:
-        """Epochs to run in one call: several where nobody looks at the network in between, and
-        patience cannot end before the last of them.
+        """Epochs to run in one call: more than one only if nothing observes the network in
+        between, and training cannot stop early before the last of them.
         """
         fit, most = self._fits[0], self._program.plans.max_epochs
         if most == 1 or self._is_seen:
@@ -132,7 +132,7 @@ class _Loop:
         scores, joint = self._validate()
         for k in self._going():
             fit, logs = self._fits[k], self._logs[k]
-            # All watchers hear of the epoch, even if one has asked to stop.
+            # All watchers are told of the epoch, even if one has asked to stop.
             asked = [watcher.on_epoch_end(self._epochs[k], logs) for watcher in fit.watchers]
             fit.state.after_epoch(
                 logs,
@@ -178,7 +178,7 @@ class _Loop:
         measured = self._places.measure()
         if measured is None:
             return {}, {}
-        scores, (losses, kept) = {}, measured
+        scores, (losses, needed) = {}, measured
         for k in self._going():
             fit, logs = self._fits[k], self._logs[k]
             if fit.validation is None:
@@ -187,10 +187,10 @@ class _Loop:
             of_outputs = losses_of_outputs(self._program.recipe, losses[k].tolist())
             logs.update({f"val_{name}": value for name, value in of_outputs.items()})
             if math.isfinite(loss):
-                metrics = fit.measured(fit.validation, kept[k])
+                metrics = fit.measured(fit.validation, needed[k])
                 logs.update({f"val_{name}": value for name, value in metrics.items()})
-                scores[k] = fit.validation_score(kept[k], loss)
-        joint = self._joint_losses({k: kept[k] for k in scores})
+                scores[k] = fit.validation_score(needed[k], loss)
+        joint = self._joint_losses({k: needed[k] for k in scores})
         return scores, joint
 
     def _joint_losses(self, raw: dict[int, np.ndarray]) -> dict[int, JointLoss]:
@@ -217,7 +217,7 @@ class _Loop:
 
     def _finished(self, k: int) -> FittedNetwork:
         program, fit, training = self._program, self._fits[k], self._trainings[k]
-        kept = fit.state.to_keep(has_validation=fit.is_judged)
+        kept = fit.state.to_keep(is_judged=fit.is_judged)
         may_change = program.finish() or has_live_model(fit)
         if may_change and kept is not None:
             program.restore([kept])

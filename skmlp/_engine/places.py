@@ -11,6 +11,7 @@ import numpy as np
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fit import Fit, Training
 from skmlp._engine.validation import ValidationRows
+from skmlp._engine.watcher import Watcher
 from skmlp._program.program import Program
 
 
@@ -36,7 +37,7 @@ class RowSets(NamedTuple):
 
 
 class Places:
-    """Fits in a program. Copies of the last one fill up places that are left.
+    """Fits in a program. Unused places hold copies of the last one.
 
     Copies, and fits that are no longer trained, are computed beside the others.
     """
@@ -52,12 +53,12 @@ class Places:
         self._of_fits = [fit.numbers for fit in filled]
         self._numbers = program.numbers(self._of_fits)
         self._seeds = [fit.state.seed for fit in filled]
-        self._total_weight = np.array([[fit.total_weight] for fit in filled])
-        self._watchers = [watcher for fit in fits for watcher in fit.watchers]
+        # Each once: networks of an ensemble share theirs.
+        self._watchers = list(dict.fromkeys(one for fit in fits for one in fit.watchers))
         self.trainings = [Training(program, k, fit) for k, fit in enumerate(fits)]
 
     def take_out(self, k: int) -> None:
-        """Put all into a fit's state that it needs to resume, in whichever program."""
+        """Store in a fit's state all that it needs to resume in any program."""
         state = self._fits[k].state
         state.optimizer = self._program.optimizer_state(k)
         state.learning_rate = float(self._program.learning_rates[k])
@@ -89,17 +90,9 @@ class Places:
         before = [fit.state.epochs_before for fit in self._fits]
         first_epochs = [sum(pair) for pair in zip(before, epochs, strict=True)]
         first_epochs += [0] * (program.n_members - len(first_epochs))
-        orders = np.stack(
-            [
-                self._orders(going, [epoch + i for epoch in first_epochs])
-                for i in range(n_epochs)
-            ]
-        )
-        for k in going:
-            fit = self._fits[k]
-            if fit.rows_of_epoch:  # other rows come twice in each epoch
-                order = orders[0, k, : fit.n_rows] - self._rows.offsets[k]
-                self._total_weight[k] = fit.weight_of(order)
+        epochs_of_all = np.add.outer(np.arange(n_epochs), first_epochs)
+        orders = np.stack([self._orders(going, of_epoch) for of_epoch in epochs_of_all])
+        weights = np.array([self._total_weights(of_epoch) for of_epoch in epochs_of_all])
         spans = list(zip(first_epochs, self._seeds, strict=True))
         # In stacks it has no effect.
         program.network.reset(self._seeds[0], first_epochs[0])
@@ -108,20 +101,20 @@ class Places:
         def run(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
             return program.run_batches(rows, orders, spans, (first, last), self._numbers)
 
-        if not any(watcher.wants_batches for watcher in self._watchers):
+        if not self._watchers_of_batches:
             reported, reached = run(0, n_batches)
-            reported[..., 1:] /= self._total_weight
+            reported[..., 1:] /= weights
             yield from zip(reported, reached, strict=True)
             return
         sums, n_seen = np.zeros((program.n_members, program.recipe.n_losses)), 0
         for batch in range(n_batches):
-            self._tell_of_batch(batch, None)
+            self._begin_batch(batch)
             (reported,), (reached,) = run(batch, batch + 1)
             sums += reported[:, 1:]
             n_seen = np.minimum(n_seen + program.recipe.batch_size, n_rows)
-            if self._tell_of_batch(batch, float(sums[0, 0] / n_seen[0, 0])):
+            if self._end_batch(batch, float(sums[0, 0] / n_seen[0, 0])):
                 break
-        seen = self._total_weight if batch + 1 == n_batches else n_seen
+        seen = weights[0] if batch + 1 == n_batches else n_seen
         yield np.hstack([reported[:, :1], sums / seen]), reached
 
     def measure(self) -> tuple[np.ndarray, list[np.ndarray]] | None:
@@ -130,17 +123,26 @@ class Places:
             return None
         return self._validation.measure(self._numbers, self._watchers)
 
-    def _tell_of_batch(self, batch: int, loss: float | None) -> bool:
-        """Tell watchers that a batch begins, or how it ended; whether one asks to stop."""
-        listeners = [watcher for watcher in self._watchers if watcher.wants_batches]
-        if loss is None:
-            for watcher in listeners:
-                watcher.on_batch_begin(batch)
-            return False
-        asked = [watcher.on_batch_end(batch, loss) for watcher in listeners]
+    @property
+    def _watchers_of_batches(self) -> list[Watcher]:
+        return [watcher for watcher in self._watchers if watcher.wants_batches]
+
+    def _begin_batch(self, batch: int) -> None:
+        for watcher in self._watchers_of_batches:
+            watcher.on_batch_begin(batch)
+
+    def _end_batch(self, batch: int, loss: float) -> bool:
+        """Tell watchers how a batch ended; whether one asks to stop."""
+        asked = [watcher.on_batch_end(batch, loss) for watcher in self._watchers_of_batches]
         return any(asked)
 
-    def _orders(self, going: Sequence[int], epochs: Sequence[int]) -> np.ndarray:
+    def _total_weights(self, epochs: np.ndarray) -> list[list[float]]:
+        """Weights of the rows of each network's epoch, (networks, 1)."""
+        return [
+            [fit.total_weight(epoch)] for fit, epoch in zip(self._filled, epochs, strict=True)
+        ]
+
+    def _orders(self, going: Sequence[int], epochs: Sequence[int] | np.ndarray) -> np.ndarray:
         """Each network's rows in the order of training, (networks, batches times batch size);
         rows of padding fill up the last batch.
         """

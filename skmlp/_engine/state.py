@@ -31,8 +31,8 @@ class TrainingState:
     plateau: Plateau | None = None
     learning_rate: float | None = None  # of the last step; None before the first
     best: Any = None
-    # A training loss is measured on the way through its epoch, so a bad last step does not
-    # show in it. The weights that entered the best epoch are safe.
+    # A training loss is a mean over the epoch, which does not reveal a bad last step. The
+    # weights at the start of the best epoch are known to be good.
     safe: Any = None
     kept: Any = None  # at the end of training
     best_value: float = math.inf  # stays so while networks are judged jointly
@@ -110,11 +110,11 @@ class TrainingState:
         # A bad last step shows in validation rows, or in the training loss of the next epoch.
         self.safe = self.best if has_validation else self.joint_best.best
 
-    def to_keep(self, *, has_validation: bool) -> Any:
+    def to_keep(self, *, is_judged: bool) -> Any:
         """Snapshot of the weights to keep at the end; None: the last ones."""
         if self.reason is StopReason.NOT_FINITE:
             return self.safe
-        is_best = has_validation or self.reason is StopReason.INTERRUPTED
+        is_best = is_judged or self.reason is StopReason.INTERRUPTED
         return self.best if is_best else None
 
     def copy(self) -> TrainingState:

@@ -64,7 +64,7 @@ class Patience:
 
     @property
     def left(self) -> float:
-        """Epochs that it lasts at least; the last of them may exhaust it."""
+        """The fewest further epochs until it can run out, at the end of the last of them."""
         return self.limit - self.waited + 1
 
 

@@ -1,4 +1,4 @@
-"""The training state of a network of which other layers are frozen from now on."""
+"""The training state of a network whose set of frozen layers changes."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class ValidationRows:
             n_before = n_measured
             n_measured = np.minimum(n_before + raw.shape[1], self._n_rows)
             for k, fit in enumerate(self._fits):
-                outputs[k].append(_kept(fit, raw[k], n_before[k], n_measured[k]))
+                outputs[k].append(_needed(fit, raw[k], n_before[k], n_measured[k]))
             for watcher in listeners:
                 watcher.on_test_batch_end(i, float(totals[0, 0] / n_measured[0] + penalty[0]))
         losses = totals / self._n_rows[:, None]
@@ -125,10 +125,10 @@ def _chunks(distinct: Sequence[EncodedData], size: int) -> Iterator[list[tf.Tens
         yield [tf.constant(np.stack(of_kind)) for of_kind in zip(*parts, strict=True)]
 
 
-def _kept(fit: Fit, raw: np.ndarray, start: int, end: int) -> np.ndarray:
-    """The part of the raw outputs of validation rows from `start` to `end` that a fit keeps."""
+def _needed(fit: Fit, raw: np.ndarray, start: int, end: int) -> np.ndarray:
+    """The part of the raw outputs of validation rows from `start` to `end` that a fit needs."""
     with np.errstate(over="ignore", invalid="ignore"):  # the loss tells of outputs not finite
-        return fit.kept(raw[: end - start], start)
+        return fit.needed(raw[: end - start], start)
 
 
 def _whole(n_rows: int) -> int:

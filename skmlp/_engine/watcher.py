@@ -13,7 +13,7 @@ class Watcher:
 
     def on_begin(self, training: Any) -> int:
         """Called before training, once for each network, with its `Training`; returns the epoch
-        to begin with, of which the last is taken where there are several watchers.
+        to start from; with several watchers the latest one counts.
         """
         return 0
 

@@ -14,7 +14,7 @@ from skmlp._checkpoints.checkpoint import (
     digest_of_start,
     read,
 )
-from skmlp._checkpoints.file import checkpoint_path, prepare
+from skmlp._checkpoints.file import checkpoint_path, make_directory
 from skmlp._checkpoints.learned import all_or_nothing, forget, learned, portable, results
 from skmlp._checkpoints.settings import settings_text, shortened
 from skmlp._data.sparse_rows import arrays_of
@@ -102,7 +102,7 @@ class CheckpointedNetwork(ReusingNetwork):
         Refuses an existing checkpoint of other settings or data.
         """
         path = checkpoint_path(self.checkpoint_dir)
-        prepare(path)
+        make_directory(path)
         data, validation = job.data, job.validation
         from_data = {k: v for k, v in learned(self).items() if k in self._learned_from_data}
         settings = settings_text(self) | {

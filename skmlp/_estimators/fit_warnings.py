@@ -68,7 +68,7 @@ def warn_if_worse_than_mean(
     )
     if ours > of_mean:
         warn(
-            f"{name} predicts its training rows worse than the mean of y would: their loss is "
+            f"{name} predicts its training rows worse than the mean of y does: its loss is "
             f"{ours:.4g}, that of the mean {of_mean:.4g}; {remedy}, or train for more "
             "'epochs'.",
             ConvergenceWarning,

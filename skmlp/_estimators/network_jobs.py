@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,11 +19,23 @@ from skmlp._training.job import SETTINGS, Job
 
 if TYPE_CHECKING:
     from skmlp._engine.fit import Measure
+    from skmlp._training.first_weights import First
+
+
+class Plan(NamedTuple):
+    """The network of a fit, and how it is trained."""
+
+    spec: NetworkSpec
+    settings: dict[str, Any]  # of `Settings`, by name
+    metrics: Any
+    first: First | None  # None: the fit resumes
 
 
 class NetworkJobs(CheckpointedNetwork):
     """Makes the job of a fit from the parameters of an estimator."""
 
+    kernel_initializer: Any
+    metrics: Any
     _of_shapes: str  # the parameters that decide the shapes of weights
 
     @abstractmethod
@@ -50,8 +62,8 @@ class NetworkJobs(CheckpointedNetwork):
 
         refuse_forked_process()
         check_objects(self)
-        spec, settings = self._plan(data if start is None else None, seed)
-        spec, reused = self._with_reuse(spec, start)
+        plan = self._plan(data if start is None else None, seed)
+        spec, reused = self._with_reuse(plan.spec, start)
         before = spec if start is None else start.spec
         if before != spec and before.weighted() != spec.weighted():
             raise ValueError(
@@ -59,7 +71,6 @@ class NetworkJobs(CheckpointedNetwork):
                 f"{_difference(spec, before)}; set warm_start=False to start afresh."
             )
         epochs = self.epochs if epochs is None else checked_count("epochs", epochs)
-        metrics = settings.pop("metrics")
         watching = as_list(self.callbacks if callbacks is None else callbacks)
         return Job(
             spec=spec,
@@ -70,27 +81,25 @@ class NetworkJobs(CheckpointedNetwork):
             epochs=epochs,
             horizon=self.epochs if is_part else epochs,
             batch_size=checked_batch(self.batch_size if batch_size is None else batch_size),
-            callbacks=with_modes(watching, metrics, spec) if watching else [],
+            callbacks=with_modes(watching, plan.metrics, spec) if watching else [],
             score=self._validation_score(spec),
-            metrics=named_measures(metrics, self, spec),
+            metrics=named_measures(plan.metrics, self, spec),
             holds_out=holds_out,
             is_part=is_part,
+            first=plan.first,
             reused=reused,
-            **settings,
+            **plan.settings,
         )
 
-    def _plan(
-        self, data: EncodedData | None = None, seed: int = 0
-    ) -> tuple[NetworkSpec, dict[str, Any]]:
-        """The network, and the settings of its training.
+    def _plan(self, data: EncodedData | None = None, seed: int = 0) -> Plan:
+        """The rows are given for a fit that starts afresh, with its seed."""
+        from skmlp._training.first_weights import DrawnKernels  # imports TensorFlow
 
-        The rows are given for a fit that starts afresh, with its seed.
-        """
-        return self._spec(), self._settings()
+        first = DrawnKernels(self.kernel_initializer)
+        return Plan(self._spec(), self._settings(), self.metrics, first)
 
     def _settings(self) -> dict[str, Any]:
-        names = (*SETTINGS, "metrics")
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return {name: getattr(self, name) for name in SETTINGS if hasattr(self, name)}
 
     def _validation_score(self, spec: NetworkSpec) -> Measure | None:
         """The score that selects the best epoch; None for the loss."""

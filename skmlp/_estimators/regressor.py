@@ -136,7 +136,7 @@ class NetworkRegressor(RegressorMixin, MultiOutputMixin, NumericTargets, BaseNet
     def _remedies(self) -> list[str]:
         """For a network that predicts worse than the mean of y."""
         can_scale = not self.normalize_y and self._output_layer()[1] == "linear"
-        return [*["set normalize_y=True"] * can_scale, "scale X", "lower 'learning_rate'"]
+        return ["set normalize_y=True" if can_scale else "change 'learning_rate'", "scale X"]
 
     def _decode_target(self, target: np.ndarray) -> np.ndarray:
         scaling = self._target_scaling()

@@ -14,8 +14,9 @@ from skmlp._estimators.keras.classifier import KerasClassifier
 from skmlp._estimators.keras.regressor import KerasRegressor
 from skmlp._estimators.mlp.classifier import MLPClassifier
 from skmlp._estimators.mlp.regressor import MLPRegressor
+from skmlp._estimators.tabular.calibration import median_weights
 from skmlp._estimators.tabular.classifier import TabularClassifier
-from skmlp._estimators.tabular.regressor import TabularRegressor, median_weights
+from skmlp._estimators.tabular.regressor import TabularRegressor
 from skmlp._estimators.wide_deep.classifier import WideDeepClassifier
 from skmlp._estimators.wide_deep.regressor import WideDeepRegressor
 from skmlp._export.columns import Block, Column, Tensor, numbers, ops
@@ -63,18 +64,14 @@ def of_tabular(estimator: Any, columns: Sequence[Column], step: str) -> Outputs:
 
 
 def of_keras(estimator: BaseKeras, columns: Sequence[Column], step: str) -> Outputs:
-    if estimator.inputs is not None:
-        raise ValueError(
-            "'estimator' must have a network that takes all columns of a pipeline in their "
-            f"order; got 'inputs' in {step}; order the columns by a ColumnTransformer."
-        )
     make = numbers(columns, step)
+    chosen = estimator._chosen_columns
     spec = estimator._state.spec
     assert isinstance(spec, KerasSpec)
 
     def output() -> Any:
         rows = make()
-        parts = spec.inputs(rows)
+        parts = spec.inputs(ops.take(rows, chosen, axis=1) if chosen else rows)
         inputs = [
             ops.cast(ops.reshape(parts[entry.name], (-1, *entry.shape)), entry.dtype)
             for entry in spec.entries
@@ -109,8 +106,7 @@ def takes_own_inputs(estimator: Any) -> bool:
     """Whether rows are no matrix of numbers: several inputs or axes of a user's network."""
     if not isinstance(estimator, BaseKeras):
         return False
-    several = bool(estimator.input_columns_ or estimator.input_blocks_)
-    return several or len(estimator.X_shape_) > 2
+    return bool(estimator.input_blocks_) or len(estimator.X_shape_) > 2
 
 
 def own_inputs_and_outputs(estimator: BaseKeras) -> tuple[Any, Any]:

@@ -118,6 +118,11 @@ def _row_loss(
     if label_smoothing:
         found = _smoothed(found, float(label_smoothing))
     link = _link_of_logits(found)
+    if link == "softmax" and n_outputs == 1 and output_activation == "softmax":
+        raise ValueError(
+            "'model' must end in a sigmoid for a single output, since a softmax of one unit is "
+            "always 1; got softmax; use activation='sigmoid', or a unit for each class."
+        )
     if link == "softmax" and n_outputs == 1:
         raise ValueError(
             "'loss' must fit the network's single output; got a categorical loss, "
@@ -222,6 +227,12 @@ def _find(loss: Any, cross_entropy: str) -> Any:
     if isinstance(loss, str) and loss in CROSS_ENTROPIES:
         return keras.losses.get(f"{cross_entropy.capitalize()}Crossentropy")
     if not isinstance(loss, str):
+        if _config(loss).get("ignore_class") is not None:
+            raise ValueError(
+                "'loss' must count all rows; got ignore_class="
+                f"{_config(loss)['ignore_class']} in {type(loss).__name__}; give rows of that "
+                "class a sample weight of 0."
+            )
         return loss
     try:
         found = keras.losses.get(SCIKIT_LEARN_NAMES.get(loss, loss))

@@ -121,6 +121,15 @@ def _recipe(
     else:
         cls, config = type(optimizer), optimizer.get_config()
         _check_object(cls, config, parameter)
+        # Keras offers no way to ask; see `Optimizer.exclude_from_weight_decay`.
+        names = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+        variables = getattr(optimizer, "_exclude_from_weight_decay", None)
+        if names or variables:
+            raise ValueError(
+                f"'{parameter}' must decay all weights alike; got {cls.__name__} after "
+                "exclude_from_weight_decay, which its configuration does not hold; do not "
+                "call it."
+            )
         if learning_rate != DEFAULT_LEARNING_RATE:
             config = _with_rate(config, learning_rate)
     if clips or any(settings.get(name) is not None for name in CLIPPING_NAMES):

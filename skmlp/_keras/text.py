@@ -166,6 +166,11 @@ def is_of_keras(thing: Any) -> bool:
     return str(getattr(thing, "__module__", None)).split(".")[0] == "keras"
 
 
+def overrides(cls: type, method: str) -> bool:
+    """Whether a user's class has its own version of a method of Keras's base class."""
+    return not is_of_keras(next(base for base in cls.__mro__ if method in vars(base)))
+
+
 def _strange(serialized: Any) -> list[tuple[Any, str]]:
     """(module, name) of classes in a configuration that are neither Keras's nor registered."""
     from skmlp._keras.tensorflow import keras

@@ -17,7 +17,7 @@ from skmlp._kinds.activation_functions import (
     numpy_activation,
 )
 from skmlp._kinds.base import Kind
-from skmlp._kinds.layer_values import Batch, Shape, Trained
+from skmlp._kinds.layer_values import Batch, Shape, TrainingOutput
 
 if TYPE_CHECKING:
     import keras
@@ -90,11 +90,11 @@ class RandomReLU(LeakyReLU):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         from skmlp._kinds.noise import random_leaks
 
         leaks = random_leaks(*RRELU_RANGE)
-        return Trained(leaks(inputs[0], None, batch.bits(inputs[0])))
+        return TrainingOutput(leaks(inputs[0], None, batch.bits(inputs[0])))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from skmlp._kinds.base import Dense, Dropout, Kind
-from skmlp._kinds.layer_values import Array, Batch, Shape, Trained
+from skmlp._kinds.layer_values import Array, Batch, Shape, TrainingOutput
 
 if TYPE_CHECKING:
     import keras
@@ -34,10 +34,10 @@ class GaussianNoise(Kind):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         from skmlp._kinds.noise import normal
 
-        return Trained(inputs[0] + batch.rate * normal(batch.bits(inputs[0])))
+        return TrainingOutput(inputs[0] + batch.rate * normal(batch.bits(inputs[0])))
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class MaskingNoise(Dropout):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         from skmlp._kinds.noise import masked, noisy
 
-        return Trained(noisy(inputs[0], batch.rate, batch.bits, masked))
+        return TrainingOutput(noisy(inputs[0], batch.rate, batch.bits, masked))
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class ActivityPenalty(Kind):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         from skmlp._keras.tensorflow import tf
 
         assert batch.rate is not None
         of_rows = tf.reduce_sum(tf.abs(inputs[0]), axis=-1)
         total = tf.reduce_sum(of_rows * batch.share, axis=-1)
-        return Trained(inputs[0], loss=batch.rate[..., 0, 0] * total)
+        return TrainingOutput(inputs[0], loss=batch.rate[..., 0, 0] * total)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from skmlp._data.sparse_rows import Joined, is_sparse
-from skmlp._kinds.layer_values import Array, Batch, Shape, Trained
+from skmlp._kinds.layer_values import Array, Batch, Shape, TrainingOutput
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +37,7 @@ class Kind:
     keeps_sparse: ClassVar[bool] = False  # returns sparse outputs of sparse inputs
     # Whether the output in NumPy may have the input's memory, or overwrite it.
     returns_input: ClassVar[bool] = True
-    # Whether an output unit depends on one input unit alone, or on all by a kernel.
+    # Whether each output unit depends on its own input unit only, or on all by a kernel.
     is_unitwise: ClassVar[bool] = False
 
     @property
@@ -100,9 +100,9 @@ class Kind:
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         """The output in training."""
-        return Trained(self.tensor(arrays, *inputs))
+        return TrainingOutput(self.tensor(arrays, *inputs))
 
 
 @dataclass(frozen=True)
@@ -233,10 +233,10 @@ class Dropout(Kind):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[Any], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         from skmlp._kinds.noise import dropped_out, noisy
 
-        return Trained(noisy(inputs[0], batch.rate, batch.bits, dropped_out))
+        return TrainingOutput(noisy(inputs[0], batch.rate, batch.bits, dropped_out))
 
 
 @dataclass(frozen=True)
@@ -252,10 +252,10 @@ class AlphaDropout(Dropout):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         from skmlp._kinds.noise import alpha_dropped_out
 
-        return Trained(alpha_dropped_out(inputs[0], batch.rate, batch.bits(inputs[0])))
+        return TrainingOutput(alpha_dropped_out(inputs[0], batch.rate, batch.bits(inputs[0])))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from skmlp._kinds.base import Kind
-from skmlp._kinds.layer_values import Array, Batch, Shape, Trained
+from skmlp._kinds.layer_values import Array, Batch, Shape, TrainingOutput
 
 if TYPE_CHECKING:
     import keras
@@ -143,12 +143,12 @@ class BuiltKerasLayer(KerasLayer):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         output, scope = self._run(arrays, inputs, training=True)
         self.seeds.assign(self.seeds.after(scope))
         untrained = [variable for variable in self.layer.weights if not variable.trainable]
         states = [scope.get_current_value(variable) for variable in untrained]
-        return Trained(output, states, sum(scope.losses) if scope.losses else None)
+        return TrainingOutput(output, states, sum(scope.losses) if scope.losses else None)
 
     def _run(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], *, training: bool
@@ -235,7 +235,7 @@ class BatchNormalization(Normalization):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         """Normalise by the weighted moments of the batch, which Keras's layer does not compute.
 
         A row of weight 2 counts as two rows. Rows that fill up the last batch have weight 0.
@@ -253,7 +253,7 @@ class BatchNormalization(Normalization):
             (momentum * old + (1 - momentum) * new)[..., 0, :]
             for old, new in zip(moving, (mean, variance), strict=True)
         ]
-        return Trained(self._normalized(x, mean, variance, gamma, beta), moved)
+        return TrainingOutput(self._normalized(x, mean, variance, gamma, beta), moved)
 
 
 @dataclass(frozen=True)

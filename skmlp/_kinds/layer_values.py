@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     rate: tf.Tensor | None  # (..., 1, 1), of a kind that has one
 
 
-class Trained(NamedTuple):
+class TrainingOutput(NamedTuple):
     """The output of a layer in training, and its effects."""
 
     output: Any

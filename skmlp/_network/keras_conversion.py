@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skmlp._keras.tensorflow import keras
-from skmlp._keras.text import is_of_keras
+from skmlp._keras.text import is_of_keras, overrides
 from skmlp._kinds.activation_functions import ACTIVATIONS
 from skmlp._kinds.activations import LeakyReLU, PReLU, activation_kind, canonical
 from skmlp._kinds.base import (
@@ -146,7 +146,8 @@ def _output_of(layer: keras.layers.Layer) -> Any:
 def output_activation(model: keras.Model) -> str | None:
     """The activation of the output, which can be taken off; None if it cannot."""
     layer: Any = _output_layer(model)
-    if type(layer) not in (keras.layers.Dense, keras.layers.Activation):
+    is_known = type(layer) in (keras.layers.Dense, keras.layers.Activation)
+    if not is_known or overrides(type(model), "call"):
         return None
     name = canonical(layer.activation)
     return name if isinstance(name, str) and name in ACTIVATIONS else None
@@ -158,6 +159,8 @@ def _parts(model: keras.Model, entries: tuple[Entry, ...], takes_off: bool) -> I
     Raises UnknownLayerError where that is impossible.
     """
     if len(model.outputs) > 1 or any(entry.dtype != "float32" for entry in entries):
+        raise UnknownLayerError
+    if overrides(type(model), "call"):  # it may do more than run the layers
         raise UnknownLayerError
     tensors = {id(tensor): e.name for tensor, e in zip(model.inputs, entries, strict=True)}
     name = entries[0].name  # of the layer before

@@ -104,14 +104,26 @@ def model_with_weights(
 def adapted_weights(model: keras.Model, spec: KerasSpec, X: Any) -> Sequence[np.ndarray]:
     """Arrays of a Keras network in order.
 
-    `keras.layers.Normalization` right after an input adapts to the training rows, dense or CSR.
+    `keras.layers.Normalization` right after an input adapts to the training rows, dense or CSR,
+    unless it was given statistics or has adapted before. The model is not changed.
     """
     inputs = spec.inputs(X)
+    values = {id(variable): variable.value for variable in model.weights}
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+        if isinstance(layer, keras.layers.Normalization) and not _has_statistics(layer):
             entry = _entry_before(layer, model, spec)
-            layer.adapt(dense(inputs[entry.name]).reshape(-1, *entry.shape))
-    return [variable.value.numpy().astype(np.float32) for variable in model.weights]
+            fresh = type(layer).from_config(layer.get_config())
+            fresh.adapt(dense(inputs[entry.name]).reshape(-1, *entry.shape))
+            adapted = zip(layer.weights, fresh.weights, strict=True)
+            values |= {id(variable): new.value for variable, new in adapted}
+    return [values[id(one)].numpy().astype(np.float32) for one in model.weights]
+
+
+def _has_statistics(layer: keras.layers.Normalization) -> bool:
+    if layer.input_mean is not None:
+        return True
+    mean, variance, *_ = layer.get_weights()
+    return bool(mean.any() or (variance != 1).any())
 
 
 def _penalise(model: keras.Model, regularizer: keras.regularizers.L1L2) -> None:

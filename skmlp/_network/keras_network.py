@@ -16,7 +16,7 @@ import numpy as np
 
 from skmlp._kinds.base import Add, Concatenate, Dense, Dropout, Kind
 from skmlp._kinds.keras_layers import SeedStates
-from skmlp._kinds.layer_values import Array, Batch, Shape, Trained
+from skmlp._kinds.layer_values import Array, Batch, Shape, TrainingOutput
 from skmlp._network.keras_entries import Entry, Head
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer, NetworkSpec, TargetScaling, with_arrows
@@ -185,14 +185,14 @@ class BuiltKerasNetwork(KerasNetwork):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         from skmlp._keras.tensorflow import tf
 
         outputs, scope = self._run(arrays, inputs, training=True)
         self._seeds.assign(self._seeds.after(scope))
         states = [v for v in self.network.weights if not v.trainable]
         new = [tf.cast(scope.get_current_value(state), tf.float32) for state in states]
-        return Trained(outputs, new, sum(scope.losses, tf.zeros(())))
+        return TrainingOutput(outputs, new, sum(scope.losses, tf.zeros(())))
 
     def differs_when_repeated(self) -> bool:
         """Whether the outputs of the same rows differ in training from the same seeds."""
@@ -222,6 +222,12 @@ class BuiltKerasNetwork(KerasNetwork):
         with keras.StatelessScope(mapping, collect_losses=True) as scope:
             finalize(network)
             outputs = network(self._arranged(inputs), training=training)
+        for variable, value in mapping:
+            if variable.trainable and scope.get_current_value(variable) is not value:
+                raise ValueError(
+                    "'model' must leave changes of its trainable weights to the optimizer; got "
+                    f"a layer that assigns {variable.path}; write a constraint instead."
+                )
         return self._side_by_side(outputs), scope
 
     def _arranged(self, inputs: Sequence[tf.Tensor]) -> Any:
@@ -272,8 +278,9 @@ def _compiled(kind: KerasNetwork) -> Callable[..., tf.Tensor]:
     built: Any = kind.built(0)
     arrays = [tf.TensorSpec(v.shape, tf.float32) for v in built.network.weights]
     rows = [tf.TensorSpec((None, entry.width), tf.float32) for entry in kind.entries]
+    # Of functions that share their code, TensorFlow takes many traces for a mistake.
     return tf.function(
         lambda arrays, inputs: built.tensor(arrays, *inputs),
         input_signature=(arrays, rows),
         autograph=False,
-    )
+    ).get_concrete_function()

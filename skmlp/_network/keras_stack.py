@@ -84,8 +84,8 @@ def _in_order(model: keras.Model) -> list[keras.layers.Layer]:
 def loaded_model(path: str | PathLike) -> keras.Model:
     """The model in a `.keras` file, loaded in Keras's safe mode, without its compilation.
 
-    Raises ValueError for a file that is none, or that names classes neither Keras's nor
-    registered, which earlier releases of Keras would import.
+    Raises ValueError for a file that is not a `.keras` archive, or that names classes neither
+    Keras's nor registered, which earlier releases of Keras would import.
     """
     name = fspath(path)
     try:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from skmlp._keras.layer_names import with_names_of_its_own
 from skmlp._keras.losses import SumOfLosses, loss_of_output, row_loss
 from skmlp._keras.tensorflow import keras
-from skmlp._keras.text import KerasText, is_of_keras, to_save
+from skmlp._keras.text import KerasText, is_of_keras, overrides, to_save
 from skmlp._network.keras_network import layers_in
 from skmlp._network.model_text import ModelText
 
@@ -28,8 +28,8 @@ def model_text(model: keras.Model) -> ModelText:
     own = _own_objects(model)
     if "<lambda>" in own:
         raise ValueError(
-            "'model' must hold no function without a name, which Keras cannot restore from "
-            "text; got a lambda; write a layer class, or give the function a name."
+            "'model' must not contain a lambda, which Keras cannot restore from text; got one; "
+            "write a layer class, or give the function a name."
         )
     try:
         serialized = keras.saving.serialize_keras_object(model)
@@ -73,6 +73,20 @@ def _serialized_loss(loss: Any) -> Any:
     return loss if loss is None or isinstance(loss, str) else keras.losses.serialize(loss)
 
 
+OF_TRAINING = ("fit", "train_step", "test_step", "predict_step", "compute_loss")
+
+
+def refuse_own_training(model: keras.Model) -> None:
+    """Refuse a class of the user's own that says how it is trained: the engine trains it."""
+    for name in OF_TRAINING:
+        if overrides(type(model), name):
+            raise ValueError(
+                "'model' must leave its training to the estimator; got the class "
+                f"{type(model).__name__}, which overrides '{name}'; write a loss or a layer "
+                "instead."
+            )
+
+
 def output_widths(model: keras.Model) -> list[int]:
     """Numbers that each output of a model predicts for a row; none if it has no inputs."""
     return [prod(output.shape[1:]) for output in getattr(model, "outputs", None) or ()]
@@ -93,13 +107,33 @@ def loss_of_outputs(model: keras.Model, loss: Any, weights: Any = None) -> Any:
                 f"'model' must be compiled with one loss for its one output; got {losses}; "
                 "pass a single loss to compile."
             )
-        return losses[0]
+        weight = keras.tree.flatten(weights)
+        if any(one not in (None, 1) for one in weight):
+            raise ValueError(
+                "'model' must be compiled without 'loss_weights' for its one output; got "
+                f"{weights}; put the factor into the loss."
+            )
+        return _of_means(losses[0])
     losses = zip(_of_outputs(loss, "loss", model.output_names), widths, strict=True)
     return SumOfLosses(
-        tuple(row_loss(loss_of_output(one, width), "linear", width) for one, width in losses),
+        tuple(
+            row_loss(loss_of_output(_of_means(one), width), "linear", width)
+            for one, width in losses
+        ),
         tuple(widths),
         tuple(map(float, _of_outputs(weights or 1.0, "loss_weights", model.output_names))),
     )
+
+
+def _of_means(loss: Any) -> Any:
+    """The loss; refuses one that is no mean over rows."""
+    reduction = getattr(loss, "reduction", "mean")
+    if reduction in (None, "none", "sum"):
+        raise ValueError(
+            "'loss' must be a mean over rows, as in the default of Keras's losses; got "
+            f"reduction={reduction!r} in {type(loss).__name__}; leave 'reduction' out."
+        )
+    return loss
 
 
 def _of_outputs(values: Any, argument: str, names: list[str]) -> list[Any]:

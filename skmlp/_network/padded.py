@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from skmlp._kinds.base import Dense, Kind
-from skmlp._kinds.layer_values import Batch, Trained
+from skmlp._kinds.layer_values import Batch, TrainingOutput
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import Layer, NetworkSpec
 
@@ -29,11 +29,11 @@ class RealUnits(Kind):
 
     def in_training(
         self, arrays: Sequence[tf.Tensor], inputs: Sequence[tf.Tensor], batch: Batch
-    ) -> Trained:
+    ) -> TrainingOutput:
         from skmlp._keras.tensorflow import tf
 
         units = tf.range(inputs[0].shape[-1], dtype=tf.float32)
-        return Trained(tf.where(units < batch.rate, inputs[0], 0.0))
+        return TrainingOutput(tf.where(units < batch.rate, inputs[0], 0.0))
 
 
 @dataclass(frozen=True)

@@ -218,8 +218,8 @@ class NetworkSpec(ABC):
         """Shapes of the arrays, layer by layer; None where only Keras knows them."""
         return [layer.kind.shapes(width) for layer, width in self.layers_and_widths()]
 
-    def dropout_rates(self) -> list[float]:
-        """Rates of the layers that take one at run time, in order."""
+    def layer_numbers(self) -> list[float]:
+        """Numbers of the layers that take one in training, in order."""
         kinds: list[Any] = [layer.kind for layer in self.layers()]
         return [kind.rate for kind in kinds if kind.has_rate]
 
@@ -234,7 +234,7 @@ class NetworkSpec(ABC):
         return set(self.input_widths())
 
     def takes_sparse(self) -> bool:
-        """Whether all that becomes of the inputs are products, so that rows may be sparse."""
+        """Whether inputs reach only products with kernels, so that rows may stay sparse."""
         kept = self.sparse_inputs()
         for layer in self.layers():
             if not kept.isdisjoint(layer.sources):

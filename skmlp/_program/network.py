@@ -55,7 +55,7 @@ class Network:
         self.n_trained = sum(self._sizes[i] for i in self._trained)
         self.n_numbers = sum(self._sizes)
         self._drawing = [layer.name for layer in self._layers if layer.kind.takes_bits]
-        self._dropping = [layer.name for layer in self._layers if layer.kind.has_rate]
+        self._with_number = [layer.name for layer in self._layers if layer.kind.has_rate]
         self._layers_of_real_units = layers_of_real_units(self._layers)
 
     @property
@@ -67,9 +67,9 @@ class Network:
         return [self.arrays[i] for i in self._untrained]
 
     @property
-    def n_dropout(self) -> int:
-        """Layers that take a rate at run time, as those of dropout do."""
-        return len(self._dropping)
+    def n_layer_numbers(self) -> int:
+        """Layers that take a number in training, as those of dropout take their rate."""
+        return len(self._with_number)
 
     def index(self, layer: str) -> int:
         """Position of a layer's first array, its kernel, among the trained ones."""
@@ -128,7 +128,7 @@ class Network:
         untrained: Sequence[tf.Tensor],
         weight: tf.Tensor,
         share: tf.Tensor,
-        dropout: tf.Tensor,
+        layer_numbers: tf.Tensor,
         when: Sequence[tf.Tensor],
     ) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
         """Raw outputs of a batch, the new values of the arrays that are not trained, and losses
@@ -154,14 +154,14 @@ class Network:
             bits: Callable = _no_bits
             if name in self._drawing:
                 counters = [*when, self._drawing.index(name)]
-                width = rate_of(self._layers_of_real_units.get(name))
+                width = number_of(self._layers_of_real_units.get(name))
                 bits = partial(random_bits, counters=counters, width=width)
-            return Batch(weight, share, bits, rate_of(name))
+            return Batch(weight, share, bits, number_of(name))
 
-        def rate_of(name: str | None) -> tf.Tensor | None:
-            if name not in self._dropping:
+        def number_of(name: str | None) -> tf.Tensor | None:
+            if name not in self._with_number:
                 return None
-            return dropout[..., self._dropping.index(name), None, None]
+            return layer_numbers[..., self._with_number.index(name), None, None]
 
         return self._flow(X, trained, untrained, run), list(moved.values()), losses
 

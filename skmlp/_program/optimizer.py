@@ -70,7 +70,7 @@ class Optimizer:
         """Vectors that make up the state, (..., n), if it is made up of such."""
         return []
 
-    def keep(self, moments: list[tf.Tensor]) -> list[tf.Tensor]:
+    def remember(self, moments: list[tf.Tensor]) -> list[tf.Tensor]:
         """Take the moments after an epoch off the front of a list; returns the rest."""
         return moments
 
@@ -106,7 +106,7 @@ class ElementwiseOptimizer(Optimizer):
         # the first two are the optimizer's own count of steps and learning rate
         moments = self._optimizer.variables[2:]
         self._moments = by_kind(moments, owners(build(), len(self.variables)))
-        self._kept: list[tf.Tensor] = []  # moments after the last epoch
+        self._last_moments: list[tf.Tensor] = []  # moments after the last epoch
         self._fresh = self.state(0)
 
     def step(
@@ -134,15 +134,15 @@ class ElementwiseOptimizer(Optimizer):
     def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
         kinds = zip(*(state or self._fresh for state in states), strict=True)
         moments = [np.reshape(vectors, (*self._lead, -1)) for vectors in kinds]
-        kept = [vector.numpy() for vector in self._kept]
-        if kept and all(map(has_bits_of, kept, moments)):
+        last = [vector.numpy() for vector in self._last_moments]
+        if last and all(map(has_bits_of, last, moments)):
             return  # a fit that resumes finds them in place
-        self._kept = []
+        self._last_moments = []
         for kind, vectors in zip(self._moments, moments, strict=True):
             assign(kind, self.packing.of_vector(vectors))
 
     def state(self, member: int) -> State:
-        vectors = self._kept or self.moments()
+        vectors = self._last_moments or self.moments()
         # A view of all networks' moments in NumPy would keep all of them in memory.
         own = (vector[member] for vector in vectors) if self._lead else vectors
         return tuple(vector.numpy() for vector in own)
@@ -151,9 +151,9 @@ class ElementwiseOptimizer(Optimizer):
         values = [[tf.convert_to_tensor(v.value) for v in kind] for kind in self._moments]
         return [self.packing.vector(of_kind) for of_kind in values]
 
-    def keep(self, moments: list[tf.Tensor]) -> list[tf.Tensor]:
+    def remember(self, moments: list[tf.Tensor]) -> list[tf.Tensor]:
         n = len(self._moments)
-        self._kept = moments[:n]
+        self._last_moments = moments[:n]
         return moments[n:]
 
 

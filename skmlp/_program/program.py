@@ -142,7 +142,7 @@ class Program:
         ]
         plan = self.plans.made(counts, orders[..., begin:], shares_rows=rows.n_sets == 1)
         self._held = None
-        self._trained.keep([])
+        self._trained.remember([])
         results, *moments = self._run_batches(
             rows.X,
             rows.y,
@@ -152,7 +152,7 @@ class Program:
             self._rates(self.learning_rates.reshape(self._lead)),
             *rows.entries,
         )
-        self._trained.keep(moments)
+        self._trained.remember(moments)
         self.steps = self.steps + np.int32(n_epochs * (last - first))
         results = results.numpy().reshape(-1, self.n_members, results.shape[-1])[:n_epochs]
         sums, reached = np.split(results, [1 + self.recipe.n_losses], axis=-1)
@@ -190,7 +190,7 @@ class Program:
         self.traces += 1
         n_counts = len(Counts._fields)
         counts, orders = tf.split(plan, [n_counts, plan.shape[-1] - n_counts], axis=-1)
-        numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
+        numbers = Numbers.unpacked(numbers, self.network.n_layer_numbers, self.recipe)
         epoch, seed, n_rows, steps, first, n_batches, n_epochs = tf.unstack(counts, axis=-1)
         if self._lead:
             first, n_batches = first[0], n_batches[0]  # all networks run the same batches
@@ -285,7 +285,7 @@ class Program:
 
     def _trace_measure(self, X, y, weight, which, numbers, *entries):  # type: ignore[no-untyped-def]
         self.traces += 1
-        numbers = Numbers.unpacked(numbers, self.network.n_dropout, self.recipe)
+        numbers = Numbers.unpacked(numbers, self.network.n_layer_numbers, self.recipe)
         X, y, weight = (tf.gather(rows, which) for rows in (X, y, weight))
         n_entries = sum(columns.shape[0] for columns in entries[:1])
         X = inputs_of(X, entries, self._n_columns, n_entries)

@@ -76,7 +76,7 @@ class Numbers(NamedTuple):
     Each is () or, with a leading axis of networks, (n,), unless it says otherwise.
     """
 
-    dropout: Any  # (layers that drop units,)
+    layer_numbers: Any  # (layers that take a number in training, such as a dropout rate,)
     loss_weights: Any  # (outputs,)
     l1: Any  # (groups,)
     l2: Any  # (groups,)
@@ -95,10 +95,10 @@ class Numbers(NamedTuple):
         return np.array([number for of_field in values for number in of_field], np.float32)
 
     @classmethod
-    def unpacked(cls, numbers: tf.Tensor, n_dropout: int, recipe: Recipe) -> Numbers:
+    def unpacked(cls, numbers: tf.Tensor, n_layer_numbers: int, recipe: Recipe) -> Numbers:
         """From a vector, or a matrix with one for each network."""
         n_groups = len(recipe.groups)
-        sizes = [n_dropout, len(recipe.network.outputs), n_groups, n_groups, n_groups]
+        sizes = [n_layer_numbers, len(recipe.network.outputs), n_groups, n_groups, n_groups]
         *vectors, scalars = tf.split(numbers, [*sizes, len(cls._fields) - len(sizes)], axis=-1)
         return cls(*vectors, *tf.unstack(scalars, axis=-1))
 

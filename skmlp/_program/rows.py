@@ -33,7 +33,7 @@ def placed(
 ) -> Rows:
     """The rows of each network, which are all among the distinct `sets`.
 
-    Weights mostly are those of the call before, so the program makes their tensor.
+    Weights rarely change between calls, so the program keeps their tensor.
     """
     ends = np.cumsum([data.n_rows for data in sets]).tolist()
     starts = dict(zip(sets, [0, *ends], strict=False))

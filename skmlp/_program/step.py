@@ -34,22 +34,22 @@ class Step:
         # Forward: the rows' mean loss, a short last batch by its true size. Networks share
         # nothing, so the gradient of the sum of their losses is each one's.
         share = weight / beside(n_in_batch, weight)
-        fading, dropout = None, numbers.dropout
+        fading, layer_numbers = None, numbers.layer_numbers
         if self._recipe.fades:
             fading = flat_cosine(
                 tf.cast(steps, tf.float32) - numbers.first_step, numbers.decay_steps
             )
-            dropout *= fading[..., None]
+            layer_numbers *= fading[..., None]
         values = self.trained.values()
         untrained = self._untrained_values()
         with tf.GradientTape() as tape:
             tape.watch(values)
             trained = self.trained.arrays(values)
-            raw, moved, of_layers = self._network.outputs_in_training(
-                X, trained, untrained, weight, share, dropout, when
+            raw, moved, losses_of_layers = self._network.outputs_in_training(
+                X, trained, untrained, weight, share, layer_numbers, when
             )
             total, *parts = self._losses(y, raw, share, numbers)
-            loss = sum(of_layers, total + self.trained.penalty(trained, numbers))
+            loss = sum(losses_of_layers, total + self.trained.penalty(trained, numbers))
         # Backward and update.
         gradients = tape.gradient(loss, values, unconnected_gradients="zero")
         schedule = self._recipe.groups[0].schedule

@@ -108,7 +108,9 @@ class TrainedArrays:
         assign(self._averages, self._of_vector(vectors))
 
     def load(self, steps: np.ndarray, states: Sequence[State]) -> None:
-        """Set the optimizers' states, one after the other for each network; () is fresh."""
+        """Set the optimizers' states. Each network's is one tuple, optimizer by optimizer, or
+        () before the first step.
+        """
         for k, optimizer in enumerate(self._optimizers):
             optimizer.load(steps, [self._state_of(k, state) for state in states])
 
@@ -116,11 +118,11 @@ class TrainedArrays:
         """Vectors of the elementwise optimizers, one optimizer after the other."""
         return [vector for optimizer in self._optimizers for vector in optimizer.moments()]
 
-    def keep(self, moments: Sequence[tf.Tensor]) -> None:
+    def remember(self, moments: Sequence[tf.Tensor]) -> None:
         """Note the moments after an epoch, since reading the variables takes longer."""
         left = list(moments)
         for optimizer in self._optimizers:
-            left = optimizer.keep(left)
+            left = optimizer.remember(left)
 
     def state(self, member: int) -> State:
         states = [optimizer.state(member) for optimizer in self._optimizers]

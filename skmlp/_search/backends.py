@@ -43,7 +43,7 @@ class StackingBackend(ThreadingBackend):
 
 
 class SendingBackend(StackingBackend):
-    """Takes each call for a fit. How many there are is known when all have been sent."""
+    """Treats every call as a fit; their number is known once all have been sent."""
 
     def start_call(self) -> None:
         super().start_call()

@@ -22,6 +22,7 @@ from skmlp._search.calls import SearchCall, Task
 from skmlp._search.halving import PausedFits, key_of
 from skmlp._search.meeting import Meeting, Processors, Turns
 from skmlp._search.stack_trainer import ReadyFit, StackTrainer
+from skmlp._training.first_weights import Given
 from skmlp._training.job import Job
 from skmlp._training.train import train_alone, trained_by
 
@@ -144,7 +145,7 @@ class Gathering:
     ) -> FittedNetwork:
         """Train a fit with all others, from where the last round left it."""
         key = None
-        if self._paused and not fit.watchers and job.first_weights is None:
+        if self._paused and not fit.watchers and not isinstance(job.first, Given):
             key = key_of(call.task.fold, fit)
         network = None
         if self._paused and key is not None:

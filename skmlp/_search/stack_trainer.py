@@ -31,7 +31,7 @@ from skmlp._training.stacks import (
     split,
     stack_key,
     train_fits,
-    trained,
+    train_stack,
 )
 
 
@@ -87,25 +87,26 @@ class StackTrainer:
         """Split fits into stacks. Each inner list is trained in turn with one program.
 
         The longest come first, so that all threads end at about the same time.
-
-        Counts the fits that are left alone.
         """
         groups: dict[Hashable, list[Fit]] = {}
         for fit in fits:
             groups.setdefault(arrival_of[fit].item.group(), []).append(fit)
         joined = joined_widths(groups.values())
         seconds = [seconds_together(*group) for group in joined]
-        share = sum(seconds) / n_at_once
+        seconds_of_thread = sum(seconds) / n_at_once
         turns: list[tuple[float, list[Stack]]] = []
         for (group, units), of_group in zip(joined, seconds, strict=True):
-            n_turns = max(self._n_workers, parts_of(of_group, share))
+            n_turns = max(self._n_workers, parts_of(of_group, seconds_of_thread))
             stacks = split(group, n_turns, units)
-            if stacks[0].n_members == 1:
-                self.alone[reason_to_train_alone(group[0]) or TOO_FEW] += len(group)
+            self._count(group, stacks)
             turns += [(of_group / n_turns, stacks[i::n_turns]) for i in range(n_turns)]
-        self.n_trained += len(fits)
         turns.sort(key=lambda turn: turn[0], reverse=True)
         return [stacks for _, stacks in turns if stacks]
+
+    def _count(self, group: Sequence[Fit], stacks: Sequence[Stack]) -> None:
+        self.n_trained += len(group)
+        if stacks[0].n_members == 1:
+            self.alone[reason_to_train_alone(group[0]) or TOO_FEW] += len(group)
 
     def _train_here(
         self,
@@ -119,7 +120,7 @@ class StackTrainer:
                 if not is_open():
                     return
                 should_continue = partial(self._after_epoch, arrivals, is_open)
-                for k, network in trained(stack, should_continue):
+                for k, network in train_stack(stack, should_continue):
                     arrivals[k].set_result(network)
             except BaseException as error:
                 _settle([arrival for arrival in arrivals if not arrival.done()], error)

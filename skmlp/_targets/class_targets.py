@@ -20,7 +20,7 @@ from skmlp._targets.target_types import (
     TargetType,
     TwoClasses,
 )
-from skmlp._targets.targets import Targets, arrays_of
+from skmlp._targets.targets import Targets, as_arrays
 from skmlp._warnings import warn
 
 
@@ -44,8 +44,8 @@ class ClassTargets(Targets):
         )
 
     def _check_target(self, y: Any) -> None:
-        """Refuse missing labels that are no floats, whose comparison would fail."""
-        for labels in arrays_of(y):
+        """Refuse missing labels among objects or dates, which cannot be sorted."""
+        for labels in as_arrays(y):
             missing = np.isnat(labels) if labels.dtype.kind in "mM" else np.array([])
             if labels.dtype == object and labels.ndim:
                 missing = np.array([*map(is_missing, labels.ravel().tolist())])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -30,9 +32,18 @@ def scaled(rows: EncodedData, scaling: TargetScaling) -> EncodedData:
 
 
 def as_float64(target: np.ndarray) -> np.ndarray:
-    try:
+    with of_numbers():
         return target.astype(np.float64)
-    except ValueError as error:  # "could not convert string to float: 'a'"
+
+
+@contextmanager
+def of_numbers() -> Iterator[None]:
+    """Say of a failed conversion that a regressor's targets are numbers."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("could not convert"):  # "... string to float: 'a'"
+            raise
         raise ValueError(
             f"'y' must hold numbers for a regressor; {error}; use a classifier for labels."
         ) from None

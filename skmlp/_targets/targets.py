@@ -56,7 +56,7 @@ class NumericTargets(Targets):
 
     def _check_target(self, y: Any) -> None:
         """Refuse dates and durations, which are whole numbers of some unit to NumPy."""
-        for target in arrays_of(y):
+        for target in as_arrays(y):
             values = target.ravel().tolist() if target.dtype == object else []
             if target.dtype.kind in "mM" or any(map(is_time, values)):
                 raise ValueError(
@@ -79,7 +79,7 @@ class NumericTargets(Targets):
         return target
 
 
-def arrays_of(y: Any) -> list[np.ndarray]:
+def as_arrays(y: Any) -> list[np.ndarray]:
     """The array of y, or several of different shapes; none if y is sparse or missing."""
     if y is None or issparse(y):
         return []

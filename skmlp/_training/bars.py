@@ -14,7 +14,7 @@ from skmlp._engine.watcher import Watcher
 
 @cache
 def bar_class() -> Any:
-    """The bar of tqdm: a widget in a notebook that has them, and else text on stderr."""
+    """The bar of tqdm: a widget in notebooks that support them, otherwise text on stderr."""
     from tqdm import TqdmWarning
 
     with warnings.catch_warnings():
@@ -62,7 +62,7 @@ def progress(name: str, epochs: int, *, shown: bool) -> Iterator[list[ProgressBa
 
 
 def move_end(bar: Any, total: int) -> None:
-    """Change the total of a bar, which `reset` alone does in a notebook too."""
+    """Change a bar's total. In notebooks only `reset` does."""
     reached, begun = bar.n, bar.start_t
     bar.reset(total)
     bar.n = bar.last_print_n = reached

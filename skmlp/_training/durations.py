@@ -24,12 +24,12 @@ def seconds_of(
     return n_steps * STEP[in_stack] + n_rows * n_weights * WEIGHT_AND_ROW
 
 
-def parts_of(seconds: float, share: float) -> int:
-    """How many threads should train fits of one program that take so long, including to
-    compile it, if each thread has a share of the whole time.
+def parts_of(seconds: float, seconds_of_thread: float) -> int:
+    """Number of threads to split fits of one program over, if they take `seconds` in all,
+    compilation included, and each thread has work for `seconds_of_thread`.
 
     Each part compiles a program of its own, which it has to repay.
     """
-    n_parts = max(1, ceil(seconds / share)) if share else 1
+    n_parts = max(1, ceil(seconds / seconds_of_thread)) if seconds_of_thread else 1
     training = seconds - COMPILING[True]
     return n_parts if training - training / n_parts >= COMPILING[True] else 1

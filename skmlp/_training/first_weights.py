@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -10,54 +11,59 @@ import numpy as np
 
 from skmlp._kinds.base import Weights
 from skmlp._network.autoencoder import AutoencoderSpec
-from skmlp._network.keras_model import initial_weights
+from skmlp._network.keras_model import check_initializer, initial_weights
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.spec import NetworkSpec
 from skmlp._network.tabular import TabularSpec, first_tabular_weights
-from skmlp._training.job import Job
-from skmlp._training.reuse import with_reused
+
+# (network, seed, weights of its layers as they are built) -> weights
+First = Callable[[NetworkSpec, int, Weights], Weights]
 
 
-def first_weights(job: Job, built: Weights) -> Weights:
-    """Those of the fit that a job resumes; otherwise new ones, with reused layers in place.
+@dataclass(frozen=True)
+class DrawnKernels:
+    """Kernels of dense layers drawn by an initializer.
 
-    `built` are those of `Network`.
+    Raises ValueError for the name of an initializer that Keras does not know.
     """
-    if job.start is not None:
-        return job.start.weights
-    if job.first_weights is not None:
-        return with_reused(job.first_weights, job.spec, job.reused)
-    if job.as_built is not None:
-        return with_reused(by_layer(job.as_built, built), job.spec, job.reused)
-    drawn = drawn_weights(
-        job.spec,
-        job.seed,
-        built,
-        kernel_initializer=job.kernel_initializer,
-        bin_edges=job.bin_edges,
-    )
-    return with_reused(drawn, job.spec, job.reused)
+
+    initializer: Any = "auto"
+
+    def __post_init__(self) -> None:
+        check_initializer(self.initializer)
+
+    def __call__(self, spec: NetworkSpec, seed: int, built: Weights) -> Weights:
+        assert isinstance(spec, (MLPSpec, AutoencoderSpec))
+        return initial_weights(built, spec, self.initializer, seed)
 
 
-def drawn_weights(
-    spec: NetworkSpec,
-    seed: int,
-    built: Weights,
-    *,
-    kernel_initializer: Any = "auto",
-    bin_edges: np.ndarray | None = None,
-) -> Weights:
-    """New weights, drawn from a seed.
+@dataclass(frozen=True, eq=False)
+class DrawnTabular:
+    """Weights of a tabular network, drawn beside the bins of its numeric inputs."""
 
-    The weights of a tabular network hold `bin_edges`.
-    """
-    if isinstance(spec, TabularSpec):
-        return first_tabular_weights(spec, bin_edges, seed)
-    assert isinstance(spec, (MLPSpec, AutoencoderSpec))
-    return initial_weights(built, spec, kernel_initializer, seed)
+    bin_edges: np.ndarray  # (n_numeric, n_bins + 1)
+
+    def __call__(self, spec: NetworkSpec, seed: int, built: Weights) -> Weights:
+        assert isinstance(spec, TabularSpec)
+        return first_tabular_weights(spec, self.bin_edges, seed)
 
 
-def by_layer(arrays: Sequence[np.ndarray], built: Weights) -> Weights:
-    """The arrays of a network in order, as tuples for its layers."""
-    left = iter(arrays)
-    return tuple(tuple(islice(left, len(of_layer))) for of_layer in built)
+@dataclass(frozen=True, eq=False)
+class AsBuilt:
+    """The arrays of a user's network, in its order."""
+
+    arrays: Sequence[np.ndarray]
+
+    def __call__(self, spec: NetworkSpec, seed: int, built: Weights) -> Weights:
+        left = iter(self.arrays)
+        return tuple(tuple(islice(left, len(of_layer))) for of_layer in built)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Weights that were trained before."""
+
+    weights: Weights
+
+    def __call__(self, spec: NetworkSpec, seed: int, built: Weights) -> Weights:
+        return self.weights

@@ -12,12 +12,12 @@ import numpy as np
 from skmlp._checkpoints.checkpoint import Checkpoint
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fitted import FittedNetwork
-from skmlp._kinds.base import Weights
 from skmlp._network.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from skmlp._engine.fit import Measure
     from skmlp._engine.judging import JointMeasure
+    from skmlp._training.first_weights import First
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,7 +27,6 @@ class Settings:
     Those that have a default here are not parameters of all estimators.
     """
 
-    kernel_initializer: Any = "auto"
     loss: Any
     label_smoothing: float = 0.0
     l1: float = 0.0
@@ -74,14 +73,12 @@ class Job(Settings):
     joint_loss: JointMeasure | None = None  # of all jobs that share it
     metrics: Mapping[str, Measure]
     checkpoint: Checkpoint | None = None
-    first_weights: Weights | None = None  # instead of drawn ones
-    as_built: Sequence[np.ndarray] | None = None  # arrays of a user's network, in its order
+    first: First | None = None  # weights to begin with, if it starts afresh
     index: np.ndarray | None = None  # of the rows of `data` to train on; None: all
     rows_of_epoch: int | None = None  # these, repeated to be so many; None: each once
-    bin_edges: np.ndarray | None = None  # of a tabular network, (n_numeric, n_bins + 1)
     holds_out: bool = False  # whether validation rows were taken from the rows given to fit
     is_part: bool = False  # one call of partial_fit, and more may come
-    # Arrays that training begins with, by layer, if it starts afresh
+    # Arrays in the place of these first ones, by layer
     reused: Mapping[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
     @property

@@ -90,7 +90,7 @@ class Padding:
             fit,
             spec=spec,
             recipe=self._recipe,
-            numbers=fit.numbers._replace(dropout=spec.dropout_rates()),
+            numbers=fit.numbers._replace(layer_numbers=spec.layer_numbers()),
             state=_changed(fit.state, self._widened),
             first_weights=lambda _: self._first_weights(fit),
         )

@@ -22,11 +22,10 @@ from skmlp._keras.optimizers import (
     clipping,
     optimizer_recipe,
 )
-from skmlp._network.keras_model import check_initializer
+from skmlp._kinds.base import Weights
 from skmlp._program.recipe import Group, Numbers, Recipe
-from skmlp._training.first_weights import first_weights
 from skmlp._training.job import Job
-from skmlp._training.reuse import behind, cut_for
+from skmlp._training.reuse import behind, cut_for, with_reused
 from skmlp._training.schedules import RateSchedule, by_keras, rate_schedule
 
 # Rows of a batch for batch_size="auto". Early stopping counts epochs, so with it an epoch
@@ -47,7 +46,6 @@ SMALL_BATCHES = (32, 64, 128)  # of batch_size="auto", for parts of a few rows
 def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
     """Check the job's parameters against each other and the rows, and make a fit of it."""
     optimizer, wide = _optimizers(job)
-    check_initializer(job.kernel_initializer)
     rows = job.data.merged() if is_small_full_batch(job) else job.data
     batch_size = compiled_batch_size(job, rows.n_rows)
     n_distinct = rows.n_rows if job.index is None else len(job.index)
@@ -66,7 +64,7 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
         rows=behind(rows, job, cut),
         validation=job.validation and behind(job.validation, job, cut),
         state=state,
-        first_weights=partial(first_weights, job),
+        first_weights=partial(_first_weights, job),
         epochs=job.epochs,
         shuffle=job.shuffle,
         learning_rate=optimizer.learning_rate or 0.0,
@@ -81,6 +79,14 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
         watchers=watchers,
         checkpoint=job.checkpoint,
     )
+
+
+def _first_weights(job: Job, built: Weights) -> Weights:
+    """Weights of the fit that a job resumes; otherwise first ones, with reused layers."""
+    if job.start is not None:
+        return job.start.weights
+    assert job.first is not None
+    return with_reused(job.first(job.spec, job.seed, built), job.spec, job.reused)
 
 
 def _optimizers(job: Job) -> tuple[OptimizerRecipe, OptimizerRecipe | None]:
@@ -217,7 +223,7 @@ def _numbers(
     own_rate = (wide.learning_rate or 0.0) if wide else 0.0
     wide_only = [group.layer == "output" for group in groups]
     return Numbers(
-        dropout=job.spec.dropout_rates(),
+        layer_numbers=job.spec.layer_numbers(),
         loss_weights=job.loss_weights,
         l1=[job.wide_l1 if is_wide else job.l1 for is_wide in wide_only],
         l2=[job.wide_l2 if is_wide else job.l2 for is_wide in wide_only],

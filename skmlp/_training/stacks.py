@@ -93,11 +93,11 @@ def train_fits(
     """Train fits that share a recipe (once padded to `units`, if given) in a program with
     `n_members` places.
     """
-    networks = dict(trained(Stack(list(fits), n_members, units)))
+    networks = dict(train_stack(Stack(list(fits), n_members, units)))
     return [networks[k] for k in range(len(fits))]
 
 
-def trained(
+def train_stack(
     stack: Stack, should_continue: Callable[[], bool] = lambda: True
 ) -> Iterator[tuple[int, FittedNetwork]]:
     """Train a stack's fits. Yields numbers and networks of those that have ended, each time

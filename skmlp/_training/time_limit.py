@@ -9,8 +9,8 @@ from typing import Any
 from skmlp._engine.stopping import StopReason
 from skmlp._engine.watcher import Watcher
 
-# Share of an epoch by which the last one may be late: how long it takes is an estimate, and
-# without it the learning rate would not reach its end.
+# The last epoch may end late by this share of an epoch: durations are estimates, and stopping
+# an epoch early would leave the schedule unfinished.
 MAX_LATE = 0.1
 
 

@@ -29,7 +29,7 @@ def train_ensemble(
 ) -> list[FittedNetwork]:
     """Train the networks of jobs that differ in seeds and rows as one stack.
 
-    `watchers` hear of each epoch once. With `compiles_first` no epoch takes the time of
+    `watchers` are told of each epoch once. With `compiles_first` no epoch takes the time of
     compilation.
     """
     of_all = [EnsembleWatcher(watchers, len(jobs))] if watchers else []

@@ -60,8 +60,8 @@ class ScikitLearnCallbacks(Watcher):
         self._trainings: list[Any] = []
         self._attributes = attributes
         self._arguments = {"estimator": estimator, **data}
-        self._fit = estimator._init_callback_context(max_subtasks=epochs)
-        self._fit.call_on_fit_task_begin(**self._arguments)
+        self._context = estimator._init_callback_context(max_subtasks=epochs)
+        self._context.call_on_fit_task_begin(**self._arguments)
 
     @classmethod
     def of(cls, estimator: Any, *arguments: Any) -> list[ScikitLearnCallbacks]:
@@ -79,11 +79,11 @@ class ScikitLearnCallbacks(Watcher):
         return self._attributes(*networks)
 
     def on_epoch_begin(self, epoch: int) -> None:
-        self._epoch = self._fit.subcontext(task_name="epoch")
+        self._epoch = self._context.subcontext(task_name="epoch")
         self._epoch.call_on_fit_task_begin(**self._arguments)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> bool:
         return self._epoch.call_on_fit_task_end(**self._arguments)
 
     def on_end(self, logs: dict[str, float]) -> None:
-        self._fit.call_on_fit_task_end(**self._arguments)
+        self._context.call_on_fit_task_end(**self._arguments)

@@ -15,6 +15,7 @@ import onnx.version_converter
 from onnx.helper import tensor_dtype_to_np_dtype
 
 from skmlp._network.keras_entries import Entry
+from skmlp._network.keras_network import layers_in
 from skmlp.onnx._graph import NotInONNXError, Value
 
 NEWEST_OPSET = 18  # of tf2onnx
@@ -34,6 +35,8 @@ def exported_outputs(
             f"nodes of the types {', '.join(kinds)}, whose optional inputs skl2onnx does not "
             "leave out"
         )
+    if len(part.input) != len(entries):
+        raise NotInONNXError(f"a graph of {len(part.input)} inputs instead of {len(entries)}")
     for value, entry, variable in zip(inputs, entries, _inputs(network, part), strict=True):
         typed = value.cast(_dtype(variable)).reshaped(-1, *entry.shape)
         typed.op("Identity", output=variable.name)
@@ -43,7 +46,13 @@ def exported_outputs(
 
 
 def _exported(network: Any, entries: Sequence[Entry], opset: int) -> onnx.ModelProto:
+    from skmlp._keras.tensorflow import keras
+
     rows = [np.zeros((1, *entry.shape), entry.dtype) for entry in entries]
+    for layer in layers_in(network):
+        if isinstance(layer, keras.layers.Normalization):
+            # Tensors would become further inputs of the graph.
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     network(rows[0] if len(rows) == 1 else rows)  # Keras exports what has been called
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tf2onnx about NumPy

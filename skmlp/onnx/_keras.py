@@ -81,7 +81,7 @@ def _parts(network: Any, inputs: list[str]) -> tuple[list[Layer], dict[str, Arra
         _check(layer)
         sources: tuple[str, ...] = (name,)
         if not isinstance(network, keras.Sequential):
-            sources = tuple(name_of[id(t)] for t in keras.tree.flatten(layer.input))
+            sources = _names(name_of, keras.tree.flatten(layer.input), layer)
         arrays = [variable.value.numpy() for variable in layer.weights]
         for name, kind in _kinds(layer):
             layers.append(Layer(name, kind, sources))
@@ -90,7 +90,14 @@ def _parts(network: Any, inputs: list[str]) -> tuple[list[Layer], dict[str, Arra
         name_of[id(layer.output)] = name
     if isinstance(network, keras.Sequential):
         return layers, arrays_of, [name]
-    return layers, arrays_of, [name_of[id(tensor)] for tensor in network.outputs]
+    return layers, arrays_of, list(_names(name_of, network.outputs, layer))
+
+
+def _names(name_of: dict[int, str], tensors: Sequence[Any], layer: Any) -> tuple[str, ...]:
+    """Names of the layers that make these tensors, inputs of a layer or outputs after it."""
+    if not name_of.keys() >= set(map(id, tensors)):
+        raise NotInONNXError(f"a layer used more than once before {_described(layer)}")
+    return tuple(name_of[id(tensor)] for tensor in tensors)
 
 
 def _kinds(layer: Any) -> Iterator[tuple[str, Kind]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from skl2onnx.common.utils_classifier import get_label_classes
 
-from skmlp._estimators.tabular.regressor import median_weights
+from skmlp._estimators.tabular.calibration import median_weights
 from skmlp.onnx._graph import DOUBLE, Graph, Value
 from skmlp.onnx._network import network_output, predictions
 from skmlp.onnx._outputs import of_all_classes, write_labels

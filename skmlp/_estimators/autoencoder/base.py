@@ -152,7 +152,9 @@ class BaseAutoencoder(BaseNetwork):
         )
         weights = spec.joined([layer.weights for layer in layers])
         if self.fine_tune:
-            return super()._train(replace(job, first_weights=weights), fit_data, verbose)
+            from skmlp._training.first_weights import Given  # imports TensorFlow
+
+            return super()._train(replace(job, first=Given(weights)), fit_data, verbose)
         of_last = layers[-1].training
         training = replace(
             of_last, optimizer_name="", optimizer=(), now=None, kept=None, plateau=None

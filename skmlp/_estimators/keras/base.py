@@ -15,6 +15,7 @@ from skmlp._estimators.fit_warnings import warn_of_unseeded
 from skmlp._estimators.fitted import model_needs_tensorflow
 from skmlp._estimators.keras.arguments import KerasArguments
 from skmlp._estimators.keras.inputs import KerasInputs, check_entries
+from skmlp._estimators.network_jobs import Plan
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.model_text import ModelText, python_random_seeded
 from skmlp._network.spec import NetworkSpec
@@ -31,6 +32,8 @@ from skmlp._training.job import Job
 
 if TYPE_CHECKING:
     import keras
+
+    from skmlp._training.first_weights import AsBuilt
 
 
 class BaseKeras(KerasArguments, KerasInputs, ABC):
@@ -66,7 +69,9 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
     # The network
 
     def _spec(self) -> KerasSpec:
-        return self._plan()[0]
+        spec = self._plan().spec
+        assert isinstance(spec, KerasSpec)
+        return spec
 
     def _job(
         self, data: EncodedData, validation: EncodedData | None, *args: Any, **kwargs: Any
@@ -77,9 +82,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
                 check_entries(job.spec, rows.X)
         return job
 
-    def _plan(
-        self, data: EncodedData | None = None, seed: int = 0
-    ) -> tuple[KerasSpec, dict[str, Any]]:
+    def _plan(self, data: EncodedData | None = None, seed: int = 0) -> Plan:
         from skmlp._keras.losses import link_of_logits
         from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
         from skmlp._network.keras_conversion import keras_spec, output_activation
@@ -101,24 +104,24 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
             names = ("optimizer", "learning_rate", *OF_OPTIMIZERS)
             optimizer = optimizer_recipe(**{name: settings[name] for name in names}).build()
             self._compiled = compile_text(model, optimizer, own_objects(given_model(self)))
-        spec = self._placed(spec)
-        if data is not None:
-            settings["as_built"] = self._first_arrays(functional, spec, data.X, seed)
-        return spec, settings
+        spec, metrics = self._placed(spec), settings.pop("metrics")
+        first = None if data is None else self._first(functional, spec, data.X, seed)
+        return Plan(spec, settings, metrics, first)
 
-    def _first_arrays(
+    def _first(
         self, functional: keras.Model, spec: KerasSpec, X: np.ndarray, seed: int
-    ) -> Sequence[np.ndarray]:
-        """Arrays that training begins with: of a model drawn anew, of a function's as they are.
+    ) -> AsBuilt:
+        """Weights to begin with: of a model drawn anew, of a function's as they are.
 
         `functional` was built by the function, from this seed.
         """
         from skmlp._network.keras_model import adapted_weights
+        from skmlp._training.first_weights import AsBuilt
 
         if is_model(given_model(self)):
             assert spec.model is not None
             functional = spec.model.made(seed)
-        return adapted_weights(functional, spec, X)
+        return AsBuilt(adapted_weights(functional, spec, X))
 
     def _settings(self) -> dict[str, Any]:
         """Settings of the fit, without those that are arguments of the function."""
@@ -132,7 +135,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
         A function builds it while Python's generator is seeded.
         """
         from skmlp._keras.tensorflow import keras
-        from skmlp._network.keras_text import model_text
+        from skmlp._network.keras_text import model_text, refuse_own_training
         from skmlp._training.train import train_alone, trained_by
 
         given = given_model(self)
@@ -149,6 +152,7 @@ class BaseKeras(KerasArguments, KerasInputs, ABC):
                     "'model' must be a keras.Model or a function that returns one; got "
                     f"{model!r}; return the model from the function."
                 )
+            refuse_own_training(model)
             if isinstance(model, keras.Sequential) and not model.layers:
                 raise ValueError(
                     "'model' must have layers; got a Sequential without any; add a Dense layer."

@@ -11,6 +11,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._estimators.keras.base import BaseKeras
 from skmlp._estimators.keras.class_heads import SeveralOutputs
 from skmlp._estimators.keras.inputs import LEARNED
+from skmlp._estimators.network_jobs import Plan
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.keras_network import KerasParameters, UserModel, takes_arguments
@@ -149,22 +150,22 @@ class KerasClassifier(
             )
         super()._remark_single_class()
 
-    def _plan(
-        self, data: EncodedData | None = None, seed: int = 0
-    ) -> tuple[KerasSpec, dict[str, Any]]:
-        spec, settings = super()._plan(data, seed)
+    def _plan(self, data: EncodedData | None = None, seed: int = 0) -> Plan:
+        plan = super()._plan(data, seed)
+        spec, loss = plan.spec, plan.settings["loss"]
+        assert isinstance(spec, KerasSpec)
         if self._has_columns_of_classes():
             from skmlp._keras.losses import link_of_logits
 
-            losses = [one.on_predictions for one in settings["loss"].losses]
+            losses = [one.on_predictions for one in loss.losses]
             self._heads = tuple(
                 head._replace(activation=link_of_logits(loss) or "linear")
                 for head, loss in zip(spec.heads, losses, strict=True)
             )
             self.n_outputs_ = spec.n_outputs
-        settings["loss"] = self._resolved_loss(settings["loss"], spec)
         self._is_one_hot = self.y_type_ == MULTILABEL and spec.output_activation == "softmax"
-        return spec, settings
+        loss = self._resolved_loss(loss, spec)
+        return plan._replace(settings=plan.settings | {"loss": loss})
 
     def _resolved_loss(self, loss: Any, spec: NetworkSpec) -> Any:
         """Names of cross-entropies go by the last activation; if that is hidden, by y."""

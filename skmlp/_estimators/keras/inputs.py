@@ -116,7 +116,7 @@ class KerasInputs(BaseNetwork):
         if not self.input_blocks_:
             raise ValueError(
                 f"'X' must be one array, as in fit; got a {type(X).__name__} of {len(parts)}; "
-                "put their columns side by side, or fit on such ones."
+                f"put their columns side by side, or give fit a {type(X).__name__} too."
             )
         if parts.keys() != self.input_blocks_.keys():
             raise ValueError(

@@ -78,7 +78,6 @@ class BaseTabular(
         "_scaling",
         "_seed",
     )
-    _y_dtype: type | None = None  # None: that of y
     _members: tuple[FittedNetwork, ...]
     _held_out_rows: tuple[str | None, ...]  # of each network: a digest, or None
     _seed: int
@@ -87,6 +86,9 @@ class BaseTabular(
     n_iter_: int
     n_outputs_: int
     stop_reasons_: list[str]
+
+    def _checked_target(self, y: Any) -> np.ndarray:
+        return check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
 
     @abstractmethod
     def _calibrate(self, held_out: HeldOut) -> None:
@@ -137,7 +139,7 @@ class BaseTabular(
         """
         limit = None if self.max_time is None else TimeLimit(self.max_time)
         with all_or_nothing(self):
-            kept = self._kept()
+            kept = self._members_to_keep()
             is_new = not kept
             if is_new:
                 drawn = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
@@ -159,7 +161,7 @@ class BaseTabular(
             jobs = self._jobs(data, validation, strata, self._seed)
             return self._train(jobs, kept, {"X": X, "y": y}, limit)
 
-    def _kept(self) -> tuple[FittedNetwork, ...]:
+    def _members_to_keep(self) -> tuple[FittedNetwork, ...]:
         """The networks that a warm start keeps."""
         kept = self._members if self.warm_start and self.__sklearn_is_fitted__() else ()
         if not isinstance(self.n_estimators, str) and len(kept) > self.n_estimators:
@@ -180,7 +182,7 @@ class BaseTabular(
             )
         self._check_target(y)
         X = self._table(X, reset=reset)
-        y = check_array(y, ensure_2d=False, dtype=self._y_dtype, input_name="y", estimator=self)
+        y = self._checked_target(y)
         check_consistent_length(X, y)
         rows, weight = np.arange(len(y)), encode_weight(sample_weight, X)
         X, rows, weight = repeated(*weighted(X, rows, weight))

@@ -80,3 +80,9 @@ def _row_log_loss(raw: np.ndarray, y: np.ndarray) -> np.ndarray:
     else:
         of_networks = log_expit(np.where(y > 0, raw, -raw))
     return math.log(len(raw)) - np.logaddexp.reduce(of_networks, axis=0).mean(axis=-1)
+
+
+def median_weights(quantiles: Sequence[float]) -> np.ndarray:
+    """Weights of the quantiles in their linear interpolation at 0.5, (n_quantiles,)."""
+    units = np.eye(len(quantiles))
+    return np.array([np.interp(0.5, quantiles, unit) for unit in units])

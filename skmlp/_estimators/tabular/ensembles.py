@@ -41,11 +41,12 @@ MIN_ROWS_OF_SPARSE = 8193
 
 
 def ensemble_for(
-    ensembles: Ensembles, n_rows: int, n_inputs: int, *, is_sparse: bool
+    ensembles: Ensembles, n_rows: float, n_inputs: int, *, is_sparse: bool
 ) -> Ensemble:
     """The networks for so many rows."""
     if n_inputs > MANY_INPUTS:
-        ensembles = ensembles[1:] or ensembles
+        first_limit, _ = ensembles[0]
+        n_rows = max(n_rows, first_limit + 1)
     if is_sparse:
         n_rows = max(n_rows, MIN_ROWS_OF_SPARSE)
     return next(ensemble for limit, ensemble in ensembles if n_rows <= limit)

@@ -173,9 +173,9 @@ class TabularJobs(Targets):
     ) -> list[Job]:
         """The jobs, `n_of_fold` in a row for each of the folds, whose rows they hold out."""
         data = jobs[0].data
-        n_kept = data.n_rows - max(map(len, folds))  # the same number of batches for all
+        n_training = data.n_rows - max(map(len, folds))  # the same number of batches for all
         held_out = [data.rows(fold) for fold in folds]
-        indices = [np.setdiff1d(np.arange(data.n_rows), fold)[:n_kept] for fold in folds]
+        indices = [np.setdiff1d(np.arange(data.n_rows), fold)[:n_training] for fold in folds]
         which = [k // n_of_fold % len(folds) for k in range(len(jobs))]
         return [
             replace(job, validation=held_out[fold], index=indices[fold])
@@ -206,6 +206,7 @@ class TabularJobs(Targets):
     def _job(self, data: EncodedData, n_rows: int) -> Job:
         """The job of network 0, on `n_rows` rows an epoch; others differ in a few fields."""
         from skmlp._keras.tensorflow import keras, refuse_forked_process
+        from skmlp._training.first_weights import DrawnTabular
 
         refuse_forked_process()
         automatic = self._automatic(self._ensemble(data.n_rows))
@@ -217,7 +218,7 @@ class TabularJobs(Targets):
             spec=self._spec(0, data.n_rows),
             data=data,
             validation=None,
-            bin_edges=edges_of_columns(self._numeric(data.X), data.weight),
+            first=DrawnTabular(edges_of_columns(self._numeric(data.X), data.weight)),
             start=None,
             seed=0,
             epochs=epochs,

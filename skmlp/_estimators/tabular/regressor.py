@@ -8,19 +8,24 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.tabular.base import BaseTabular, HeldOut
-from skmlp._estimators.tabular.calibration import noise_variance, quantile_shifts
+from skmlp._estimators.tabular.calibration import (
+    median_weights,
+    noise_variance,
+    quantile_shifts,
+)
 from skmlp._estimators.tabular.ensembles import HOLDING_OUT, WITH_JUDGES, Ensembles
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.rules import increasing_quantiles
 from skmlp._parameters.tabular import QuantileParameters, TabularParameters
-from skmlp._targets.scaling import scaled, standard_scaling
+from skmlp._targets.scaling import of_numbers, scaled, standard_scaling
 from skmlp._targets.targets import NumericTargets
 
 
@@ -107,12 +112,17 @@ class TabularRegressor(
 
     _range: tuple[np.ndarray, np.ndarray]  # of y, lowest and highest of each target
     _scaling: TargetScaling
-    _y_dtype = np.float64
     _activation = "mish"
     _learning_rate = 0.2
     _joint_tolerance = 0.0  # a few large errors make the standard error too large to be of use
     _scales_of_few_columns = (1.0, 4.0, 8.0, 16.0)
     _scales_of_many_columns = (0.25, 0.5, 1.0, 2.0)
+
+    def _checked_target(self, y: Any) -> np.ndarray:
+        with of_numbers():
+            return check_array(
+                y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
+            )
 
     def predict(
         self, X: Any, return_std: bool = False
@@ -299,9 +309,3 @@ def _errors(raw: Mapping[EncodedData, np.ndarray]) -> np.ndarray:
     for each set of rows.
     """
     return np.concatenate([rows.y - of_set.mean(axis=0) for rows, of_set in raw.items()])
-
-
-def median_weights(quantiles: Sequence[float]) -> np.ndarray:
-    """Weights of the quantiles in their linear interpolation at 0.5, (n_quantiles,)."""
-    units = np.eye(len(quantiles))
-    return np.array([np.interp(0.5, quantiles, unit) for unit in units])
