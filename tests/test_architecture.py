@@ -53,7 +53,7 @@ TENSORFLOW_ALLOWED = (
     "_kinds.sparse_inputs",
     "_network.keras_conversion",
     "_network.keras_model",
-    "_network.keras_stack",
+    "_network.keras_chain",
     "_network.keras_text",
     "_program",
     "_search.threads",

@@ -27,8 +27,8 @@ from skmlp import (
 from skmlp._checkpoints.checkpoint import Checkpoint
 from skmlp._engine.store import STORE
 from skmlp._engine.unfreezing import refrozen
+from skmlp._keras.optimizers import optimizer_recipe
 from skmlp._network.frozen_part import cut_of
-from skmlp._program.recipe import Group
 from skmlp._training import reuse
 from skmlp.model_selection import GridSearchCV as StackedGridSearchCV
 from skmlp.model_selection import HalvingGridSearchCV
@@ -209,7 +209,7 @@ class TestBadInput:
         with pytest.raises(ValueError, match=message):
             MLPClassifier((12, 8), pretrained=fitted, **BASE).fit(X[:, :9], Y)
 
-    def test_keras_models_that_are_no_stack(self):
+    def test_keras_models_that_are_no_chain(self):
         inputs = keras.Input((16,))
         hidden = keras.layers.Dense(12)(inputs)
         joined = keras.layers.Concatenate()([hidden, inputs])
@@ -218,7 +218,7 @@ class TestBadInput:
         text = keras.Sequential([keras.Input((16,)), keras.layers.Embedding(3, 2)])
         for model in (skipping, image, text):
             reusing = MLPClassifier((12,), pretrained=model, **BASE)
-            with pytest.raises(ValueError, match="must be a stack of dense layers"):
+            with pytest.raises(ValueError, match="must be a chain of dense layers"):
                 reusing.fit(X, Y)
         new = keras.Sequential([keras.layers.Dense(12)])
         with pytest.raises(ValueError, match="got one that is not built"):
@@ -386,18 +386,18 @@ class TestWarmStart:
     def test_layers_that_stay_trained_keep_the_optimizers_state(self, fitted):
         reusing = MLPClassifier((12, 8), pretrained=fitted, n_frozen_layers=2, **BASE)
         network = reusing.fit(X, Y)._state
-        adam = Group(False, False, keras.optimizers.Adam)
+        adam = optimizer_recipe("adam", 0.01)
         state = refrozen(network, replace(network.spec, n_frozen=1), adam)
         for old, new in zip(network.training.optimizer[1:], state.optimizer[1:], strict=True):
             np.testing.assert_array_equal(new[-len(old) :], old)
             assert len(new) == len(old) + 12 * 8 + 8
             assert not new[: -len(old)].any()
-        adagrad = Group(False, False, keras.optimizers.Adagrad)
+        adagrad = optimizer_recipe("adagrad", 0.01)
         moment = network.training.optimizer[1]
         one = replace(network, training=replace(network.training, optimizer=(6, moment)))
         (_, new) = refrozen(one, replace(network.spec, n_frozen=1), adagrad).optimizer
         np.testing.assert_allclose(new[: -len(moment)], 0.1)  # as Adagrad begins
-        other = Group(False, False, keras.optimizers.Lamb, is_elementwise=False)
+        other = optimizer_recipe("lamb", 0.01)
         assert refrozen(network, replace(network.spec, n_frozen=1), other).optimizer == ()
 
     def test_pretrained_is_for_the_first_call(self, fitted):

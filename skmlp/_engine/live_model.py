@@ -45,9 +45,9 @@ class LiveModel:
 
     def _in_order_of_state(self, moments: list[keras.Variable]) -> list[keras.Variable]:
         recipe = self._program.recipe
-        if sum(group.build_optimizer is not None for group in recipe.groups) > 1:
+        if len(recipe.optimizers) > 1:
             return []
-        if not recipe.groups[0].is_elementwise:
+        if not recipe.optimizer.is_elementwise:
             return moments
         places = owners(recipe.build_live_optimizer(), len(self._program.network.trained))
         return [moment for kind in by_kind(moments, places) for moment in kind]
@@ -103,7 +103,7 @@ class LiveModel:
 
     def _split(self, moments: Sequence[np.ndarray]) -> list[np.ndarray]:
         """An optimizer's moments as arrays, out of the vectors of an elementwise one."""
-        if not self._program.recipe.groups[0].is_elementwise:
+        if not self._program.recipe.optimizer.is_elementwise:
             return list(moments)
         shapes = [array.initial.shape for array in self._program.network.trained]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
@@ -115,7 +115,7 @@ class LiveModel:
 
     def _joined(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The reverse of `_split`."""
-        if not self._program.recipe.groups[0].is_elementwise:
+        if not self._program.recipe.optimizer.is_elementwise:
             return list(arrays)
         n = len(self._program.network.trained)
         kinds = [arrays[i : i + n] for i in range(0, len(arrays), n)]

@@ -8,24 +8,23 @@ import numpy as np
 
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
+from skmlp._keras.optimizers import OptimizerRecipe
 from skmlp._network.model_text import BUILDING
 from skmlp._network.spec import NetworkSpec
 from skmlp._program.network import Network
 from skmlp._program.optimizer import State, fresh_moments
-from skmlp._program.recipe import Group
 
 
-def refrozen(start: FittedNetwork, spec: NetworkSpec, group: Group) -> TrainingState:
+def refrozen(start: FittedNetwork, spec: NetworkSpec, recipe: OptimizerRecipe) -> TrainingState:
     """The state of a fitted network, for a spec that differs in which layers are frozen.
 
-    Layers that stay trained keep the state of the optimizer, which is that of `group`; others
+    Layers that stay trained keep the state of their optimizer, which `recipe` builds; others
     begin with a new one, and their averages with the weights. An optimizer that does not treat
     all numbers alike starts afresh.
     """
     with BUILDING:
         before, after = Network(start.spec), Network(spec)
-        build = group.build_optimizer if group.is_elementwise else None
-        fresh = fresh_moments(build) if build else None
+        fresh = fresh_moments(recipe.build) if recipe.is_elementwise else None
     state = start.training
     optimizer: State = ()
     if state.optimizer and fresh is not None:

@@ -15,42 +15,42 @@ from sklearn.pipeline import Pipeline
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._kinds.activations import canonical
 from skmlp._network.keras_network import KerasSpec
-from skmlp._network.layer_stack import (
+from skmlp._network.layer_chain import (
     Arrays,
-    LayerStack,
-    NotAStackError,
-    dense_stack,
-    is_stack,
-    network_stack,
+    LayerChain,
+    NotAChainError,
+    dense_chain,
+    is_chain,
+    network_chain,
 )
 from skmlp._network.reuse import reused_arrays, whole_arrays
 from skmlp._network.spec import NetworkSpec
 
 OF_SCIKIT_LEARN = (neural_network.MLPClassifier, neural_network.MLPRegressor)
 NOT_A_STACK = (
-    "'pretrained' must be a stack of dense layers, each after the one before, with known "
+    "'pretrained' must be a chain of dense layers, each after the one before, with known "
     "activations and normalisations; got {}; give the kernels and biases to reuse as "
     "(coefs, intercepts)."
 )
 
 
-def trained_layers(pretrained: Any) -> LayerStack:
+def trained_layers(pretrained: Any) -> LayerChain:
     """The layers of a fitted estimator, a Keras model, its file, or arrays.
 
     Raises ValueError for anything else, and for layers that do not follow each other.
     """
     source = last_estimator(pretrained)
     try:
-        if isinstance(source, LayerStack):
+        if isinstance(source, LayerChain):
             return source
         if isinstance(source, (str, PathLike)) or is_keras_model(source):
-            from skmlp._network.keras_stack import keras_stack
+            from skmlp._network.keras_chain import keras_chain
 
-            return keras_stack(keras_model(source))
+            return keras_chain(keras_model(source))
         if isinstance(source, (tuple, list)):
             return _of_arrays(source)
         return _of_estimator(source)
-    except NotAStackError:
+    except NotAChainError:
         raise ValueError(NOT_A_STACK.format(type(source).__name__)) from None
 
 
@@ -59,14 +59,14 @@ def reused_layers(
 ) -> tuple[int, dict[str, Arrays]]:
     """Number of layers to reuse, and the arrays to begin with, by layer of the network.
 
-    A network that is not a stack of dense layers takes all weights of one like it.
+    A network that is not a chain of dense layers takes all weights of one like it.
     """
-    if is_stack(spec):
+    if is_chain(spec):
         return reused_arrays(trained_layers(pretrained), spec, n_reused)
     assert isinstance(spec, KerasSpec)
     if n_reused not in (None, "all"):
         raise ValueError(
-            "'n_reused_layers' must be None or 'all' for a network that is not a stack of "
+            "'n_reused_layers' must be None or 'all' for a network that is not a chain of "
             f"dense layers, which takes all weights; got {n_reused!r}."
         )
     return 1, whole_arrays(spec, all_weights(pretrained))
@@ -98,7 +98,7 @@ def is_keras_model(value: Any) -> bool:
 
 def keras_model(source: Any) -> Any:
     """A Keras model, loaded if a path is given; refuses one that has no weights yet."""
-    from skmlp._network.keras_stack import loaded_model
+    from skmlp._network.keras_chain import loaded_model
 
     model = loaded_model(source) if isinstance(source, (str, PathLike)) else source
     if isinstance(model, type) or not getattr(model, "built", False):
@@ -121,18 +121,18 @@ def fitted_network(source: Any) -> FittedNetwork:
     return source._state
 
 
-def _of_estimator(source: Any) -> LayerStack:
+def _of_estimator(source: Any) -> LayerChain:
     if isinstance(source, type) or not isinstance(source, OF_SCIKIT_LEARN):
         network = fitted_network(source)
-        return network_stack(network.spec, network.weights)
+        return network_chain(network.spec, network.weights)
     if not hasattr(source, "coefs_"):
         raise ValueError(f"'pretrained' must be fitted; got {_named(source)}; fit it first.")
     n_hidden = len(source.coefs_) - 1
     activations = [source.activation] * n_hidden + [source.out_activation_]
-    return dense_stack(source.coefs_, source.intercepts_, [*map(canonical, activations)])
+    return dense_chain(source.coefs_, source.intercepts_, [*map(canonical, activations)])
 
 
-def _of_arrays(pair: Sequence[Any]) -> LayerStack:
+def _of_arrays(pair: Sequence[Any]) -> LayerChain:
     try:
         coefs, intercepts = ([np.asarray(of, np.float32) for of in several] for several in pair)
     except (TypeError, ValueError):
@@ -146,7 +146,7 @@ def _of_arrays(pair: Sequence[Any]) -> LayerStack:
         raise _not_arrays(f"kernels of shapes {shapes} and biases of shapes {biases}")
     if not all(np.isfinite(array).all() for array in (*coefs, *intercepts)):
         raise _not_arrays("numbers that are not finite")
-    return dense_stack(coefs, intercepts)
+    return dense_chain(coefs, intercepts)
 
 
 def _not_arrays(got: str) -> ValueError:

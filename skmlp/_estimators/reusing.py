@@ -10,7 +10,7 @@ from skmlp._checkpoints.learned import shallow_copy
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.fitted import NetworkEstimator
 from skmlp._estimators.pretrained import is_keras_model, reused_layers, trained_layers
-from skmlp._network.layer_stack import Arrays
+from skmlp._network.layer_chain import Arrays
 from skmlp._network.spec import NetworkSpec
 from skmlp._parameters.parameter import parameters_of
 

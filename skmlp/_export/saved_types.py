@@ -35,7 +35,7 @@ from skmlp._kinds.keras_layers import BatchNormalization, KerasLayer, LayerNorma
 from skmlp._network.autoencoder import AutoencoderSpec
 from skmlp._network.keras_entries import Entry, Head
 from skmlp._network.keras_network import KerasNetwork, KerasSpec
-from skmlp._network.layer_stack import LayerStack, StackedLayer
+from skmlp._network.layer_chain import ChainLayer, LayerChain
 from skmlp._network.mlp import MLPSpec
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer, TargetScaling
@@ -60,13 +60,13 @@ SAVED_TYPES = (
     Head,
     KerasNetwork,
     KerasSpec,
-    LayerStack,
+    LayerChain,
     MLPSpec,
     ModelText,
     NumberInputs,
     Scale,
     SparseEncoder,
-    StackedLayer,
+    ChainLayer,
     TableEncoder,
     TabularSpec,
     TargetScaling,

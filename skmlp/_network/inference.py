@@ -7,7 +7,7 @@ chunks that stay in the processor's cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -87,23 +87,9 @@ def layer_outputs(
     Sparse rows stay sparse, or become dense chunk by chunk if a layer needs them so.
     """
     steps = _steps(spec, name, given)
-    widths = _values_of_row(spec)
-    arrays = dict(zip(widths, weights, strict=True))
-    n_samples = X.shape[0]
-    stays_sparse = is_sparse(X) and spec.takes_sparse()
-    makes_dense = is_sparse(X) and not stays_sparse
-    widest = max(
-        widths[layer.name]
-        for layer, _ in steps
-        if not (stays_sparse and layer.kind.keeps_sparse)
-    )
-    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // widest)
-    if makes_dense:
-        rows = min(rows, max(MAX_DENSE_VALUES // X.shape[1], 1))
-    precision: DTypeLike = np.float32
-    if n_samples <= rows:
-        n_weights = sum(array.size for layer, _ in steps for array in arrays[layer.name])
-        precision = dtype if n_weights <= SMALL_NETWORK else np.float32
+    arrays = dict(zip(_values_of_row(spec), weights, strict=True))
+    n_samples, makes_dense = X.shape[0], is_sparse(X) and not spec.takes_sparse()
+    rows, precision = _chunks(spec, steps, arrays, X, dtype)
     theirs = {given, *spec.input_widths()}  # the caller's arrays
     run = [
         _prepared(layer, arrays[layer.arrays_of], precision, {*unneeded} - theirs)
@@ -119,8 +105,6 @@ def layer_outputs(
                 del values[source]
         return values[name]
 
-    if n_samples <= FEW_ROWS:
-        rows = _rows_for_one_thread(rows, [a for layer, _ in steps for a in arrays[layer.name]])
     if n_samples <= rows:
         return forward(X.astype(precision)).astype(dtype, copy=False)
     first = forward(X[:rows].astype(precision, copy=False))
@@ -130,6 +114,31 @@ def layer_outputs(
         chunk = X[start : start + rows]
         outputs[start : start + rows] = forward(chunk.astype(precision, copy=False))
     return outputs
+
+
+def _chunks(
+    spec: NetworkSpec,
+    steps: Sequence[tuple[Layer, Sequence[str]]],
+    arrays: Mapping[str, Arrays],
+    X: Matrix,
+    dtype: DTypeLike,
+) -> tuple[int, DTypeLike]:
+    """Rows of a chunk, whose values stay in the cache, and the precision of the products."""
+    n_samples, stays_sparse = X.shape[0], is_sparse(X) and spec.takes_sparse()
+    values_of_row = _values_of_row(spec)
+    most = max(
+        values_of_row[layer.name]
+        for layer, _ in steps
+        if not (stays_sparse and layer.kind.keeps_sparse)
+    )
+    rows = max(MIN_CHUNK_ROWS, CHUNK_VALUES // most)
+    if is_sparse(X) and not stays_sparse:
+        rows = min(rows, max(MAX_DENSE_VALUES // X.shape[1], 1))
+    used = [array for layer, _ in steps for array in arrays[layer.name]]
+    is_small = n_samples <= rows and sum(array.size for array in used) <= SMALL_NETWORK
+    if n_samples <= FEW_ROWS:
+        rows = _rows_for_one_thread(rows, used)
+    return rows, dtype if is_small else np.float32
 
 
 def _rows_for_one_thread(rows: int, arrays: Sequence[np.ndarray]) -> int:

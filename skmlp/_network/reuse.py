@@ -11,10 +11,10 @@ from skmlp._kinds.activations import activation_kind
 from skmlp._kinds.base import Dense, Kind
 from skmlp._kinds.keras_layers import Normalization
 from skmlp._network.keras_network import KerasSpec
-from skmlp._network.layer_stack import (
+from skmlp._network.layer_chain import (
     Arrays,
-    LayerStack,
-    StackedLayer,
+    ChainLayer,
+    LayerChain,
     has_effect,
     main_blocks,
     names_of,
@@ -28,7 +28,7 @@ class _OtherShapeError(Exception):
 
 
 def reused_arrays(
-    stack: LayerStack, spec: NetworkSpec, n_reused: int | str | None
+    chain: LayerChain, spec: NetworkSpec, n_reused: int | str | None
 ) -> tuple[int, dict[str, Arrays]]:
     """Number of reused layers, and the arrays to begin training with, by layer of the network.
 
@@ -38,10 +38,10 @@ def reused_arrays(
     """
     blocks = main_blocks(spec)
     n_hidden = len(blocks) - 1
-    wanted = _wanted(n_reused, n_hidden, stack)
+    wanted = _wanted(n_reused, n_hidden, chain)
     found: dict[str, Arrays] = {}
     for i in range(wanted):
-        layer, is_output = stack.layers[i], i == n_hidden
+        layer, is_output = chain.layers[i], i == n_hidden
         try:
             found |= _placed(layer, blocks[i], spec, i, is_output=is_output)
         except _OtherShapeError:
@@ -62,7 +62,7 @@ def whole_arrays(spec: KerasSpec, weights: Sequence[np.ndarray]) -> dict[str, Ar
     if flat != theirs:
         differing = next(pair for pair in zip_longest(theirs, flat) if pair[0] != pair[1])
         raise ValueError(
-            "'pretrained' must have the weights of the network, which is not a stack of dense "
+            "'pretrained' must have the weights of the network, which is not a chain of dense "
             f"layers; got an array of shape {differing[0]} for one of shape {differing[1]}; "
             "give a model of the same structure."
         )
@@ -74,11 +74,11 @@ def whole_arrays(spec: KerasSpec, weights: Sequence[np.ndarray]) -> dict[str, Ar
     }
 
 
-def _wanted(n_reused: int | str | None, n_hidden: int, stack: LayerStack) -> int:
+def _wanted(n_reused: int | str | None, n_hidden: int, chain: LayerChain) -> int:
     """Layers to take, if all of them fit."""
     if n_reused is None:
-        return min(n_hidden, stack.n_hidden)
-    n_trained = len(stack.layers)
+        return min(n_hidden, chain.n_hidden)
+    n_trained = len(chain.layers)
     n_layers = n_hidden + 1 if n_reused == "all" else int(n_reused)
     if n_layers > min(n_hidden + 1, n_trained):
         raise ValueError(
@@ -90,7 +90,7 @@ def _wanted(n_reused: int | str | None, n_hidden: int, stack: LayerStack) -> int
 
 
 def _placed(
-    layer: StackedLayer, block: Sequence[Layer], spec: NetworkSpec, i: int, *, is_output: bool
+    layer: ChainLayer, block: Sequence[Layer], spec: NetworkSpec, i: int, *, is_output: bool
 ) -> dict[str, Arrays]:
     """The arrays of a trained layer under the names of the layers in its new place."""
     places = [(target.name, target.kind) for target in block if has_effect(target.kind)]
@@ -151,7 +151,7 @@ def _fitted_arrays(kind: Dense, arrays: Arrays, i: int) -> Arrays:
 
 
 def _shapes_differ(
-    layer: StackedLayer, block: Sequence[Layer], spec: NetworkSpec, i: int
+    layer: ChainLayer, block: Sequence[Layer], spec: NetworkSpec, i: int
 ) -> ValueError:
     shape = _kernel_shape(block, spec)
     if i == 0 and shape[0] != layer.shape[0]:

@@ -3,7 +3,7 @@
 from os import PathLike
 from typing import Any
 
-from skmlp._network.layer_stack import LayerStack
+from skmlp._network.layer_chain import LayerChain
 from skmlp._parameters.parameter import parameter, with_parameters
 from skmlp._parameters.ranges import COUNT_OR_ZERO, POSITIVE
 from skmlp._sklearn import HasMethods, StrOptions
@@ -22,7 +22,7 @@ class ReuseParameters:
             PathLike,
             tuple,
             list,
-            LayerStack,
+            LayerChain,
             None,
         ],
         types="estimator, keras.Model, str, path-like, (coefs, intercepts) or None",

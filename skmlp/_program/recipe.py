@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skmlp._keras.losses import SumOfLosses
+from skmlp._keras.optimizers import OptimizerRecipe
 from skmlp._keras.tensorflow import keras, tf
 from skmlp._network.spec import NetworkSpec
 
@@ -18,25 +19,16 @@ Schedule = Callable[[tf.Tensor, "Numbers"], tf.Tensor]
 
 
 @dataclass(frozen=True)
-class Group:
-    """Weights that are trained in one way.
+class WidePath:
+    """The first rows of the output layer's kernel, which the wide inputs meet."""
 
-    The first group of a recipe has all weights that no other has. Another one has the first
-    rows of a layer's kernel, or all weights of some layers, with a factor of the learning rate.
-    """
-
+    n_rows: int
     has_l1: bool
     has_l2: bool
-    build_optimizer: Build | None = field(compare=False)  # None: the first group's
-    is_elementwise: bool = True  # whether its optimizer treats all numbers alike
-    optimizer: str = ""  # its class, by name
-    layer: str = ""
-    n_rows: int = 0
-    # Learning rate: by the schedule, or else a number of its own, or else the first group's.
-    schedule: Schedule | None = field(default=None, compare=False)
-    has_own_rate: bool = False
-    has_rate_factor: bool = False  # a multiple of the first group's rate
-    layers: frozenset[str] = frozenset()
+    optimizer: OptimizerRecipe | None = field(compare=False)  # None: that of other weights
+    # Its learning rate: by the schedule, or else a number of its own, or else that of others.
+    schedule: Schedule | None = field(compare=False)
+    has_own_rate: bool
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,12 @@ class Recipe:
 
     key: Hashable
     network: NetworkSpec = field(compare=False)  # its structure, which is part of the key
-    groups: tuple[Group, ...]
+    optimizer: OptimizerRecipe = field(compare=False)
+    schedule: Schedule | None = field(compare=False)  # None: rates are set for each epoch
+    has_l1: bool
+    has_l2: bool
+    wide: WidePath | None  # where it is trained in a way of its own
+    reused: frozenset[str]  # layers whose learning rates have a factor
     # (targets, raw outputs) -> (rows,), and the same on predictions, for Keras callbacks
     loss_on_raw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = field(compare=False)
     loss_on_predictions: Any = field(compare=False)
@@ -57,6 +54,12 @@ class Recipe:
     # fall to 0 along half a cosine wave.
     fades: bool = False
     cut: str | None = None  # rows are the outputs of the frozen layers up to this one
+
+    @property
+    def optimizers(self) -> list[OptimizerRecipe]:
+        """That of most weights, then the wide path's own, if any."""
+        of_wide = self.wide and self.wide.optimizer
+        return [self.optimizer, of_wide] if of_wide else [self.optimizer]
 
     @property
     def n_losses(self) -> int:
@@ -78,9 +81,12 @@ class Numbers(NamedTuple):
 
     layer_numbers: Any  # (layers that take a number in training, such as a dropout rate,)
     loss_weights: Any  # (outputs,)
-    l1: Any  # (groups,)
-    l2: Any  # (groups,)
-    group_rates: Any  # (groups,): a group's own learning rate, or its factor of the first's
+    l1: Any
+    l2: Any
+    wide_l1: Any
+    wide_l2: Any
+    wide_rate: Any  # the wide path's own learning rate
+    reused_rate_factor: Any
     clip: Any
     ema_decay: Any
     learning_rate: Any  # of a schedule, whose factors multiply it
@@ -97,8 +103,7 @@ class Numbers(NamedTuple):
     @classmethod
     def unpacked(cls, numbers: tf.Tensor, n_layer_numbers: int, recipe: Recipe) -> Numbers:
         """From a vector, or a matrix with one for each network."""
-        n_groups = len(recipe.groups)
-        sizes = [n_layer_numbers, len(recipe.network.outputs), n_groups, n_groups, n_groups]
+        sizes = [n_layer_numbers, len(recipe.network.outputs)]
         *vectors, scalars = tf.split(numbers, [*sizes, len(cls._fields) - len(sizes)], axis=-1)
         return cls(*vectors, *tf.unstack(scalars, axis=-1))
 

@@ -52,9 +52,8 @@ class Step:
             loss = sum(losses_of_layers, total + self.trained.penalty(trained, numbers))
         # Backward and update.
         gradients = tape.gradient(loss, values, unconnected_gradients="zero")
-        schedule = self._recipe.groups[0].schedule
-        if schedule is not None:
-            rates = schedule(steps, numbers)
+        if self._recipe.schedule is not None:
+            rates = self._recipe.schedule(steps, numbers)
         self.trained.step(gradients, rates, steps, numbers, fading)
         for variable, before, after in zip(self.untrained, untrained, moved, strict=True):
             if after is not before:  # frozen arrays are many numbers

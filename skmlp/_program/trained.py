@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._keras.optimizers import OptimizerRecipe
 from skmlp._keras.tensorflow import keras, tf
 from skmlp._kinds.base import Shape
 from skmlp._program.clipping import CLIPPINGS, WITHOUT_BORDERS
@@ -19,28 +20,24 @@ from skmlp._program.optimizer import (
     assign,
 )
 from skmlp._program.packing import joined
-from skmlp._program.recipe import Group, Numbers, Recipe, beside, sums
+from skmlp._program.recipe import Numbers, Recipe, WidePath, beside, sums
 
 
 class TrainedArrays:
-    """All trained arrays, each stepped by the optimizer of its group.
+    """All trained arrays, each stepped by its optimizer.
 
-    An array whose rows belong to two optimizers is split into two pieces. Values are those of
-    the optimizers' variables, one optimizer after the other.
+    The output layer's kernel is split where the wide path has an optimizer of its own. Values
+    are those of the optimizers' variables, one optimizer after the other.
     """
 
     def __init__(self, network: Network, recipe: Recipe, lead: Shape) -> None:
         self._network, self._recipe, self._lead = network, recipe, lead
-        self._groups = [group for group in recipe.groups if group.build_optimizer]
-        self._factor_layers = {
-            layer for group in recipe.groups if group.has_rate_factor for layer in group.layers
-        }
         self._pieces: list[tuple[int, Shape, int]] = []  # array, shape, optimizer
         for i, array in enumerate(network.trained):
             self._pieces += [(i, *piece) for piece in self._split(i, array.initial.shape)]
         self._optimizers = [
-            self._optimizer(group, [piece for piece in self._pieces if piece[2] == k])
-            for k, group in enumerate(self._groups)
+            self._optimizer(one, [piece for piece in self._pieces if piece[2] == k])
+            for k, one in enumerate(recipe.optimizers)
         ]
         self.variables = [v for optimizer in self._optimizers for v in optimizer.variables]
         self._averages = [
@@ -52,31 +49,30 @@ class TrainedArrays:
 
     def _split(self, array: int, shape: Shape) -> list[tuple[Shape, int]]:
         """(shape, optimizer) of an array's pieces."""
-        for k, group in enumerate(self._groups[1:], 1):
-            if array == self._network.index(group.layer):
-                pieces = [
-                    ((group.n_rows, *shape[1:]), k),
-                    ((shape[0] - group.n_rows, *shape[1:]), 0),
-                ]
-                return [piece for piece in pieces if piece[0][0]]
-        return [(shape, 0)]
+        wide = self._recipe.wide
+        if wide is None or wide.optimizer is None or array != self._network.index("output"):
+            return [(shape, 0)]
+        n_rows, *units = shape
+        pieces = [((wide.n_rows, *units), 1), ((n_rows - wide.n_rows, *units), 0)]
+        return [piece for piece in pieces if piece[0][0]]
 
-    def _optimizer(self, group: Group, pieces: Sequence[tuple[int, Shape, int]]) -> Optimizer:
-        assert group.build_optimizer is not None
+    def _optimizer(
+        self, recipe: OptimizerRecipe, pieces: Sequence[tuple[int, Shape, int]]
+    ) -> Optimizer:
         shapes = [shape for _, shape, _ in pieces]
         arrays = [self._network.trained[i] for i, _, _ in pieces]
         layer_of = self._network.layers_of_trained
-        if group.is_elementwise:
+        if recipe.is_elementwise:
             return ElementwiseOptimizer(
-                group.build_optimizer,
+                recipe.build,
                 shapes,
                 self._lead,
                 rate_factors=[array.rate_factor for array in arrays],
                 decay_factors=[float(array.decays) for array in arrays],
-                has_factor=[layer_of[i] in self._factor_layers for i, _, _ in pieces],
+                has_factor=[layer_of[i] in self._recipe.reused for i, _, _ in pieces],
             )
         paths = [array.name for array in arrays]
-        return ArraywiseOptimizer(group.build_optimizer, shapes, self._lead, paths)
+        return ArraywiseOptimizer(recipe.build, shapes, self._lead, paths)
 
     # Values in and out
 
@@ -174,28 +170,29 @@ class TrainedArrays:
     # A step
 
     def penalty(self, arrays: Sequence[tf.Tensor], numbers: Numbers) -> tf.Tensor:
-        """Penalty of all kernels, plus that of the rows of a group of its own, and Keras's
-        regularizers, (...,).
+        """Penalty of all kernels, plus that of the wide path's rows, and Keras's regularizers,
+        (...,).
         """
-        total = tf.zeros(self._lead)
-        penalised = zip(arrays, self._network.trained, strict=True)
-        kernels = [array for array, of in penalised if of.is_penalised]
-        for k, group in enumerate(self._recipe.groups):
-            own = kernels
-            if group.layer:
-                kernel = arrays[self._network.index(group.layer)]
-                own = [kernel[..., : group.n_rows, :]]
-            if not own:
-                continue  # a user's layers may have no kernels
-            n_lead = len(self._lead)
-            if group.has_l1:
-                total += numbers.l1[..., k] * sums([tf.abs(array) for array in own], n_lead)
-            if group.has_l2:
-                total += numbers.l2[..., k] * sums([tf.square(array) for array in own], n_lead)
-        for array, of in zip(arrays, self._network.trained, strict=True):
-            if of.regularizer is not None:
-                total += of.regularizer(array)
-        return total
+        recipe, trained = self._recipe, list(zip(arrays, self._network.trained, strict=True))
+        kernels = [array for array, of in trained if of.is_penalised]
+        terms = []
+        if kernels:  # a user's layers may have none
+            terms += self._penalties(recipe, kernels, numbers.l1, numbers.l2)
+        if recipe.wide:
+            rows = arrays[self._network.index("output")][..., : recipe.wide.n_rows, :]
+            terms += self._penalties(recipe.wide, [rows], numbers.wide_l1, numbers.wide_l2)
+        terms += [of.regularizer(array) for array, of in trained if of.regularizer is not None]
+        return sum(terms, tf.zeros(self._lead))
+
+    def _penalties(
+        self, of: Recipe | WidePath, arrays: Sequence[tf.Tensor], l1: tf.Tensor, l2: tf.Tensor
+    ) -> list[tf.Tensor]:
+        n_lead, found = len(self._lead), []
+        if of.has_l1:
+            found.append(l1 * sums([tf.abs(array) for array in arrays], n_lead))
+        if of.has_l2:
+            found.append(l2 * sums([tf.square(array) for array in arrays], n_lead))
+        return found
 
     def step(
         self,
@@ -211,8 +208,9 @@ class TrainedArrays:
         """
         clipped = self._split_up(self._clipped(gradients, numbers.clip))
         for k, optimizer in enumerate(self._optimizers):
-            own_rates = self._rates_of(k, rates, steps, numbers)
-            factor = self._rate_factor(numbers) if k == 0 else None
+            own_rates = self._wide_rates(rates, steps, numbers) if k else rates
+            has_factor = self._recipe.reused and k == 0
+            factor = numbers.reused_rate_factor if has_factor else None
             optimizer.step(clipped[k], own_rates, steps, fading, factor)
         self._constrain()
         if self._averages:
@@ -225,24 +223,13 @@ class TrainedArrays:
             share = beside(decay, variable)
             average.assign(share * average.value + (1 - share) * variable.value)
 
-    def _rates_of(
-        self, k: int, rates: tf.Tensor, steps: tf.Tensor, numbers: Numbers
-    ) -> tf.Tensor:
-        """Learning rates of an optimizer, where `rates` are those of the first one."""
-        if k == 0:
-            return rates
-        group = self._groups[k]
-        if group.schedule is not None:
-            return group.schedule(steps, numbers)
-        position = self._recipe.groups.index(group)
-        return numbers.group_rates[..., position] if group.has_own_rate else rates
-
-    def _rate_factor(self, numbers: Numbers) -> tf.Tensor | None:
-        """The factor of the first optimizer's learning rates in the group that has one."""
-        for k, group in enumerate(self._recipe.groups):
-            if group.has_rate_factor:
-                return numbers.group_rates[..., k]
-        return None
+    def _wide_rates(self, rates: tf.Tensor, steps: tf.Tensor, numbers: Numbers) -> tf.Tensor:
+        """Learning rates of the wide path's optimizer, where `rates` are those of the other."""
+        wide = self._recipe.wide
+        assert wide is not None
+        if wide.schedule is not None:
+            return wide.schedule(steps, numbers)
+        return numbers.wide_rate if wide.has_own_rate else rates
 
     def _clipped(self, gradients: list[tf.Tensor], limit: tf.Tensor) -> list[tf.Tensor]:
         name = self._recipe.clipping

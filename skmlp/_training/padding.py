@@ -26,15 +26,14 @@ Units = tuple[int, ...]  # of the hidden layers
 def takes_padding(fits: Sequence[Fit]) -> bool:
     """Whether units of padding change nothing in how fits of one recipe are trained."""
     recipe = fits[0].recipe
-    builds = [group.build_optimizer for group in recipe.groups if group.build_optimizer]
     may_be_padded = (
         can_be_padded(fits[0].spec)
-        and len(builds) == 1
-        and recipe.groups[0].is_elementwise
+        and len(recipe.optimizers) == 1
+        and recipe.optimizer.is_elementwise
         and not (recipe.fades or recipe.cut)
         and not any(fit.watchers or fit.checkpoint for fit in fits)
     )
-    return may_be_padded and _moves_by_zero(builds[0]())
+    return may_be_padded and _moves_by_zero(recipe.optimizer.build())
 
 
 def _moves_by_zero(optimizer: Any) -> bool:

@@ -23,7 +23,7 @@ from skmlp._keras.optimizers import (
     optimizer_recipe,
 )
 from skmlp._kinds.base import Weights
-from skmlp._program.recipe import Group, Numbers, Recipe
+from skmlp._program.recipe import Numbers, Recipe, WidePath
 from skmlp._training.job import Job
 from skmlp._training.reuse import behind, cut_for, with_reused
 from skmlp._training.schedules import RateSchedule, by_keras, rate_schedule
@@ -55,12 +55,12 @@ def prepare(job: Job, watchers: Sequence[Watcher] = ()) -> Fit:
     limit_name, limit = _clipping(job, optimizer, wide)
     cut = cut_for(job, watchers)
     recipe = _recipe(job, optimizer, wide, schedule, batch_size, limit_name, cut)
-    state = _state(job, _name_of(optimizer, wide), schedule, recipe.groups[0])
+    state = _state(job, _name_of(optimizer, wide), schedule, recipe.optimizer)
     first_step = int(state.optimizer[0]) if state.optimizer else 0
     return Fit(
         spec=job.spec,
         recipe=recipe,
-        numbers=_numbers(job, recipe.groups, optimizer, wide, schedule, limit, first_step),
+        numbers=_numbers(job, optimizer, wide, schedule, limit, first_step),
         rows=behind(rows, job, cut),
         validation=job.validation and behind(job.validation, job, cut),
         state=state,
@@ -151,24 +151,15 @@ def _recipe(
     y = job.data.y
     check_row_loss(loss, spec.n_outputs, y.shape[1] if y.ndim > 1 else None)
     own = optimizer.without_clipping() if clipping else optimizer
-    groups = [
-        Group(
-            has_l1=job.l1 > 0,
-            has_l2=job.l2 > 0,
-            build_optimizer=own.build,
-            is_elementwise=own.is_elementwise,
-            optimizer=own.cls.__name__,
-            schedule=schedule.by_step,
-        )
-    ]
-    if spec.n_wide and (job.wide_l1 or job.wide_l2 or wide):
-        groups.append(_wide_group(job, wide))
-    if job.reused_rate_factor != 1 and spec.n_reused > spec.n_frozen:
-        groups.append(_reused_group(job, own))
     return Recipe(
         key=(structure, loss.key, optimizer.key, wide and wide.key, schedule.key),
         network=structure,
-        groups=tuple(groups),
+        optimizer=own,
+        schedule=schedule.by_step,
+        has_l1=job.l1 > 0,
+        has_l2=job.l2 > 0,
+        wide=_wide_path(job, wide),
+        reused=_reused_layers(job, own),
         loss_on_raw=loss.on_raw,
         loss_on_predictions=loss.on_predictions,
         build_live_optimizer=optimizer.build_as_given,
@@ -180,8 +171,10 @@ def _recipe(
     )
 
 
-def _reused_group(job: Job, optimizer: OptimizerRecipe) -> Group:
-    """The layers that are reused and not frozen, which have a factor of the learning rate."""
+def _reused_layers(job: Job, optimizer: OptimizerRecipe) -> frozenset[str]:
+    """The layers that are reused and not frozen, if they have a factor of the learning rate."""
+    if job.reused_rate_factor == 1 or job.spec.n_reused <= job.spec.n_frozen:
+        return frozenset()
     if not optimizer.is_elementwise:
         raise ValueError(
             "'reused_rate_factor' must be 1 with an optimizer that does not treat all weights "
@@ -189,22 +182,17 @@ def _reused_group(job: Job, optimizer: OptimizerRecipe) -> Group:
             f"{', '.join(ELEMENTWISE)}."
         )
     blocks = job.spec.blocks()[job.spec.n_frozen : job.spec.n_reused]
-    layers = frozenset(layer.name for block in blocks for layer in block)
-    return Group(
-        has_l1=False, has_l2=False, build_optimizer=None, has_rate_factor=True, layers=layers
-    )
+    return frozenset(layer.name for block in blocks for layer in block)
 
 
-def _wide_group(job: Job, wide: OptimizerRecipe | None) -> Group:
-    """The rows of the output layer's kernel that the wide inputs meet."""
-    return Group(
-        layer="output",
+def _wide_path(job: Job, wide: OptimizerRecipe | None) -> WidePath | None:
+    if not (job.spec.n_wide and (job.wide_l1 or job.wide_l2 or wide)):
+        return None
+    return WidePath(
         n_rows=job.spec.n_wide,
         has_l1=job.wide_l1 > 0,
         has_l2=job.wide_l2 > 0,
-        build_optimizer=wide.build if wide else None,
-        is_elementwise=wide is None or wide.is_elementwise,
-        optimizer=wide.cls.__name__ if wide else "",
+        optimizer=wide,
         schedule=by_keras(wide.schedule()) if wide else None,
         has_own_rate=wide is not None and not isinstance(job.wide_optimizer, str),
     )
@@ -212,7 +200,6 @@ def _wide_group(job: Job, wide: OptimizerRecipe | None) -> Group:
 
 def _numbers(
     job: Job,
-    groups: Sequence[Group],
     optimizer: OptimizerRecipe,
     wide: OptimizerRecipe | None,
     schedule: RateSchedule,
@@ -220,14 +207,15 @@ def _numbers(
     first_step: int,
 ) -> Numbers:
     """The job's numbers; `first_step` is where a schedule that spans the fit begins."""
-    own_rate = (wide.learning_rate or 0.0) if wide else 0.0
-    wide_only = [group.layer == "output" for group in groups]
     return Numbers(
         layer_numbers=job.spec.layer_numbers(),
         loss_weights=job.loss_weights,
-        l1=[job.wide_l1 if is_wide else job.l1 for is_wide in wide_only],
-        l2=[job.wide_l2 if is_wide else job.l2 for is_wide in wide_only],
-        group_rates=[own_rate if is_wide else job.reused_rate_factor for is_wide in wide_only],
+        l1=job.l1,
+        l2=job.l2,
+        wide_l1=job.wide_l1,
+        wide_l2=job.wide_l2,
+        wide_rate=(wide and wide.learning_rate) or 0.0,
+        reused_rate_factor=job.reused_rate_factor,
         clip=limit,
         ema_decay=job.ema_decay or 0.0,
         learning_rate=optimizer.learning_rate or 0.0,
@@ -239,7 +227,7 @@ def _numbers(
 
 
 def _state(
-    job: Job, optimizer_name: str, schedule: RateSchedule, group: Group
+    job: Job, optimizer_name: str, schedule: RateSchedule, optimizer: OptimizerRecipe
 ) -> TrainingState:
     """Where training begins; the optimizer's state is resumed if it is of the same kind.
 
@@ -247,7 +235,7 @@ def _state(
     """
     before = job.start.training if job.start else TrainingState(job.seed)
     if job.start and job.start.spec.n_frozen != job.spec.n_frozen:
-        before = refrozen(job.start, job.spec, group)
+        before = refrozen(job.start, job.spec, optimizer)
     watches = job.early_stopping or job.validation is None
     plateau = schedule.plateau
     if plateau and before.plateau_before:

@@ -9,7 +9,7 @@ from skmlp._data.encoded import EncodedData
 from skmlp._engine.watcher import Watcher
 from skmlp._kinds.base import Weights
 from skmlp._network.frozen_part import cut_of, rows_behind, widths_behind
-from skmlp._network.layer_stack import Arrays
+from skmlp._network.layer_chain import Arrays
 from skmlp._network.spec import NetworkSpec
 from skmlp._training.job import Job
 

@@ -53,7 +53,7 @@ def stack_key(fit: Fit) -> Hashable:
 
 def reason_to_train_alone(fit: Fit) -> str | None:
     """Why a stack cannot train this fit, or would not be faster."""
-    others = [of.optimizer for of in fit.recipe.groups if not of.is_elementwise]
+    others = [of.cls.__name__ for of in fit.recipe.optimizers if not of.is_elementwise]
     unknown = [name for name in others if name not in ELEMENTWISE]
     reasons = {
         "callbacks watch one network": has_live_model(fit),

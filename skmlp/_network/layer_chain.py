@@ -15,12 +15,12 @@ from skmlp._network.spec import Layer, NetworkSpec, TargetScaling
 Arrays = tuple[np.ndarray, ...]
 
 
-class NotAStackError(Exception):
+class NotAChainError(Exception):
     """Raised for layers that do not follow each other."""
 
 
 @dataclass(frozen=True, eq=False)
-class StackedLayer:
+class ChainLayer:
     """A dense layer, and the layers with it up to the next one, but for noise."""
 
     parts: tuple[tuple[Kind, Arrays], ...]  # in order; linear activations are left out
@@ -35,23 +35,23 @@ class StackedLayer:
     def kinds(self) -> tuple[Kind, ...]:
         return tuple(kind for kind, _ in self.parts)
 
-    def with_outputs(self, scale: np.ndarray, mean: np.ndarray) -> StackedLayer:
+    def with_outputs(self, scale: np.ndarray, mean: np.ndarray) -> ChainLayer:
         """The layer with linear outputs multiplied by `scale`, then shifted by `mean`."""
         *before, (kind, arrays) = self.parts
         assert isinstance(kind, Dense)
         kernel, *bias = arrays
         shifted = (bias[0] if bias else 0) * scale + mean
         scaled = float32(kernel * scale), float32(shifted)
-        return StackedLayer((*before, (Dense(kind.n_units), scaled)))
+        return ChainLayer((*before, (Dense(kind.n_units), scaled)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LayerStack:
+class LayerChain:
     """Layers one after the other: hidden ones, then perhaps an output layer, whose outputs are
     in the user's units.
     """
 
-    layers: tuple[StackedLayer, ...]
+    layers: tuple[ChainLayer, ...]
     n_hidden: int
 
     def __repr__(self) -> str:
@@ -63,10 +63,10 @@ class LayerStack:
         return [array for layer in self.layers for _, of in layer.parts for array in of]
 
 
-def network_stack(spec: NetworkSpec, weights: Weights) -> LayerStack:
+def network_chain(spec: NetworkSpec, weights: Weights) -> LayerChain:
     """The layers of a network up to its main output, or as many as are reusable.
 
-    Raises NotAStackError.
+    Raises NotAChainError.
     """
     of_layers = dict(zip((layer.name for layer in spec.layers()), weights, strict=True))
     blocks = main_blocks(spec)
@@ -75,16 +75,18 @@ def network_stack(spec: NetworkSpec, weights: Weights) -> LayerStack:
         blocks = [*blocks[: n_hidden - 1], _up_to(blocks[n_hidden - 1], spec)]
     _check_chain(blocks)
     layers = [
-        stacked((layer.kind, of_layers[layer.name]) for layer in block) for block in blocks
+        chain_layer((layer.kind, of_layers[layer.name]) for layer in block) for block in blocks
     ]
     scaling = spec.target_scaling
     if len(layers) == n_hidden:
-        return LayerStack(tuple(layers), n_hidden)
+        return LayerChain(tuple(layers), n_hidden)
     if scaling:
         layers[-1] = layers[-1].with_outputs(np.array(scaling.scale), np.array(scaling.mean))
     else:
-        layers[-1] = stacked([*layers[-1].parts, (activation_kind(spec.output_activation), ())])
-    return LayerStack(tuple(layers), n_hidden)
+        layers[-1] = chain_layer(
+            [*layers[-1].parts, (activation_kind(spec.output_activation), ())]
+        )
+    return LayerChain(tuple(layers), n_hidden)
 
 
 def _up_to(block: Sequence[Layer], spec: NetworkSpec) -> list[Layer]:
@@ -93,18 +95,18 @@ def _up_to(block: Sequence[Layer], spec: NetworkSpec) -> list[Layer]:
     return list(block[: [layer.name for layer in block].index(last) + 1])
 
 
-def is_stack(spec: NetworkSpec) -> bool:
-    """Whether a network is a stack of dense layers, perhaps with a wide path."""
+def is_chain(spec: NetworkSpec) -> bool:
+    """Whether a network is a chain of dense layers, perhaps with a wide path."""
     try:
         _check_chain(main_blocks(spec))
-    except NotAStackError:
+    except NotAChainError:
         return False
     return True
 
 
-def stacked(parts: Iterable[tuple[Kind, Arrays]]) -> StackedLayer:
+def chain_layer(parts: Iterable[tuple[Kind, Arrays]]) -> ChainLayer:
     """A layer of those parts that have an effect after training."""
-    return StackedLayer(tuple(_part(*part) for part in parts if has_effect(part[0])))
+    return ChainLayer(tuple(_part(*part) for part in parts if has_effect(part[0])))
 
 
 def _part(kind: Kind, arrays: Arrays) -> tuple[Kind, Arrays]:
@@ -125,39 +127,39 @@ def main_blocks(spec: NetworkSpec) -> list[list[Layer]]:
     blocks = spec.blocks()[: len(spec.hidden_units) + 1]
     kept = [[layer for layer in block if layer.name not in spec.outputs] for block in blocks]
     if not all(any(isinstance(layer.kind, Dense) for layer in block) for block in kept):
-        raise NotAStackError
+        raise NotAChainError
     return kept
 
 
 def _check_chain(blocks: Sequence[Sequence[Layer]]) -> None:
-    """Raise NotAStackError unless layers follow each other; wide inputs may join at the end."""
+    """Raise NotAChainError unless layers follow each other; wide inputs may join at the end."""
     before, joined = None, False
     for block in blocks:
         for layer in block:
             joins = isinstance(layer.kind, Concatenate) and before in layer.sources
             follows = before is None or layer.sources == (before,) or joins
             if not follows or (joined and block is not blocks[-1]):
-                raise NotAStackError
+                raise NotAChainError
             before, joined = layer.name, joined or joins
 
 
-def dense_stack(
+def dense_chain(
     kernels: Sequence[np.ndarray],
     biases: Sequence[np.ndarray],
     activations: Sequence[str] | None = None,
-) -> LayerStack:
+) -> LayerChain:
     """Dense layers; without `activations`, theirs are not known."""
     layers = []
     for i, (kernel, bias) in enumerate(zip(kernels, biases, strict=True)):
         dense = Dense(kernel.shape[1]), (float32(kernel), float32(bias))
         if activations is None:
-            layers.append(StackedLayer((dense,), knows_activation=False))
+            layers.append(ChainLayer((dense,), knows_activation=False))
         else:
-            layers.append(stacked([dense, (activation_kind(activations[i]), ())]))
-    return LayerStack(tuple(layers), max(len(layers) - 1, 1))
+            layers.append(chain_layer([dense, (activation_kind(activations[i]), ())]))
+    return LayerChain(tuple(layers), max(len(layers) - 1, 1))
 
 
-def rescaled(layer: StackedLayer, scaling: TargetScaling) -> StackedLayer:
+def rescaled(layer: ChainLayer, scaling: TargetScaling) -> ChainLayer:
     """An output layer for standardised targets."""
     scale = 1 / np.array(scaling.scale)
     return layer.with_outputs(scale, -np.array(scaling.mean) * scale)

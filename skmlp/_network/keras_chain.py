@@ -1,4 +1,4 @@
-"""The layers of a Keras model as a stack of plain values."""
+"""The layers of a Keras model as a chain of plain values."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import refuse_strange
 from skmlp._kinds.base import Dense, Kind
 from skmlp._network.keras_conversion import UnknownLayerError, layer_kinds
-from skmlp._network.layer_stack import (
+from skmlp._network.layer_chain import (
     Arrays,
-    LayerStack,
-    NotAStackError,
-    StackedLayer,
+    ChainLayer,
+    LayerChain,
+    NotAChainError,
+    chain_layer,
     float32,
-    stacked,
 )
 
 
-def keras_stack(model: keras.Model) -> LayerStack:
+def keras_chain(model: keras.Model) -> LayerChain:
     """The dense layers of a model in which each layer follows the one before.
 
-    Penalties, constraints and frozen layers make no difference here. Raises NotAStackError for
+    Penalties, constraints and frozen layers make no difference here. Raises NotAChainError for
     other models.
     """
     blocks: list[list[tuple[Kind, Arrays]]] = [[]]
@@ -37,7 +37,7 @@ def keras_stack(model: keras.Model) -> LayerStack:
         try:
             kinds = [kind for _, kind in layer_kinds(layer, False)]
         except UnknownLayerError:
-            raise NotAStackError from None
+            raise NotAChainError from None
         arrays = tuple(float32(variable.value.numpy()) for variable in layer.weights)
         for i, kind in enumerate(kinds):
             of_kind = () if i else arrays  # an activation follows
@@ -45,20 +45,20 @@ def keras_stack(model: keras.Model) -> LayerStack:
             blocks += [[]] if is_next else []
             blocks[-1].append((kind, of_kind))
     if not _has_dense(blocks[-1]):
-        raise NotAStackError
-    layers = [stacked(block) for block in blocks]
+        raise NotAChainError
+    layers = [chain_layer(block) for block in blocks]
     if restored is not None:
         layers[-1] = _with_outputs(layers[-1], *restored)
-    return LayerStack(tuple(layers), max(len(layers) - 1, 1))
+    return LayerChain(tuple(layers), max(len(layers) - 1, 1))
 
 
 def _has_dense(block: list[tuple[Kind, Arrays]]) -> bool:
     return any(isinstance(kind, Dense) for kind, _ in block)
 
 
-def _with_outputs(layer: StackedLayer, scale: np.ndarray, mean: np.ndarray) -> StackedLayer:
+def _with_outputs(layer: ChainLayer, scale: np.ndarray, mean: np.ndarray) -> ChainLayer:
     if not isinstance(layer.kinds[-1], Dense):
-        raise NotAStackError
+        raise NotAChainError
     return layer.with_outputs(scale, mean)
 
 
@@ -67,7 +67,7 @@ def _in_order(model: keras.Model) -> list[keras.layers.Layer]:
     inputs: list = list(getattr(model, "inputs", None) or ())
     layers = [one for one in model.layers if not isinstance(one, keras.layers.InputLayer)]
     if len(inputs) != 1 or len(inputs[0].shape) != 2:
-        raise NotAStackError
+        raise NotAChainError
     if not isinstance(model, keras.Sequential):
         before = inputs[0]
         for layer in layers:
@@ -77,7 +77,7 @@ def _in_order(model: keras.Model) -> list[keras.layers.Layer]:
             except (AttributeError, ValueError):  # it is used more than once
                 follows = False
             if not follows:
-                raise NotAStackError
+                raise NotAChainError
     return layers
 
 
