@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from itertools import accumulate, pairwise
@@ -275,27 +274,3 @@ def _check_alike(arrays: Iterable[np.ndarray], others: Iterable[Any]) -> None:
 def _check_finite(arrays: Iterable[np.ndarray]) -> None:
     if not all(np.isfinite(array).all() for array in arrays):
         raise ValueError("weights that are not finite")
-
-
-def digest_of_start(start: FittedNetwork | None) -> str:
-    """A hash of all that a warm start resumes."""
-    if start is None:
-        return digest(())
-    state = start.training
-    now = () if state.now is None else (state.now,)
-    arrays = [*start.arrays, *now, *state.optimizer]
-    return f"{digest(arrays)} {state.epochs_before} {state.plateau_before}"
-
-
-def digest_of_layers(layers: Mapping[str, Iterable[np.ndarray]]) -> str:
-    """A hash of arrays by layer."""
-    return f"{', '.join(layers)} {digest(array for of in layers.values() for array in of)}"
-
-
-def digest(arrays: Iterable[np.ndarray]) -> str:
-    """A hash of arrays' shapes, dtypes and bytes."""
-    hashed = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        hashed.update(f"{array.dtype} {array.shape}".encode())
-        hashed.update(np.ascontiguousarray(array).data)
-    return hashed.hexdigest()

@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skmlp._checkpoints.checkpoint import (
-    Checkpoint,
-    Saved,
-    digest,
-    digest_of_start,
-    read,
-)
+from skmlp._checkpoints.checkpoint import Checkpoint, Saved, read
+from skmlp._checkpoints.digests import digest, digest_of_start
 from skmlp._checkpoints.file import checkpoint_path, make_directory
 from skmlp._checkpoints.learned import all_or_nothing, forget, learned, portable, results
 from skmlp._checkpoints.settings import settings_text, shortened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from skmlp._checkpoints.checkpoint import digest_of_layers
+from skmlp._checkpoints.digests import digest_of_layers
 from skmlp._checkpoints.learned import shallow_copy
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.fitted import NetworkEstimator

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from skmlp._checkpoints.checkpoint import digest
+from skmlp._checkpoints.digests import digest
 from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.stopping import StopReason

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from skmlp._checkpoints.checkpoint import digest
+from skmlp._checkpoints.digests import digest
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fit import Fit, Training
 from skmlp._engine.fitted import FittedNetwork

@@ -30,19 +30,18 @@ from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.watcher import Watcher
 from skmlp._estimators.named import NamedParameters
 from skmlp._estimators.shown import NetworkTraining, ShownNetwork
+from skmlp._estimators.tabular.held_out import (
+    HeldOut,
+    digests_of_held_out,
+    networks_by_held_out,
+)
 from skmlp._estimators.tabular.histories import (
     is_sound,
     judged_histories,
     mean_history,
     reason_of,
 )
-from skmlp._estimators.tabular.jobs import (
-    HeldOut,
-    Jobs,
-    TabularJobs,
-    digests_of_held_out,
-    networks_by_held_out,
-)
+from skmlp._estimators.tabular.jobs import Jobs, TabularJobs
 from skmlp._estimators.tabular.model import TabularModel
 from skmlp._estimators.tabular.weights import SMALL, repeated, weighted
 from skmlp._estimators.versioned import VersionedEstimator

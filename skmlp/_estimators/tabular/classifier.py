@@ -13,8 +13,9 @@ from sklearn.utils import Tags
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import dense
-from skmlp._estimators.tabular.base import BaseTabular, HeldOut
+from skmlp._estimators.tabular.base import BaseTabular
 from skmlp._estimators.tabular.calibration import log_losses, temperature
+from skmlp._estimators.tabular.held_out import HeldOut
 from skmlp._parameters.outputs import ClassWeightParameter
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.tabular import TabularParameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from skmlp._checkpoints.checkpoint import digest
 from skmlp._data.distributions import bin_edges
 from skmlp._data.encoded import EncodedData
 from skmlp._data.sparse_rows import Joined, Matrix, dense
 from skmlp._data.sparse_tables import SparseEncoder
 from skmlp._data.tables import TableEncoder
-from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.judging import JointMeasure
 from skmlp._estimators.tabular.ensembles import (
     HOLDING_OUT,
@@ -54,8 +52,6 @@ BETA_2 = 0.95  # of Adam's second moment, as in RealMLP
 # Adam moves all weights in each step, so those of sparse inputs in the first layer are bounded.
 MAX_SPARSE_WEIGHTS = 2**22
 MIN_FIRST_UNITS = 32
-
-HeldOut = Mapping[EncodedData, Sequence[FittedNetwork]]  # networks by the rows they held out
 
 
 class Jobs(NamedTuple):
@@ -279,22 +275,6 @@ class TabularJobs(Targets):
 def first_units(n_sparse: int, units: int) -> int:
     """Units of the first hidden layer, fewer for many sparse inputs."""
     return min(units, max(MAX_SPARSE_WEIGHTS // max(n_sparse, 1), MIN_FIRST_UNITS))
-
-
-def digests_of_held_out(jobs: Sequence[Job]) -> tuple[str | None, ...]:
-    """Digests of the rows that the network of each job holds out; None: it holds out none."""
-    held_out = dict.fromkeys(job.validation for job in jobs)
-    digests = {rows: None if rows is None else digest(rows.arrays) for rows in held_out}
-    return tuple(digests[job.validation] for job in jobs)
-
-
-def networks_by_held_out(jobs: Iterable[Job], networks: Iterable[FittedNetwork]) -> HeldOut:
-    """The networks of jobs that held out rows, by these rows."""
-    found: dict[EncodedData, list[FittedNetwork]] = {}
-    for job, network in zip(jobs, networks, strict=True):
-        if job.validation is not None:
-            found.setdefault(job.validation, []).append(network)
-    return found
 
 
 def edges_of_columns(numeric: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from skmlp._data.table_columns import as_table, frame_of
 from skmlp._data.tables import TableEncoder
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._estimators.fitted import model_needs_tensorflow
-from skmlp._estimators.tabular.jobs import HeldOut
+from skmlp._estimators.tabular.held_out import HeldOut
 from skmlp._network.inference import predictions, raw_outputs
 from skmlp._network.parallel import in_threads
 

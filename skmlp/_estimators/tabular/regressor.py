@@ -14,13 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmlp._data.arrays import output_dtype
 from skmlp._data.encoded import EncodedData
-from skmlp._estimators.tabular.base import BaseTabular, HeldOut
+from skmlp._estimators.tabular.base import BaseTabular
 from skmlp._estimators.tabular.calibration import (
     median_weights,
     noise_variance,
     quantile_shifts,
 )
 from skmlp._estimators.tabular.ensembles import HOLDING_OUT, WITH_JUDGES, Ensembles
+from skmlp._estimators.tabular.held_out import HeldOut, errors_of
 from skmlp._network.spec import TargetScaling
 from skmlp._parameters.parameter import with_parameters
 from skmlp._parameters.rules import increasing_quantiles
@@ -274,7 +275,7 @@ class TabularRegressor(
         return regressor_model(self._members, *self._range, self.quantile_shifts_)
 
     def _joint_losses(self, raw: Mapping[EncodedData, np.ndarray]) -> np.ndarray:
-        errors = _errors(raw)
+        errors = errors_of(raw)
         if self._quantiles is None:
             return (errors**2).mean(axis=1)
         alphas = np.array(self._quantiles * self.n_outputs_)
@@ -291,7 +292,7 @@ class TabularRegressor(
         shape = self.n_outputs_, len(quantiles)
         if not held_out:
             return np.zeros(shape)
-        residuals = _errors(self._held_out_outputs(held_out)).reshape(-1, *shape)
+        residuals = errors_of(self._held_out_outputs(held_out)).reshape(-1, *shape)
         weight = np.concatenate([rows.weight for rows in held_out])
         shifts = quantile_shifts(residuals, weight, quantiles)
         return shifts * np.reshape(self._scaling.scale, shape)
@@ -300,12 +301,5 @@ class TabularRegressor(
         raw = self._held_out_outputs(held_out)
         variances = np.concatenate([of_set.var(axis=0) for of_set in raw.values()])
         weight = np.concatenate([rows.weight for rows in held_out])
-        variance = noise_variance(_errors(raw), variances, weight)
+        variance = noise_variance(errors_of(raw), variances, weight)
         return np.sqrt(variance) * self._scaling.scale
-
-
-def _errors(raw: Mapping[EncodedData, np.ndarray]) -> np.ndarray:
-    """Targets less the mean of networks, (n_rows, n_units), given raw outputs of the networks
-    for each set of rows.
-    """
-    return np.concatenate([rows.y - of_set.mean(axis=0) for rows, of_set in raw.items()])
