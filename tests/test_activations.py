@@ -115,3 +115,9 @@ def test_batch_statistics_of_layers_given_as_activations_leave_padding_out():
     hidden = X @ scaled.coefs_[0] + scaled.intercepts_[0]
     _, _, mean, _ = scaled.model_.layers[1].get_weights()
     np.testing.assert_allclose(mean, hidden.mean(axis=0), rtol=1e-3)
+
+
+def test_layers_given_as_activations_do_not_assign_their_weights():
+    layer = keras.layers.SpectralNormalization(keras.layers.Dense(4))
+    with pytest.raises(ValueError, match="'activation' must leave changes of its traina"):
+        MLPRegressor((4,), activation=layer, epochs=1).fit(np.eye(3), [1, 2, 3])

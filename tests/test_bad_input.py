@@ -189,7 +189,7 @@ def test_bad_parameters(name):
         ({"loss": lambda y, p: keras.ops.mean(y - p)}, "'loss' must give one value for each"),
         (
             {"early_stopping": True, "validation_fraction": 0.99},
-            r"got 0.99 of 3 rows \(.*\); pass .* instead\.$",
+            r"got 0.99 of 3 rows of positive weight \(.*\); pass .* instead\.$",
         ),
         ({"early_stopping": True, "validation_fraction": 0.01}, "at least 2 validation rows"),
         (

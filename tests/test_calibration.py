@@ -17,11 +17,11 @@ from skmlp import TabularClassifier, TabularRegressor
 from skmlp._data.encoded import EncodedData
 from skmlp._estimators.tabular.calibration import (
     log_losses,
+    median_weights,
     noise_variance,
     quantile_shifts,
     temperature,
 )
-from skmlp._estimators.tabular.regressor import median_weights
 from skmlp._keras.losses import PinballLoss, check_row_loss, row_loss
 
 SMALL = {

@@ -17,6 +17,7 @@ from scipy.special import logit
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -1017,6 +1018,16 @@ class TestElsewhere:
         np.testing.assert_allclose(hidden, of_keras, rtol=1e-5, atol=1e-6)
 
 
+def searched_before(n_neurons, meta):
+    """A network whose function runs a search, which trains in threads of its own."""
+    rows = np.random.default_rng(0).normal(size=(40, meta["n_features_in_"]))
+    search = skmlp.model_selection.GridSearchCV(
+        skmlp.MLPRegressor((2,), epochs=1), {"learning_rate": [0.01, 0.02, 0.03]}, cv=2
+    )
+    search.fit(rows, rows[:, 0])
+    return trained_before(n_neurons, meta)
+
+
 def trained_before(n_neurons, meta):
     """A network whose first layer another estimator has trained."""
     rows = np.random.default_rng(0).normal(size=(40, meta["n_features_in_"]))
@@ -1027,11 +1038,12 @@ def trained_before(n_neurons, meta):
     return model
 
 
-def test_a_function_that_fits_estimators_can_be_searched():
+@pytest.mark.parametrize("build", [trained_before, searched_before])
+def test_a_function_that_fits_estimators_can_be_searched(build):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 3))
     search = skmlp.model_selection.GridSearchCV(
-        KerasRegressor(trained_before, epochs=1, random_state=0), {"n_neurons": [2, 3]}, cv=2
+        KerasRegressor(build, epochs=1, random_state=0), {"n_neurons": [2, 3]}, cv=2
     )
     # In another thread, so that a deadlock fails the test instead of keeping it
     thread = threading.Thread(target=search.fit, args=(X, X[:, 0]), daemon=True)
@@ -1141,11 +1153,30 @@ def test_weights_that_a_layer_assigns_are_refused():
         KerasRegressor(model, epochs=1).fit(np.eye(3), [1, 2, 3])
 
 
-def test_decay_of_some_weights_is_refused():
+@pytest.mark.parametrize("where", ["MLP", "Keras", "compiled"])
+def test_decay_of_some_weights_is_refused(where):
     optimizer = keras.optimizers.AdamW(0.1)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
+    mlp = skmlp.MLPRegressor(optimizer=optimizer)
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    uncompiled = KerasRegressor(model, optimizer=optimizer)
+
+    def fit():
+        if where == "compiled":
+            model.compile(optimizer, "mse")
+            KerasRegressor(model).fit(np.eye(3), [1, 2, 3])
+        else:
+            (mlp if where == "MLP" else uncompiled).fit(np.eye(3), [1, 2, 3])
+
     with pytest.raises(ValueError, match="'optimizer' must decay all weights alike; got AdamW"):
-        skmlp.MLPRegressor(optimizer=optimizer).fit(np.eye(3), [1, 2, 3])
+        fit()
+
+
+def test_a_regressor_that_predicts_badly_is_told_what_it_can_set():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    with pytest.warns(ConvergenceWarning, match=r"does: .*; standardise y \(Transformed"):
+        KerasRegressor(model, epochs=1, learning_rate=1e-6).fit(X, 3 * X[:, 0] + 50)
 
 
 def test_a_softmax_of_one_unit_is_refused():
@@ -1180,7 +1211,7 @@ class TestNormalization:
         np.testing.assert_allclose(self.mean(layer), expected, rtol=1e-5)
 
 
-def test_a_search_over_networks_of_keras_warns_of_no_traces(caplog):
+def test_many_networks_that_keras_runs_cause_no_warning_of_retracing(caplog):
     def build(n_filters=2):
         return keras.Sequential(
             [

@@ -1,5 +1,6 @@
 """Loss curves of one estimator, several, an ensemble and a search."""
 
+import keras
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,11 +32,15 @@ def fitted():
     return make_pipeline(StandardScaler(), clone(REGRESSOR)).fit(X, Y)
 
 
+def zero_loss(y_true, y_pred):
+    return 0.0 * keras.ops.sum(y_pred, axis=-1)
+
+
 def test_measures_of_both_rows_come_at_the_end_of_an_epoch():
-    classifier = MLPClassifier((4,), epochs=3, metrics=["accuracy", "neg_log_loss"])
+    classifier = MLPClassifier((4,), epochs=3, metrics=["accuracy", "neg_log_loss", zero_loss])
     is_high = Y > 0
     classifier.fit(X, is_high, X_val=X, y_val=is_high)
-    for metric in ("accuracy", "neg_log_loss"):
+    for metric in ("accuracy", "neg_log_loss", "zero_loss"):
         display = LossCurveDisplay.from_estimator(classifier, metric=metric)
         training, validation = display.lines_
         np.testing.assert_array_equal(training.get_xdata(), [1, 2, 3])

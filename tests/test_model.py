@@ -44,11 +44,6 @@ PROBLEMS = {
         SIGNAL,
         SIGNAL[:, None],
     ),
-    "summed": (
-        MLPRegressor(**STANDING_STILL, loss=keras.losses.MeanAbsoluteError(reduction="sum")),
-        SIGNAL,
-        SIGNAL,
-    ),
     "poisson": (clone(REGRESSOR).set_params(loss="poisson"), SIGNAL**2, SIGNAL**2),
     "binary": (CLASSIFIER, SIGNAL > 0, (SIGNAL > 0).astype(int)),
     "multiclass": (CLASSIFIER, NAMES, CLASSES),

@@ -825,6 +825,8 @@ def test_two_columns_of_categories_need_two_names():
 def test_categories_read_as_another_type_are_refused():
     X = pd.DataFrame({"a": ["1", "2"] * 5, "b": np.arange(10.0)}).astype({"a": "category"})
     regressor = WideDeepRegressor((4,), epochs=1).fit(X, X["b"])
-    message = "'X' must hold text in column 'a', as in fit; got other values, such as 1 for '1'"
+    message = "'X' must hold in column 'a' what it held in fit; got 1 for '1'"
     with pytest.raises(ValueError, match=message):
         regressor.predict(X.assign(a=X["a"].astype(int).astype("category")))
+    missing = pd.Categorical([None] * len(X), categories=[1, 2])
+    assert np.isfinite(regressor.predict(X.assign(a=missing))).all()

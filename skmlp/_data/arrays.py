@@ -164,7 +164,8 @@ def hold_out(
             rare = f", with a single row of {', '.join(map(repr, single))}" if single else ""
         raise ValueError(
             f"'validation_fraction' must leave rows on both sides of the split and, for a "
-            f"classifier, rows of every class; got {fraction} of {data.n_rows} rows{rare} "
+            f"classifier, rows of every class; got {fraction} of {data.n_rows} rows of "
+            f"positive weight{rare} "
             f"({error}); pass X_val and y_val instead."
         ) from error
     check_validation_rows(validation.size, f"'validation_fraction'={fraction}")

@@ -64,27 +64,25 @@ def _seen(column: Any) -> list:
 
 
 def _codes(column: Any, categories: list, name: str) -> np.ndarray:
+    check_types(_seen(column), categories, name)
     if _is_coded(column):
-        of_own = codes_of(_own_categories(column), categories, name)
+        of_own = codes_of(_own_categories(column), categories)
         return np.array([*of_own, -1.0])[column.cat.codes]
     codes = np.full(len(column), -1.0)
-    codes[~_is_missing(column)] = codes_of(_known(column).tolist(), categories, name)
+    codes[~_is_missing(column)] = codes_of(_known(column).tolist(), categories)
     return codes
 
 
-def codes_of(values: Sequence, categories: Sequence, name: str) -> list[int]:
+def codes_of(values: Sequence, categories: Sequence) -> list[int]:
     """Position of each value among the categories, or -1.
 
     A fractional number is also found by its value in single precision, which it has if other
-    rows are of another precision than those of fit. Raises ValueError, which names the column,
-    where all are text in one place and none in the other: a file was read in another way.
+    rows are of another precision than those of fit.
     """
     code_of = {category: code for code, category in enumerate(categories)}
     codes = [code_of.get(one, -1) for one in values]
     if -1 not in codes:
         return codes
-    if set(codes) == {-1}:
-        _check_types(values, categories, name)
     singles = list(map(_in_single, categories))
     counts = Counter(singles)
     code_of_single = {one: code for code, one in enumerate(singles) if counts[one] == 1}
@@ -94,16 +92,25 @@ def codes_of(values: Sequence, categories: Sequence, name: str) -> list[int]:
     ]
 
 
-def _check_types(values: Sequence, categories: Sequence, name: str) -> None:
-    is_text, was_text = (
-        {isinstance(one, str) for one in several} for several in (values, categories)
-    )
-    if (is_text, was_text) in (({True}, {False}), ({False}, {True})):
-        now, then = ("text", "other values") if True in is_text else ("other values", "text")
-        raise ValueError(
-            f"'X' must hold {then} in {name}, as in fit; got {now}, such as {values[0]!r} for "
-            f"{categories[0]!r}; convert the column to the dtype that it had in fit."
-        )
+def check_types(values: Sequence, categories: Sequence, name: str) -> None:
+    """Refuse values none of which is known, though some would be as text: a file was read in
+    another way.
+    """
+    if not set(values).isdisjoint(categories):
+        return
+    of_text = {_as_text(category): category for category in categories}
+    for value in values:
+        known = of_text.get(_as_text(value))
+        if known is not None:
+            raise ValueError(
+                f"'X' must hold in {name} what it held in fit; got {value!r} for {known!r}; "
+                "convert the column to the dtype that it had in fit."
+            )
+
+
+def _as_text(value: Any) -> str:
+    is_whole = isinstance(value, (float, np.floating)) and value.is_integer()
+    return str(int(value) if is_whole else value)
 
 
 def _in_single(value: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmlp._data.categories import codes_of, sorted_distinct
+from skmlp._data.categories import check_types, codes_of, sorted_distinct
 from skmlp._data.distributions import (
     FEW_VALUES,
     amounts_of,
@@ -194,8 +194,8 @@ class CategoryInputs:
             return
         found, positions = column.distinct
         # 0 for unknown ones; the last is for missing ones, whose position is -1
-        codes_of_found = codes_of(found, self.categories, column.name)
-        code = np.array([*codes_of_found, -1])[positions] + 1
+        check_types(found, self.categories, column.name)
+        code = np.array([*codes_of(found, self.categories), -1])[positions] + 1
         if n == 1:
             indicators[:, 0] = np.where(positions < 0, -1, code)
         elif n == 2:

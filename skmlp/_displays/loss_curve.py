@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -174,8 +175,9 @@ def _curves(
 ) -> list[Curve]:
     """The curve of training rows and, where they were measured, that of validation rows."""
     curves = []
-    is_loss = metric == "loss" or (metric.endswith("_loss") and metric != "neg_log_loss")
-    of_training = 0.5 if is_loss else 0.0
+    # A history lists losses before the learning rate, and metrics after it.
+    losses = list(takewhile(lambda name: name != "learning_rate", histories[0]))
+    of_training = 0.5 if metric in losses and metric.endswith("loss") else 0.0
     for prefix, of_rows, shift in (("", "training", of_training), ("val_", "validation", 0.0)):
         if not all(prefix + metric in history for history in histories):
             continue

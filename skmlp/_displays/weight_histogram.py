@@ -160,10 +160,13 @@ def _weights_of(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Matrices of a network before and after training, flat, by layer."""
     from skmlp._estimators.pretrained import reused_layers
+    from skmlp._network.building import building
     from skmlp._program.network import Network
     from skmlp._training.reuse import with_reused
 
-    spec, built = network.spec, Network(network.spec)
+    spec = network.spec
+    with building(spec):
+        built = Network(spec)
     first = _first_weights(network, built.built_weights, estimator)
     if spec.n_reused:
         n_reused = estimator.n_reused_layers

@@ -13,7 +13,7 @@ from typing import Any
 
 from skmlp._engine.capacity import capacity_for
 from skmlp._keras.tensorflow import tf
-from skmlp._network.model_text import BUILDING
+from skmlp._network.building import building
 from skmlp._program.program import Program
 
 MAX_IDLE = 64
@@ -81,9 +81,15 @@ class ProgramStore:
         return None
 
     def _build(self, key: Hashable, n_rows: int) -> Any:
-        with BUILDING:
+        with self._lock:
             self.built += 1
-            return self._new(key, capacity_for(n_rows))
+        return self._new(key, capacity_for(n_rows))
 
 
-STORE = ProgramStore(Program)
+def _program(key: Any, capacity: int) -> Program:
+    recipe, _ = key
+    with building(recipe.network):
+        return Program(key, capacity)
+
+
+STORE = ProgramStore(_program)

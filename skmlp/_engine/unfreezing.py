@@ -9,7 +9,7 @@ import numpy as np
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
 from skmlp._keras.optimizers import OptimizerRecipe
-from skmlp._network.model_text import BUILDING
+from skmlp._network.building import building
 from skmlp._network.spec import NetworkSpec
 from skmlp._program.network import Network
 from skmlp._program.optimizer import State, fresh_moments
@@ -22,7 +22,7 @@ def refrozen(start: FittedNetwork, spec: NetworkSpec, recipe: OptimizerRecipe) -
     begin with a new one, and their averages with the weights. An optimizer that does not treat
     all numbers alike starts afresh.
     """
-    with BUILDING:
+    with building(spec):
         before, after = Network(start.spec), Network(spec)
         fresh = fresh_moments(recipe.build) if recipe.is_elementwise else None
     state = start.training

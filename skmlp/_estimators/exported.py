@@ -8,14 +8,11 @@ from skmlp._engine.fitted import FittedNetwork
 from skmlp._keras.losses import keras_loss, loss_of_output, row_loss
 from skmlp._keras.optimizers import OF_OPTIMIZERS, optimizer_recipe
 from skmlp._keras.tensorflow import keras
-from skmlp._keras.text import full_config
 from skmlp._network.keras_model import model_with_weights
 from skmlp._network.keras_network import KerasSpec
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import NetworkSpec
 from skmlp._training.metrics import keras_metrics, takes_indices
-
-MEAN = "sum_over_batch_size"  # Keras's name for the mean over rows
 
 
 def compiled_model(
@@ -68,16 +65,14 @@ def _penalised_model(state: FittedNetwork, params: Any) -> keras.Model:
 
 
 def _loss(params: Any, spec: NetworkSpec, has_class_indices: bool) -> Any:
-    """The loss of what the model returns, as a mean over rows."""
+    """The loss of what the model returns."""
     returns_raw = isinstance(spec, KerasSpec) and spec.link is not None
-    return _mean_over_rows(
-        keras_loss(
-            params.loss,
-            spec.n_outputs,
-            "linear" if returns_raw else spec.output_activation,
-            has_class_indices,
-            params.label_smoothing,
-        )
+    return keras_loss(
+        params.loss,
+        spec.n_outputs,
+        "linear" if returns_raw else spec.output_activation,
+        has_class_indices,
+        params.label_smoothing,
     )
 
 
@@ -85,15 +80,9 @@ def _losses(params: Any, spec: KerasSpec, has_class_indices: bool) -> list[Any]:
     """The loss of each of several outputs."""
     losses = [loss_of_output(params.loss, one.width, has_class_indices) for one in spec.heads]
     return [
-        _mean_over_rows(row_loss(loss, "linear", one.width).on_predictions)
+        row_loss(loss, "linear", one.width).on_predictions
         for loss, one in zip(losses, spec.heads, strict=True)
     ]
-
-
-def _mean_over_rows(loss: Any) -> Any:
-    if getattr(loss, "reduction", MEAN) != MEAN:
-        return type(loss).from_config({**full_config(loss), "reduction": MEAN})
-    return loss
 
 
 def _optimizer(params: Any) -> keras.optimizers.Optimizer:

@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     spec: NetworkSpec
     settings: dict[str, Any]  # of `Settings`, by name
     metrics: Any
-    first: First | None  # None: the fit resumes
+    first: First | None  # not used by a fit that resumes
 
 
 class NetworkJobs(CheckpointedNetwork):

@@ -27,7 +27,7 @@ from skmlp._network.reuse import reused_arrays, whole_arrays
 from skmlp._network.spec import NetworkSpec
 
 OF_SCIKIT_LEARN = (neural_network.MLPClassifier, neural_network.MLPRegressor)
-NOT_A_STACK = (
+NOT_A_CHAIN = (
     "'pretrained' must be a chain of dense layers, each after the one before, with known "
     "activations and normalisations; got {}; give the kernels and biases to reuse as "
     "(coefs, intercepts)."
@@ -51,7 +51,7 @@ def trained_layers(pretrained: Any) -> LayerChain:
             return _of_arrays(source)
         return _of_estimator(source)
     except NotAChainError:
-        raise ValueError(NOT_A_STACK.format(type(source).__name__)) from None
+        raise ValueError(NOT_A_CHAIN.format(type(source).__name__)) from None
 
 
 def reused_layers(

@@ -227,12 +227,7 @@ def _find(loss: Any, cross_entropy: str) -> Any:
     if isinstance(loss, str) and loss in CROSS_ENTROPIES:
         return keras.losses.get(f"{cross_entropy.capitalize()}Crossentropy")
     if not isinstance(loss, str):
-        if _config(loss).get("ignore_class") is not None:
-            raise ValueError(
-                "'loss' must count all rows; got ignore_class="
-                f"{_config(loss)['ignore_class']} in {type(loss).__name__}; give rows of that "
-                "class a sample weight of 0."
-            )
+        _check_is_mean(loss)
         return loss
     try:
         found = keras.losses.get(SCIKIT_LEARN_NAMES.get(loss, loss))
@@ -244,6 +239,21 @@ def _find(loss: Any, cross_entropy: str) -> Any:
             f"Keras loss by name or object; got {loss!r}."
         )
     return found
+
+
+def _check_is_mean(loss: Any) -> None:
+    """Refuse objects whose loss is no mean over all rows."""
+    reduction, ignored = getattr(loss, "reduction", "mean"), _config(loss).get("ignore_class")
+    if reduction in (None, "none", "sum"):
+        raise ValueError(
+            "'loss' must be a mean over rows, as Keras's losses are by default; got "
+            f"reduction={reduction!r} in {type(loss).__name__}; leave 'reduction' out."
+        )
+    if ignored is not None:
+        raise ValueError(
+            f"'loss' must count all rows; got ignore_class={ignored} in {type(loss).__name__}; "
+            "give rows of that class a sample weight of 0."
+        )
 
 
 def _smoothed(loss: Any, label_smoothing: float) -> Any:

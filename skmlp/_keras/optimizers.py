@@ -121,15 +121,7 @@ def _recipe(
     else:
         cls, config = type(optimizer), optimizer.get_config()
         _check_object(cls, config, parameter)
-        # Keras offers no way to ask; see `Optimizer.exclude_from_weight_decay`.
-        names = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
-        variables = getattr(optimizer, "_exclude_from_weight_decay", None)
-        if names or variables:
-            raise ValueError(
-                f"'{parameter}' must decay all weights alike; got {cls.__name__} after "
-                "exclude_from_weight_decay, which its configuration does not hold; do not "
-                "call it."
-            )
+        _check_decays_alike(optimizer, parameter)
         if learning_rate != DEFAULT_LEARNING_RATE:
             config = _with_rate(config, learning_rate)
     if clips or any(settings.get(name) is not None for name in CLIPPING_NAMES):
@@ -165,10 +157,24 @@ def optimizer_object(
     if isinstance(optimizer, str):
         base = keras.optimizers.Optimizer
         optimizer = find_class(keras.optimizers, base, optimizer, "optimizer")()
+    _check_decays_alike(optimizer)
     config = optimizer.get_config()
     if learning_rate is not None:
         config = _with_rate(config, learning_rate)
     return type(optimizer).from_config(config)
+
+
+def _check_decays_alike(
+    optimizer: keras.optimizers.Optimizer, parameter: str = "optimizer"
+) -> None:
+    """Refuse an object that excludes weights from decay, which its configuration leaves out."""
+    # Keras has no other way to ask.
+    names = "_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"
+    if any(getattr(optimizer, name, None) for name in names):
+        raise ValueError(
+            f"'{parameter}' must decay all weights alike; got {type(optimizer).__name__} after "
+            "exclude_from_weight_decay, which its configuration leaves out; do not call it."
+        )
 
 
 @lru_cache

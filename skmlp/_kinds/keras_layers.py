@@ -157,7 +157,21 @@ class BuiltKerasLayer(KerasLayer):
 
         mapping = list(zip(self.layer.weights, arrays, strict=True))
         with keras.StatelessScope(mapping, collect_losses=True) as scope:
-            return self.layer(inputs[0], training=training), scope
+            output = self.layer(inputs[0], training=training)
+        refuse_assigned(mapping, scope, "activation")
+        return output, scope
+
+
+def refuse_assigned(
+    mapping: Sequence[tuple[keras.Variable, Any]], scope: keras.StatelessScope, parameter: str
+) -> None:
+    """Refuse layers that give trainable weights other values than these in a call."""
+    for variable, value in mapping:
+        if variable.trainable and scope.get_current_value(variable) is not value:
+            raise ValueError(
+                f"'{parameter}' must leave changes of its trainable weights to the optimizer; "
+                f"got a layer that assigns {variable.path}; write a constraint instead."
+            )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from skmlp._kinds.base import Add, Concatenate, Dense, Dropout, Kind
-from skmlp._kinds.keras_layers import SeedStates
+from skmlp._kinds.keras_layers import SeedStates, refuse_assigned
 from skmlp._kinds.layer_values import Array, Batch, Shape, TrainingOutput
 from skmlp._network.keras_entries import Entry, Head
 from skmlp._network.model_text import ModelText
@@ -222,12 +222,7 @@ class BuiltKerasNetwork(KerasNetwork):
         with keras.StatelessScope(mapping, collect_losses=True) as scope:
             finalize(network)
             outputs = network(self._arranged(inputs), training=training)
-        for variable, value in mapping:
-            if variable.trainable and scope.get_current_value(variable) is not value:
-                raise ValueError(
-                    "'model' must leave changes of its trainable weights to the optimizer; got "
-                    f"a layer that assigns {variable.path}; write a constraint instead."
-                )
+        refuse_assigned(mapping, scope, "model")
         return self._side_by_side(outputs), scope
 
     def _arranged(self, inputs: Sequence[tf.Tensor]) -> Any:

@@ -113,27 +113,13 @@ def loss_of_outputs(model: keras.Model, loss: Any, weights: Any = None) -> Any:
                 "'model' must be compiled without 'loss_weights' for its one output; got "
                 f"{weights}; put the factor into the loss."
             )
-        return _of_means(losses[0])
+        return losses[0]
     losses = zip(_of_outputs(loss, "loss", model.output_names), widths, strict=True)
     return SumOfLosses(
-        tuple(
-            row_loss(loss_of_output(_of_means(one), width), "linear", width)
-            for one, width in losses
-        ),
+        tuple(row_loss(loss_of_output(one, width), "linear", width) for one, width in losses),
         tuple(widths),
         tuple(map(float, _of_outputs(weights or 1.0, "loss_weights", model.output_names))),
     )
-
-
-def _of_means(loss: Any) -> Any:
-    """The loss; refuses one that is no mean over rows."""
-    reduction = getattr(loss, "reduction", "mean")
-    if reduction in (None, "none", "sum"):
-        raise ValueError(
-            "'loss' must be a mean over rows, as in the default of Keras's losses; got "
-            f"reduction={reduction!r} in {type(loss).__name__}; leave 'reduction' out."
-        )
-    return loss
 
 
 def _of_outputs(values: Any, argument: str, names: list[str]) -> list[Any]:

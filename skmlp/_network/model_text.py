@@ -15,9 +15,9 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-# Building Keras layers is not promised to be safe in two threads at once, and draws from
-# Python's generator. A function that builds a model may itself fit an estimator.
-BUILDING = RLock()
+# Held while Python's generator is seeded, also by a function that builds a model, which may
+# itself fit estimators in other threads.
+SEEDING = RLock()
 MAX_SEED = np.iinfo(np.int32).max
 
 
@@ -58,7 +58,7 @@ class ModelText:
 @contextmanager
 def python_random_seeded(seed: int) -> Iterator[None]:
     """Seed Python's generator, from which Keras draws seeds, and restore it afterwards."""
-    with BUILDING:
+    with SEEDING:
         state = random.getstate()
         random.seed(seed)
         try:

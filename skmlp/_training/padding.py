@@ -15,7 +15,7 @@ from skmlp._engine.fit import Fit
 from skmlp._engine.fitted import FittedNetwork
 from skmlp._engine.state import TrainingState
 from skmlp._kinds.base import Array, Weights
-from skmlp._network.model_text import BUILDING
+from skmlp._network.building import building
 from skmlp._network.padded import can_be_padded, padded_spec
 from skmlp._program.network import Network
 from skmlp._program.recipe import Recipe
@@ -72,7 +72,7 @@ class Padding:
     def __init__(self, recipe: Recipe, units: Units) -> None:
         self._units = units
         self._recipe = padded_recipe(recipe, units)
-        with BUILDING:
+        with building(recipe.network):
             self._real, self._padded = Network(recipe.network), Network(self._recipe.network)
         trained = _where_real(self._real.trained, self._padded.trained)
         untrained = _where_real(self._real.untrained, self._padded.untrained)

@@ -77,6 +77,9 @@ class KerasRegressor(
     _default_loss = "squared_error"
     normalize_y = False
 
+    def _remedies(self) -> list[str]:
+        return ["standardise y (TransformedTargetRegressor)", "scale X"]
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R² of the predictions, its mean over several targets.
 

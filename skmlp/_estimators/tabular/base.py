@@ -86,7 +86,7 @@ class BaseTabular(
     n_outputs_: int
     stop_reasons_: list[str]
 
-    def _checked_target(self, y: Any) -> np.ndarray:
+    def _target_array(self, y: Any) -> np.ndarray:
         return check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
 
     @abstractmethod
@@ -181,7 +181,7 @@ class BaseTabular(
             )
         self._check_target(y)
         X = self._table(X, reset=reset)
-        y = self._checked_target(y)
+        y = self._target_array(y)
         check_consistent_length(X, y)
         rows, weight = np.arange(len(y)), encode_weight(sample_weight, X)
         X, rows, weight = repeated(*weighted(X, rows, weight))

@@ -119,7 +119,7 @@ class TabularRegressor(
     _scales_of_few_columns = (1.0, 4.0, 8.0, 16.0)
     _scales_of_many_columns = (0.25, 0.5, 1.0, 2.0)
 
-    def _checked_target(self, y: Any) -> np.ndarray:
+    def _target_array(self, y: Any) -> np.ndarray:
         with of_numbers():
             return check_array(
                 y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
