@@ -1226,3 +1226,126 @@ def test_many_networks_that_keras_runs_cause_no_warning_of_retracing(caplog):
     for n_filters in range(1, 8):
         KerasRegressor(build, n_filters=n_filters, epochs=1).fit(X, X[:, 0, 0]).predict(X)
     assert "retracing" not in caplog.text
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Weighted(layers.Layer):
+    """A layer with a `build` of its own, which Keras wraps, and no `get_config`."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="w")
+
+    def call(self, inputs):
+        return inputs * self.w
+
+
+def with_own_layer():
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, layers.Dense(1)(Weighted()(inputs)))
+
+
+def test_own_layers_resume_and_pickle():
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    parts = KerasRegressor(with_own_layer, random_state=0)
+    parts.partial_fit(X, X[:, 0]).partial_fit(X, X[:, 0])
+    restored = pickle.loads(pickle.dumps(parts))
+    np.testing.assert_array_equal(restored.predict(X), parts.predict(X))
+    whole = KerasRegressor(with_own_layer, epochs=2, random_state=0).fit(X, X[:, 0])
+    np.testing.assert_array_equal(whole.predict(X), parts.predict(X))
+
+
+CONVOLVING = [keras.Input((4, 1)), layers.Conv1D(2, 2), layers.Flatten(), layers.Dense(1)]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9),
+        keras.optimizers.Lamb(0.01),
+        keras.optimizers.Muon(0.01),
+    ],
+)
+def test_any_optimizer_trains_networks_that_keras_runs(optimizer):
+    X = np.random.default_rng(0).normal(size=(30, 4, 1))
+    model = keras.Sequential(CONVOLVING)
+    regressor = KerasRegressor(model, optimizer=optimizer, epochs=5, batch_size=10)
+    history = regressor.fit(X, X[:, 0, 0]).history_["loss"]
+    assert history[-1] < history[0]
+
+
+def of_steps(activation, loss):
+    inputs = keras.Input((6,))
+    steps = layers.Reshape((4, 3))(layers.Dense(12)(inputs))
+    model = keras.Model(inputs, layers.Dense(3, activation=activation)(steps))
+    model.compile("sgd", loss)
+    return model
+
+
+def test_outputs_of_several_axes():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6)), rng.random(size=(40, 12))
+    regressor = KerasRegressor(of_steps("softmax", "mse"), epochs=2, random_state=0).fit(X, y)
+    made = regressor.model_.predict(X, verbose=0)
+    np.testing.assert_allclose(made.sum(axis=2), 1, rtol=1e-5)
+    np.testing.assert_allclose(regressor.predict(X), made.reshape(40, 12), rtol=1e-5)
+    loss = regressor.model_.evaluate(X, y.reshape(40, 4, 3), verbose=0)
+    assert np.mean((regressor.predict(X) - y) ** 2) == pytest.approx(loss, rel=1e-4)
+    with pytest.raises(
+        ValueError, match="'loss' must be a mean over single numbers for an out"
+    ):
+        KerasRegressor(of_steps("softmax", "categorical_crossentropy")).fit(X, y)
+
+
+def test_weights_frozen_one_by_one_are_refused():
+    def build():
+        model = keras.Sequential([keras.Input((3,)), layers.Dense(2), layers.Dense(1)])
+        model.layers[0].kernel.trainable = False
+        return model
+
+    with pytest.raises(
+        ValueError, match=r"'model' must freeze whole layers.*dense(_\d+)?/kernel"
+    ):
+        KerasRegressor(build).fit(np.eye(3), [1, 2, 3])
+
+
+def test_layers_with_states_of_batches_are_refused():
+    stateful = keras.Sequential(
+        [keras.Input(batch_shape=(4, 5, 3)), layers.LSTM(2, stateful=True), layers.Dense(1)]
+    )
+    with pytest.raises(ValueError, match=r"'model' must not carry states .* stateful LSTM"):
+        KerasRegressor(stateful).fit(np.zeros((8, 5, 3)), np.zeros(8))
+    fixed = keras.Sequential([keras.Input(batch_shape=(4, 3)), layers.Dense(1)])
+    with pytest.raises(ValueError, match="'model' must have inputs for batches of any size"):
+        KerasRegressor(fixed).fit(np.zeros((8, 3)), np.zeros(8))
+
+
+def test_operations_over_the_batch_see_no_padding():
+    inputs = keras.Input((3,))
+    hidden = layers.Dense(4, activation="tanh")(inputs)
+    centred = hidden - keras.ops.mean(hidden, axis=0, keepdims=True)
+    model = keras.Model(inputs, layers.Dense(1)(centred))
+    X = np.random.default_rng(0).normal(size=(23, 3))
+    regressor = KerasRegressor(
+        model, epochs=1, batch_size=32, learning_rate=1e-9, random_state=0
+    )
+    loss = regressor.fit(X, X[:, 0]).loss_
+    assert regressor.model_.evaluate(X, X[:, 0], batch_size=23, verbose=0) == pytest.approx(
+        loss, rel=1e-5
+    )
+
+
+class OwnMean(keras.losses.MeanSquaredError):
+    """A loss that takes its mean by itself."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return 2 * super().__call__(y_true, y_pred, sample_weight)
+
+
+def test_losses_that_take_their_own_mean_are_refused():
+    with pytest.raises(
+        ValueError, match=r"'loss' must leave the mean over rows .* OwnMean, which"
+    ):
+        skmlp.MLPRegressor(loss=OwnMean()).fit(np.eye(3), [1, 2, 3])

@@ -24,6 +24,7 @@ def _new_names(config: Any) -> dict[str, str]:
         elif isinstance(config, dict):
             settings = config.get("config")
             name = settings.get("name") if isinstance(settings, dict) else None
+            name = name or config.get("name")  # of layers whose configuration has none
             base = _snake(str(config.get("class_name")))
             if isinstance(name, str) and re.sub(r"_\d+$", "", name) == base:
                 counts[base] = counts.get(base, -1) + 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skmlp._keras.loss_rules import check_is_mean
 from skmlp._keras.objects import config_key
 from skmlp._keras.tensorflow import keras, tf
 
@@ -227,7 +228,7 @@ def _find(loss: Any, cross_entropy: str) -> Any:
     if isinstance(loss, str) and loss in CROSS_ENTROPIES:
         return keras.losses.get(f"{cross_entropy.capitalize()}Crossentropy")
     if not isinstance(loss, str):
-        _check_is_mean(loss)
+        check_is_mean(loss)
         return loss
     try:
         found = keras.losses.get(SCIKIT_LEARN_NAMES.get(loss, loss))
@@ -239,21 +240,6 @@ def _find(loss: Any, cross_entropy: str) -> Any:
             f"Keras loss by name or object; got {loss!r}."
         )
     return found
-
-
-def _check_is_mean(loss: Any) -> None:
-    """Refuse objects whose loss is no mean over all rows."""
-    reduction, ignored = getattr(loss, "reduction", "mean"), _config(loss).get("ignore_class")
-    if reduction in (None, "none", "sum"):
-        raise ValueError(
-            "'loss' must be a mean over rows, as Keras's losses are by default; got "
-            f"reduction={reduction!r} in {type(loss).__name__}; leave 'reduction' out."
-        )
-    if ignored is not None:
-        raise ValueError(
-            f"'loss' must count all rows; got ignore_class={ignored} in {type(loss).__name__}; "
-            "give rows of that class a sample weight of 0."
-        )
 
 
 def _smoothed(loss: Any, label_smoothing: float) -> Any:

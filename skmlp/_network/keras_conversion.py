@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,16 +25,15 @@ from skmlp._kinds.base import (
     Rescaling,
     Standardization,
 )
-from skmlp._kinds.keras_layers import IN_XLA, KerasLayer, normalization_kind
+from skmlp._kinds.keras_layers import KerasLayer, normalization_kind
 from skmlp._network.keras_network import (
-    WHOLE,
     Entry,
     Head,
-    KerasNetwork,
     KerasSpec,
     layers_in,
 )
 from skmlp._network.keras_text import model_text, output_names, output_widths
+from skmlp._network.keras_whole import output_of, whole
 from skmlp._network.model_text import ModelText
 from skmlp._network.spec import Layer
 
@@ -52,14 +50,33 @@ def keras_spec(model: keras.Model, link: str | None) -> KerasSpec:
 
     Raises ValueError for a model that cannot be made again from its configuration.
     """
-    return _spec_of(model_text(model), link)
+    spec, is_trained = _spec_of(model_text(model), link)
+    frozen = [
+        variable.path
+        for variable, is_trained_anew in zip(model.weights, is_trained, strict=False)
+        if is_trained_anew and not variable.trainable
+    ]
+    if frozen and len(model.weights) == len(is_trained):
+        raise ValueError(
+            "'model' must freeze whole layers, since its configuration does not hold single "
+            f"weights; got {', '.join(frozen)}; set trainable=False on the layer."
+        )
+    return spec
 
 
 @lru_cache(maxsize=32)
-def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
-    """Made once for equal models: making one anew takes as long as training it for a while."""
+def _spec_of(text: ModelText, link: str | None) -> tuple[KerasSpec, list[bool]]:
+    """The spec, and which weights are trained in a model made anew.
+
+    Made once for equal models: making one anew takes as long as training it for a while.
+    """
     model = text.made()
     for layer in layers_in(model):
+        if getattr(layer, "stateful", False) is True:
+            raise ValueError(
+                "'model' must not carry states from one batch to the next; got a stateful "
+                f"{type(layer).__name__}; set stateful=False."
+            )
         if layer.compute_dtype == "float64":
             raise ValueError(
                 f"'model' must compute in float32; got a {type(layer).__name__} layer in "
@@ -76,9 +93,9 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
     except UnknownLayerError:
         raw = _without_activation(text, model) if activation else None
         activation = activation if raw else None
-        parts = (_whole(model, raw or text, entries),)
+        parts = (whole(model, raw or text, entries),)
     dense = [part.kind.n_units for part in parts if isinstance(part.kind, Dense)]
-    return KerasSpec(
+    spec = KerasSpec(
         model=text,
         entries=entries,
         parts=parts,
@@ -88,6 +105,7 @@ def _spec_of(text: ModelText, link: str | None) -> KerasSpec:
         link=link,
         heads=_heads(model),
     )
+    return spec, [variable.trainable for variable in model.weights]
 
 
 def _heads(model: keras.Model) -> tuple[Head, ...]:
@@ -106,6 +124,11 @@ def _entries(model: keras.Model) -> tuple[Entry, ...]:
     found = []
     for i, tensor in enumerate(model.inputs):
         shape = tuple(tensor.shape[1:])
+        if tensor.shape[0] is not None:
+            raise ValueError(
+                "'model' must have inputs for batches of any size; got an input of shape "
+                f"{tensor.shape}; give 'shape' instead of 'batch_shape'."
+            )
         if None in shape:
             raise ValueError(
                 "'model' must have inputs of a known shape; got an input of shape "
@@ -131,23 +154,15 @@ def _output_layer(model: keras.Model) -> keras.layers.Layer | None:
     """The layer that makes the only output."""
     if isinstance(model, keras.Sequential):
         return model.layers[-1]
-    made = [layer for layer in model.layers if _output_of(layer) is model.outputs[0]]
+    made = [layer for layer in model.layers if output_of(layer) is model.outputs[0]]
     return made[-1] if made and len(model.outputs) == 1 else None
-
-
-def _output_of(layer: keras.layers.Layer) -> Any:
-    """The output of a layer that is used once."""
-    try:
-        return layer.output
-    except (AttributeError, ValueError):
-        return None
 
 
 def output_activation(model: keras.Model) -> str | None:
     """The activation of the output, which can be taken off; None if it cannot."""
     layer: Any = _output_layer(model)
     is_known = type(layer) in (keras.layers.Dense, keras.layers.Activation)
-    if not is_known or overrides(type(model), "call"):
+    if not is_known or len(layer.output.shape) != 2 or overrides(type(model), "call"):
         return None
     name = canonical(layer.activation)
     return name if isinstance(name, str) and name in ACTIVATIONS else None
@@ -189,7 +204,7 @@ def _check_is_plain(layer: keras.layers.Layer) -> None:
         value and re.search("_regularizer$|_constraint$|^lora|^quantization|^noise_shape", key)
         for key, value in config.items()
     )
-    output = _output_of(layer)
+    output = output_of(layer)
     if (
         has_extras
         or not hasattr(output, "shape")
@@ -273,26 +288,3 @@ def _without_activation(text: ModelText, model: keras.Model) -> ModelText | None
             layer["config"]["activation"] = "linear"
             return replace(text, text=json.dumps(linear, sort_keys=True))
     return None
-
-
-def _whole(model: keras.Model, text: ModelText, entries: tuple[Entry, ...]) -> Layer:
-    """The network as one layer, which the text describes."""
-    layers = list(layers_in(model))
-    sizes = [
-        prod(size or 1 for size in tensor.shape[1:])
-        for layer in layers
-        for tensor in keras.tree.flatten(_output_of(layer))
-        if tensor is not None
-    ]
-    not_for_xla = {type(layer).__name__ for layer in layers if not _suits_xla(layer)}
-    kind = KerasNetwork(
-        text, entries, sum(output_widths(model)), max(sizes), tuple(sorted(not_for_xla))
-    )
-    if text.objects:  # the user's own layers may draw random numbers by themselves
-        kind = replace(kind, draws_unseeded=kind.of(model).differs_when_repeated())
-    return Layer(WHOLE, kind, tuple(entry.name for entry in entries))
-
-
-def _suits_xla(layer: keras.layers.Layer) -> bool:
-    is_known = is_of_keras(type(layer)) and IN_XLA.fullmatch(type(layer).__name__)
-    return bool(is_known) and layer.activity_regularizer is None

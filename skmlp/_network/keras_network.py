@@ -192,7 +192,8 @@ class BuiltKerasNetwork(KerasNetwork):
         self._seeds.assign(self._seeds.after(scope))
         states = [v for v in self.network.weights if not v.trainable]
         new = [tf.cast(scope.get_current_value(state), tf.float32) for state in states]
-        return TrainingOutput(outputs, new, sum(scope.losses, tf.zeros(())))
+        losses = map(tf.reduce_sum, scope.losses)  # a layer may add a vector
+        return TrainingOutput(outputs, new, sum(losses, tf.zeros(())))
 
     def differs_when_repeated(self) -> bool:
         """Whether the outputs of the same rows differ in training from the same seeds."""

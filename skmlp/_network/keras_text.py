@@ -9,7 +9,12 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from skmlp._keras.layer_names import with_names_of_its_own
-from skmlp._keras.losses import SumOfLosses, loss_of_output, row_loss
+from skmlp._keras.loss_rules import check_is_by_number
+from skmlp._keras.losses import (
+    SumOfLosses,
+    loss_of_output,
+    row_loss,
+)
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import KerasText, is_of_keras, overrides, to_save
 from skmlp._network.keras_network import layers_in
@@ -100,6 +105,9 @@ def output_names(model: keras.Model) -> list[str]:
 def loss_of_outputs(model: keras.Model, loss: Any, weights: Any = None) -> Any:
     """The loss of a model's outputs side by side, from compile arguments."""
     widths = output_widths(model)
+    if any(len(output.shape) > 2 for output in getattr(model, "outputs", None) or ()):
+        for one in keras.tree.flatten(loss):
+            check_is_by_number(one)
     if len(widths) < 2:
         losses = keras.tree.flatten(loss)
         if len(losses) != 1:
@@ -191,6 +199,8 @@ def _own_objects(model: keras.Model) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for layer in layers_in(model):
         for value in (layer, *vars(layer).values()):
+            if hasattr(value, "__wrapped__"):
+                continue  # a method that Keras has wrapped anew
             if isinstance(value, FunctionType) and not is_of_keras(value):
                 found[value.__name__] = value
             elif hasattr(value, "get_config") and not is_of_keras(type(value)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -202,8 +203,10 @@ class ArraywiseOptimizer(Optimizer):
 
 
 def _variable(shape: Shape, path: str) -> keras.Variable:
-    layer, _, name = path.rpartition("/")
-    with keras.name_scope(layer):
+    *layers, name = filter(None, path.split("/"))
+    with ExitStack() as scopes:
+        for layer in layers:
+            scopes.enter_context(keras.name_scope(layer))
         return keras.Variable(np.zeros(shape, np.float32), name=name)
 
 
