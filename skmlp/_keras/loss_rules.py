@@ -1,4 +1,4 @@
-"""Losses that the engine cannot take, since it would train by others than Keras does."""
+"""Checks that refuse losses by which the engine would train otherwise than Keras."""
 
 from __future__ import annotations
 

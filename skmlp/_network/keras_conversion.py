@@ -26,12 +26,7 @@ from skmlp._kinds.base import (
     Standardization,
 )
 from skmlp._kinds.keras_layers import KerasLayer, normalization_kind
-from skmlp._network.keras_network import (
-    Entry,
-    Head,
-    KerasSpec,
-    layers_in,
-)
+from skmlp._network.keras_network import Entry, Head, KerasSpec, layers_in
 from skmlp._network.keras_text import model_text, output_names, output_widths
 from skmlp._network.keras_whole import output_of, whole
 from skmlp._network.model_text import ModelText

@@ -10,11 +10,7 @@ from typing import Any, NamedTuple
 
 from skmlp._keras.layer_names import with_names_of_its_own
 from skmlp._keras.loss_rules import check_is_by_number
-from skmlp._keras.losses import (
-    SumOfLosses,
-    loss_of_output,
-    row_loss,
-)
+from skmlp._keras.losses import SumOfLosses, loss_of_output, row_loss
 from skmlp._keras.tensorflow import keras
 from skmlp._keras.text import KerasText, is_of_keras, overrides, to_save
 from skmlp._network.keras_network import layers_in
