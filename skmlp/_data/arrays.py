@@ -165,8 +165,7 @@ def hold_out(
         raise ValueError(
             f"'validation_fraction' must leave rows on both sides of the split and, for a "
             f"classifier, rows of every class; got {fraction} of {data.n_rows} rows of "
-            f"positive weight{rare} "
-            f"({error}); pass X_val and y_val instead."
+            f"positive weight{rare} ({error}); pass X_val and y_val instead."
         ) from error
     check_validation_rows(validation.size, f"'validation_fraction'={fraction}")
     return data.rows(train), data.rows(validation)

@@ -64,12 +64,14 @@ def _seen(column: Any) -> list:
 
 
 def _codes(column: Any, categories: list, name: str) -> np.ndarray:
-    check_types(_seen(column), categories, name)
     if _is_coded(column):
+        check_types(_seen(column), categories, name)
         of_own = codes_of(_own_categories(column), categories)
         return np.array([*of_own, -1.0])[column.cat.codes]
     codes = np.full(len(column), -1.0)
-    codes[~_is_missing(column)] = codes_of(_known(column).tolist(), categories)
+    known = _known(column).tolist()
+    check_types(known, categories, name)
+    codes[~_is_missing(column)] = codes_of(known, categories)
     return codes
 
 

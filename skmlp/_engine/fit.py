@@ -102,12 +102,13 @@ class Fit:
         order = np.resize(order, self.n_rows)  # the first ones again, if there are more
         return order if self.index is None else self.index[order]
 
-    def total_weight(self, epoch: int) -> float:
-        """Sum of the weights of an epoch's rows, scaled to mean 1 over `rows`."""
-        index = self.order(epoch) if self.rows_of_epoch else self.index
-        if index is None:
+    def weight_of(self, positions: np.ndarray | None) -> float:
+        """Sum of the weights of rows at these positions, None for all, scaled to mean 1 over
+        `rows`.
+        """
+        if positions is None:
             return self.rows.n_rows
-        return float(self.rows.unit_weight()[index].sum(dtype=np.float64))
+        return float(self.rows.unit_weight()[positions].sum(dtype=np.float64))
 
     @property
     def n_batches(self) -> int:
@@ -133,7 +134,7 @@ class Fit:
         return bool(self.metrics or self.joint_loss) or not is_by_rows
 
     def needed(self, raw: np.ndarray, start: int) -> np.ndarray:
-        """What the measures need of the raw outputs of validation rows from `start` on."""
+        """The part of the raw outputs of validation rows, from `start`, that measures need."""
         if self.validation is None:  # a stack is measured whole; this part is not used
             return raw[:0]
         if self.needs_raw:

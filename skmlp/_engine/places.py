@@ -11,7 +11,6 @@ import numpy as np
 from skmlp._data.encoded import EncodedData
 from skmlp._engine.fit import Fit, Training
 from skmlp._engine.validation import ValidationRows
-from skmlp._engine.watcher import Watcher
 from skmlp._program.program import Program
 
 
@@ -53,8 +52,10 @@ class Places:
         self._of_fits = [fit.numbers for fit in filled]
         self._numbers = program.numbers(self._of_fits)
         self._seeds = [fit.state.seed for fit in filled]
+        self._weights = np.array([[fit.weight_of(fit.index)] for fit in filled], np.float64)
         # Each once: networks of an ensemble share theirs.
         self._watchers = list(dict.fromkeys(one for fit in fits for one in fit.watchers))
+        self._watchers_of_batches = [one for one in self._watchers if one.wants_batches]
         self.trainings = [Training(program, k, fit) for k, fit in enumerate(fits)]
 
     def take_out(self, k: int) -> None:
@@ -67,8 +68,8 @@ class Places:
         """Call all compiled functions, once: one batch of one epoch."""
         epochs = [0] * self._program.n_members
         spans = list(zip(epochs, self._seeds, strict=True))
-        orders = self._orders(range(len(self._fits)), epochs)[None]
-        self._program.run_batches(self._rows, orders, spans, (0, 1), self._numbers)
+        orders, _ = self._orders(range(len(self._fits)), epochs)
+        self._program.run_batches(self._rows, orders[None], spans, (0, 1), self._numbers)
         if self._validation:
             self._validation.measure(self._numbers, ())
 
@@ -90,9 +91,8 @@ class Places:
         before = [fit.state.epochs_before for fit in self._fits]
         first_epochs = [sum(pair) for pair in zip(before, epochs, strict=True)]
         first_epochs += [0] * (program.n_members - len(first_epochs))
-        epochs_of_all = np.add.outer(np.arange(n_epochs), first_epochs)
-        orders = np.stack([self._orders(going, of_epoch) for of_epoch in epochs_of_all])
-        weights = np.array([self._total_weights(of_epoch) for of_epoch in epochs_of_all])
+        each = [self._orders(going, np.add(first_epochs, i)) for i in range(n_epochs)]
+        orders, weights = map(np.stack, zip(*each, strict=True))
         spans = list(zip(first_epochs, self._seeds, strict=True))
         # In stacks it has no effect.
         program.network.reset(self._seeds[0], first_epochs[0])
@@ -123,10 +123,6 @@ class Places:
             return None
         return self._validation.measure(self._numbers, self._watchers)
 
-    @property
-    def _watchers_of_batches(self) -> list[Watcher]:
-        return [watcher for watcher in self._watchers if watcher.wants_batches]
-
     def _begin_batch(self, batch: int) -> None:
         for watcher in self._watchers_of_batches:
             watcher.on_batch_begin(batch)
@@ -136,23 +132,25 @@ class Places:
         asked = [watcher.on_batch_end(batch, loss) for watcher in self._watchers_of_batches]
         return any(asked)
 
-    def _total_weights(self, epochs: np.ndarray) -> list[list[float]]:
-        """Weights of the rows of each network's epoch, (networks, 1)."""
-        return [
-            [fit.total_weight(epoch)] for fit, epoch in zip(self._filled, epochs, strict=True)
-        ]
+    def _orders(
+        self, going: Sequence[int], epochs: Sequence[int] | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Each network's rows in the order of training, (networks, batches times batch size),
+        and the sums of their weights, (networks, 1).
 
-    def _orders(self, going: Sequence[int], epochs: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Each network's rows in the order of training, (networks, batches times batch size);
-        rows of padding fill up the last batch.
+        Rows of padding fill up the last batch.
         """
         program = self._program
         shape = program.n_members, self._fits[0].n_batches * program.recipe.batch_size
         orders = np.full(shape, program.capacity - 1, np.int32)
+        weights = self._weights.copy()
         for k in going:
-            order = self._fits[k].order(epochs[k])
+            fit = self._fits[k]
+            order = fit.order(epochs[k])
             orders[k, : len(order)] = self._rows.offsets[k] + order
-        return orders
+            if fit.rows_of_epoch:  # other rows come twice in each epoch
+                weights[k] = fit.weight_of(order)
+        return orders, weights
 
 
 def _load(program: Program, fits: Sequence[Fit]) -> None:

@@ -24,8 +24,8 @@ class ProgramStore:
 
     `build(key, capacity)` makes a program. It takes any number of rows up to its capacity, on
     which its arithmetic does not depend. A new one leaves room, so that folds and the fit on
-    all rows that follows them share it; one more than twice as large as a new
-    one would be is skipped, since padding costs memory.
+    all rows that follows them share it; one more than twice as large as a new one would be is
+    skipped, since padding costs memory.
     """
 
     def __init__(self, build: Callable[[Any, int], Any], max_idle: int = MAX_IDLE) -> None:

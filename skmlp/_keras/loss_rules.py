@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from skmlp._keras.tensorflow import keras
@@ -13,15 +12,13 @@ BY_NUMBER = {
     *("meansquarederror", "meanabsoluteerror", "meanabsolutepercentageerror"),
     *("meansquaredlogarithmicerror", "huber", "logcosh", "poisson"),
     *("binarycrossentropy", "binaryfocalcrossentropy"),
+    *("mse", "mae", "mape", "msle", "bce"),
     *("squarederror", "absoluteerror"),  # scikit-learn's names
 }
 
 
 def check_is_by_number(loss: Any) -> None:
     """Refuse losses that depend on the axes of an output, which the engine has in one row."""
-    if isinstance(loss, str):
-        with suppress(ValueError):  # of "log_loss"; other unknown names are refused elsewhere
-            loss = keras.losses.get(loss)
     is_name = isinstance(loss, str)
     name = loss if is_name else getattr(loss, "__name__", type(loss).__name__)
     if name.replace("_", "").lower() not in BY_NUMBER:

@@ -46,11 +46,8 @@ def keras_spec(model: keras.Model, link: str | None) -> KerasSpec:
     Raises ValueError for a model that cannot be made again from its configuration.
     """
     spec, is_trained = _spec_of(model_text(model), link)
-    frozen = [
-        variable.path
-        for variable, is_trained_anew in zip(model.weights, is_trained, strict=False)
-        if is_trained_anew and not variable.trainable
-    ]
+    pairs = zip(model.weights, is_trained, strict=False)
+    frozen = [one.path for one, trained_anew in pairs if trained_anew and not one.trainable]
     if frozen and len(model.weights) == len(is_trained):
         raise ValueError(
             "'model' must freeze whole layers, since its configuration does not hold single "
@@ -60,7 +57,7 @@ def keras_spec(model: keras.Model, link: str | None) -> KerasSpec:
 
 
 @lru_cache(maxsize=32)
-def _spec_of(text: ModelText, link: str | None) -> tuple[KerasSpec, list[bool]]:
+def _spec_of(text: ModelText, link: str | None) -> tuple[KerasSpec, tuple[bool, ...]]:
     """The spec, and which weights are trained in a model made anew.
 
     Made once for equal models: making one anew takes as long as training it for a while.
@@ -100,7 +97,7 @@ def _spec_of(text: ModelText, link: str | None) -> tuple[KerasSpec, list[bool]]:
         link=link,
         heads=_heads(model),
     )
-    return spec, [variable.trainable for variable in model.weights]
+    return spec, tuple(variable.trainable for variable in model.weights)
 
 
 def _heads(model: keras.Model) -> tuple[Head, ...]:
@@ -157,7 +154,7 @@ def output_activation(model: keras.Model) -> str | None:
     """The activation of the output, which can be taken off; None if it cannot."""
     layer: Any = _output_layer(model)
     is_known = type(layer) in (keras.layers.Dense, keras.layers.Activation)
-    if not is_known or len(layer.output.shape) != 2 or overrides(type(model), "call"):
+    if not is_known or len(model.outputs[0].shape) != 2 or overrides(type(model), "call"):
         return None
     name = canonical(layer.activation)
     return name if isinstance(name, str) and name in ACTIVATIONS else None
